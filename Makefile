@@ -1,0 +1,42 @@
+# `make run` opens the editor on an example, `make test` runs every check; both set up what they need.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: run test check bench eval screenshot clean
+
+run: $(VENV)/.installed
+	@if [ -t 0 ] && [ -t 1 ]; then \
+	  mkdir -p build && cp -n dgedit/example.py.txt build/example.py; $(BIN)/dgedit build/example.py; \
+	else \
+	  $(BIN)/dgedit fill dgedit/example.py.txt; \
+	fi
+
+test: check
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check dgedit engine tests
+	$(BIN)/ruff check dgedit engine tests
+	$(BIN)/python -m mypy
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/dgedit bench
+
+eval: $(VENV)/.installed
+	$(BIN)/python -m dgedit.engine.evals
+
+screenshot: $(VENV)/.installed
+	$(BIN)/python -m dgedit.tui.screenshot themes/screenshot.svg
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,31 @@
+"""The one kind of error that a person sees, and what the process exits with."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of every dgedit command."""
+
+    OK = 0
+    NOTHING_TO_FILL = 1
+    ERROR = 2
+    CANCELLED = 130
+
+
+class DgeditError(Exception):
+    """Something that a person can mend.
+
+    Attributes:
+        hint: the remedy, one line.
+        code: what the process exits with.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, code: ExitCode = ExitCode.ERROR) -> None:
+        super().__init__(message)
+        self.hint, self.code = hint, code
+
+    def line(self) -> str:
+        """Message and remedy on one line."""
+        return f"{self}; {self.hint}" if self.hint else str(self)

@@ -1,0 +1,122 @@
+"""The one call from every surface into the engine.
+
+Loads a model once, turns engine errors into dgedit's, keeps a text's own line endings. Torch is imported here, at
+the first load, and by nothing above.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import DgeditError
+from .holes import MARKER, STAND_IN, Hole
+
+if TYPE_CHECKING:
+    from .engine.models.base import Denoiser
+    from .engine.types import Frame, InfillRequest, InfillResult
+
+MAX_SPAN_TOKENS = 70
+"""A longer span does not fit the canvas of the bundled model together with its suffix."""
+
+_THREADS_MAX = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillOptions:
+    """What a person chooses for an infill."""
+
+    seed: int = 0
+    """0 takes the likeliest tokens; any other number samples, and repeats exactly."""
+    passes: int = 10
+    language: str = "python"
+
+
+def load_model(name: str) -> Denoiser:
+    """Import the engine and load a checkpoint (seconds the first time).
+
+    Raises:
+        DgeditError: when there is no such model, or its files do not fit each other.
+    """
+    # Waiting threads that spin starve every other program on a small machine, and infills beside them: measured 2-8x.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import torch
+
+    from .engine.load import load
+    from .engine.types import EngineError
+
+    # More threads than this only wait for each other at nano's size.
+    torch.set_num_threads(max(1, min(_THREADS_MAX, len(os.sched_getaffinity(0)))))
+    try:
+        return load(name)
+    except EngineError as error:
+        raise DgeditError(str(error), error.hint) from error
+
+
+def make_request(
+    prefix: str, suffix: str, expected_tokens: int | None, options: FillOptions
+) -> InfillRequest:
+    """The engine's request for the span between two texts; markers in them become a stand-in.
+
+    Raises:
+        DgeditError: when the span is longer than the model can write.
+    """
+    from .engine.types import InfillRequest
+
+    if expected_tokens is not None and expected_tokens > MAX_SPAN_TOKENS:
+        raise DgeditError(
+            f"the span is about {expected_tokens} tokens long, the model writes at most {MAX_SPAN_TOKENS}",
+            "choose fewer lines",
+        )
+    before, after = (part.replace("\r\n", "\n").replace(MARKER, STAND_IN) for part in (prefix, suffix))
+    return InfillRequest(
+        prefix=before,
+        suffix=after,
+        seed=options.seed,
+        max_passes=options.passes,
+        expected_tokens=expected_tokens,
+        language=options.language,
+    )
+
+
+def frames(request: InfillRequest, model: Denoiser) -> Iterator[Frame]:
+    """The frames of an infill; close the iterator to cancel."""
+    from .engine.infill import infill
+
+    return infill(request, model)
+
+
+def with_line_ending(answer: str, text: str) -> str:
+    """The answer with the line ending that the text uses."""
+    return answer.replace("\n", "\r\n") if text.count("\r\n") * 2 > text.count("\n") else answer
+
+
+def fill_holes(
+    text: str,
+    holes: list[Hole],
+    model: Denoiser,
+    options: FillOptions,
+    progress: Callable[[int, Frame], None],
+) -> tuple[str, list[InfillResult]]:
+    """The text with all holes filled, first to last, each seeing the answers before it.
+
+    Raises:
+        DgeditError: when a span is too long or comes back empty; nothing is then filled.
+    """
+    done, results, position = "", list["InfillResult"](), 0
+    for number, hole in enumerate(holes):
+        done += text[position : hole.start]
+        request = make_request(done, text[hole.end :], hole.expected_tokens(), options)
+        result = None
+        for frame in frames(request, model):
+            progress(number, frame)
+            result = frame.result
+        if result is None or not result.text.strip():
+            line = text.count("\n", 0, hole.start) + 1
+            raise DgeditError(f"the model found no text for the span at line {line}", "try another --seed, or a shorter span")
+        results.append(result)
+        done += with_line_ending(result.text, text)
+        position = hole.end
+    return done + text[position:], results

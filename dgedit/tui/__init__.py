@@ -1,0 +1,1 @@
+"""The editor on the screen."""

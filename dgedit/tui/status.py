@@ -1,0 +1,35 @@
+"""The status line as text: pure functions of what is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..engine.types import Frame, ModelInfo
+
+
+def file_line(name: str, *, dirty: bool, row: int, column: int, lines: int, ending: str) -> str:
+    """Where the cursor is, in which file."""
+    breaks = "CRLF" if ending == "\r\n" else "LF"
+    return f"{name}{' *' if dirty else ''}  {row + 1}:{column + 1} of {lines}  {breaks}"
+
+
+def infill_line(frame: Frame, model: ModelInfo | None) -> str:
+    """How the denoising goes: pass k/n, ms a pass, tokens/s, context used, model and device."""
+    use = frame.context
+    cut = " cut" if use.prefix_cut or use.suffix_cut else ""
+    parts = [
+        f"pass {frame.pass_index}/{frame.passes_max}",
+        f"{frame.elapsed_ms / frame.pass_index:.0f} ms/pass",
+        f"{frame.tokens_per_second:.0f} tok/s",
+        f"ctx {use.tokens}/{use.limit}{cut}",
+        model_name(model),
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def model_name(model: ModelInfo | None) -> str:
+    """Name, size and device of a model; nothing while none is loaded."""
+    if model is None:
+        return ""
+    return f"{model.name} {model.parameters / 1e6:.1f}M {model.device}"

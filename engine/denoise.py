@@ -1,0 +1,198 @@
+"""The denoising loop: predict, accept, renoise, yield; a pass at a time, cancelled by closing the generator.
+
+    canvas --predict--> logits --sampler--> accepted tokens + noise --> Step --> canvas of the next pass
+
+All state of a run is in `Step`. Pinned positions (near suffix, padding) are written once and never touched: they
+are in no budget, no stop rule and no statistic. Shapes: R rows, W canvas positions, F free positions, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .models.base import CanvasFormat, Denoiser
+from .packing import PackedInfill
+from .samplers.entropy_bound import EntropyBound, in_order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a canvas is denoised.
+
+    Raises:
+        ValueError: when a number is out of its range.
+    """
+
+    passes_max: int = 10
+    sampler: EntropyBound = field(default_factory=EntropyBound)
+    temperature: float = 0.0
+    """0 takes the likeliest token; above it tokens are drawn (Gumbel-max)."""
+    stop_entropy: float = 0.005
+    """A row is also finished when its guesses hold still and their mean entropy in nats is below this."""
+
+    def __post_init__(self) -> None:
+        if self.passes_max < 1:
+            raise ValueError(f"passes_max must be at least 1, got {self.passes_max}")
+        if self.temperature < 0:
+            raise ValueError(f"temperature must not be negative, got {self.temperature}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """The complete state after a pass; tensors [R, W] where nothing else is said."""
+
+    pass_index: int
+    """1 after the first pass, 0 for the starting noise."""
+    canvas: Tensor
+    """Ids that the next pass reads."""
+    guess: Tensor
+    """Likeliest (or drawn) token everywhere; pinned positions hold their pin."""
+    confidence: Tensor
+    """Probability of the guess; 1 where pinned."""
+    entropy: Tensor
+    """Nats; 0 where pinned."""
+    accepted: Tensor
+    changed: Tensor
+    """Accepted in this pass, or revised by it."""
+    free: Tensor
+    valid: Tensor
+    span: Tensor
+    """Free positions up to the accepted end of the span: what statistics are about."""
+    finished: Tensor
+    """Rows [R] that need no further pass."""
+    passes: Tensor
+    """Passes [R] that each row took."""
+    probabilities: Tensor | None
+    """[F, V] of this pass, the next one's self-conditioning."""
+
+    def mean_entropy(self) -> Tensor:
+        """Mean entropy [R] over the span slots, in nats."""
+        return (self.entropy * self.span).sum(-1) / self.span.sum(-1).clamp(min=1)
+
+
+def begin(packed: PackedInfill, form: CanvasFormat, vocab_size: int, generator: torch.Generator) -> Step:
+    """The starting noise: one row for each length, laid out as `[slots | near suffix | padding]`."""
+    rows, width = len(packed.slots), max(packed.slots) + len(packed.pinned_ids)
+    slots = torch.tensor(packed.slots)[:, None]
+    place = torch.arange(width)[None]
+    free = place < slots
+    valid = place < slots + len(packed.pinned_ids)
+    canvas = torch.full((rows, width), form.pad_id)
+    canvas[free] = _noise(int(free.sum()), form, vocab_size, generator)
+    canvas[valid & ~free] = torch.tensor(packed.pinned_ids * rows, dtype=torch.long)
+    zero = torch.zeros(rows, width)
+    none = torch.zeros(rows, width, dtype=torch.bool)
+    return Step(
+        pass_index=0,
+        canvas=canvas,
+        guess=canvas,
+        confidence=zero,
+        entropy=zero,
+        accepted=none,
+        changed=none,
+        free=free,
+        valid=valid,
+        span=free,
+        finished=torch.zeros(rows, dtype=torch.bool),
+        passes=torch.zeros(rows, dtype=torch.long),
+        probabilities=None,
+    )
+
+
+@torch.inference_mode()
+def denoise(
+    model: Denoiser, context: Any, packed: PackedInfill, settings: Settings, generator: torch.Generator
+) -> Iterator[Step]:
+    """Yield the state after every pass until all rows are finished or the passes are spent."""
+    step = begin(packed, model.format, model.tokenizer.vocab_size, generator)
+    bias = _bias(packed, model, step.free)
+    while step.pass_index < settings.passes_max and not bool(step.finished.all()):
+        logits = model.predict(context, step.canvas, step.valid, step.free, step.probabilities)
+        step = advance(step, logits + bias, model, settings, generator, exact=packed.exact)
+        yield step
+
+
+def advance(
+    step: Step, logits: Tensor, model: Denoiser, settings: Settings, generator: torch.Generator, *, exact: bool
+) -> Step:
+    """One sampler step from logits [F, V]: accept, keep pins, renoise the rest."""
+    form, free = model.format, step.free
+    log_probs = logits.log_softmax(dim=-1)
+    probabilities = log_probs.exp()
+    entropy = _scatter(free, -(probabilities * log_probs.clamp(min=-1e4)).sum(-1), 0.0)
+    chosen = _choose(log_probs, settings.temperature, generator)
+    guess = step.canvas.masked_scatter(free, chosen)
+    confidence = _scatter(free, probabilities.gather(1, chosen[:, None])[:, 0], 1.0)
+
+    pass_index = step.pass_index + 1
+    quota = torch.ceil(free.sum(-1) * pass_index / settings.passes_max).long()
+    accepted = settings.sampler.accept(entropy, free, quota)
+    ends = free & ((guess == form.eom_id) | (guess == form.pad_id)) & (not exact)
+    if pass_index < settings.passes_max:
+        accepted = in_order(accepted | ~free, ends) & free
+    accepted_ends = accepted & ends
+    past_end = (accepted_ends.long().cumsum(-1) - accepted_ends.long() > 0) & free
+    accepted |= past_end
+    guess = torch.where(past_end, form.pad_id, guess)
+
+    noise = torch.empty_like(guess)
+    noise[free] = _noise(int(free.sum()), form, model.tokenizer.vocab_size, generator)
+    canvas = torch.where(free & ~accepted, noise, guess)
+    held = step.finished[:, None]
+    span = free & ~past_end
+    settled = (accepted | ~free).all(-1) & (canvas == step.canvas).all(-1)
+    quiet = (guess == step.guess).all(-1) & ((entropy * span).sum(-1) / span.sum(-1).clamp(min=1) < settings.stop_entropy)
+    return Step(
+        pass_index=pass_index,
+        canvas=torch.where(held, step.canvas, canvas),
+        guess=torch.where(held, step.guess, guess),
+        confidence=torch.where(held, step.confidence, confidence),
+        entropy=torch.where(held, step.entropy, entropy),
+        accepted=torch.where(held, step.accepted, accepted),
+        changed=torch.where(held, False, accepted & (~step.accepted | (guess != step.guess))),
+        free=free,
+        valid=step.valid,
+        span=torch.where(held, step.span, span),
+        finished=step.finished | settled | quiet,
+        passes=step.passes + (~step.finished).long(),
+        probabilities=probabilities,
+    )
+
+
+def _choose(log_probs: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    """One token a row of log_probs [F, V]."""
+    if temperature == 0:
+        return log_probs.argmax(-1)
+    uniform = torch.rand(log_probs.shape, generator=generator).clamp(min=1e-9, max=1 - 1e-7)
+    return (log_probs / temperature - torch.log(-torch.log(uniform)).to(log_probs.device)).argmax(-1)
+
+
+def _noise(count: int, form: CanvasFormat, vocab_size: int, generator: torch.Generator) -> Tensor:
+    """Noise tokens as the checkpoint was trained with: the mask, or uniform random text tokens."""
+    if form.mask_id is not None:
+        return torch.full((count,), form.mask_id)
+    return torch.randint(form.first_text_id, vocab_size, (count,), generator=generator)
+
+
+def _scatter(mask: Tensor, values: Tensor, fill: float) -> Tensor:
+    return torch.full(mask.shape, fill).masked_scatter(mask, values.float())
+
+
+def _bias(packed: PackedInfill, model: Denoiser, free: Tensor) -> Tensor:
+    """Minus infinity [F, V] where a token must not be output: roles, and a first slot without the line break."""
+    form, tokenizer = model.format, model.tokenizer
+    roles = torch.zeros(tokenizer.vocab_size)
+    roles[: form.first_text_id] = -math.inf
+    if not packed.exact:
+        roles[[form.eom_id, form.pad_id]] = 0.0
+    bias = roles.repeat(int(free.sum()), 1)
+    if packed.leading_newline:
+        counts = free.sum(-1)
+        bias[counts.cumsum(0) - counts] += torch.where(tokenizer.begins_line(), 0.0, -math.inf)
+    return bias

@@ -1,0 +1,1 @@
+"""Measures how often an infill is right, and how long it takes."""

@@ -1,0 +1,105 @@
+"""The ladder: a generator of frames, over it a call that returns the result, over it a string.
+
+    infill(request) -> Iterator[Frame]      the editor
+    fill(request)   -> InfillResult         the pipe and the hook
+    fill_text(...)  -> str                  a script
+
+Closing the generator cancels; it is looked at between passes. Nothing here keeps state between requests.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from .denoise import Settings, Step, denoise
+from .frames import best_row, frame_spans, span_ids
+from .models.base import Denoiser
+from .packing import PackedInfill, pack
+from .rank import rank
+from .types import Frame, FrameSpan, InfillRequest, InfillResult, SlotState
+
+SAMPLING_TEMPERATURE = 0.7
+"""For every seed but 0."""
+
+
+def infill(request: InfillRequest, model: Denoiser, settings: Settings | None = None) -> Iterator[Frame]:
+    """Denoise the span; one frame a pass, and a last one that carries the result."""
+    began = time.perf_counter()
+    settings = settings or default_settings(request)
+    packed = pack(request, model.tokenizer, model.format)
+    generator = torch.Generator().manual_seed(request.seed)
+    with torch.inference_mode():
+        context = model.encode(packed.context_ids)
+    step: Step | None = None
+    before = time.perf_counter()
+    for step in denoise(model, context, packed, settings, generator):
+        now = time.perf_counter()
+        yield _frame(step, packed, model, settings, elapsed=now - began, took=now - before)
+        before = time.perf_counter()
+    assert step is not None, "passes_max is at least 1, so there is a step"
+    result = _finish(step, context, packed, model, request, began)
+    last = _frame(step, packed, model, settings, elapsed=time.perf_counter() - began, took=time.perf_counter() - before)
+    spans = (FrameSpan(result.text, SlotState.FIXED, 1.0),) if result.text else ()
+    yield Frame(
+        pass_index=last.pass_index,
+        passes_max=last.passes_max,
+        spans=spans,
+        mean_entropy=last.mean_entropy,
+        elapsed_ms=last.elapsed_ms,
+        pass_ms=last.pass_ms,
+        tokens_per_second=last.tokens_per_second,
+        context=packed.context,
+        result=result,
+    )
+
+
+def fill(request: InfillRequest, model: Denoiser, settings: Settings | None = None) -> InfillResult:
+    """The result alone."""
+    result = None
+    for frame in infill(request, model, settings):
+        result = frame.result
+    assert result is not None, "the last frame carries the result"
+    return result
+
+
+def fill_text(prefix: str, suffix: str, model: Denoiser, *, seed: int = 0) -> str:
+    """The best infill between two texts."""
+    return fill(InfillRequest(prefix=prefix, suffix=suffix, seed=seed), model).text
+
+
+def default_settings(request: InfillRequest) -> Settings:
+    """Seed 0 is greedy, every other seed samples."""
+    return Settings(passes_max=request.max_passes, temperature=SAMPLING_TEMPERATURE if request.seed else 0.0)
+
+
+def _finish(
+    step: Step, context: Any, packed: PackedInfill, model: Denoiser, request: InfillRequest, began: float
+) -> InfillResult:
+    rows = [span_ids(step, row, model.format, exact=packed.exact) for row in range(len(packed.slots))]
+    with torch.inference_mode():
+        candidates = rank(model, context, packed, request, rows, step.passes.tolist())
+    return InfillResult(
+        text=candidates[0].text,
+        candidates=tuple(candidates),
+        passes=step.pass_index,
+        elapsed_ms=(time.perf_counter() - began) * 1e3,
+        context=packed.context,
+    )
+
+
+def _frame(step: Step, packed: PackedInfill, model: Denoiser, settings: Settings, *, elapsed: float, took: float) -> Frame:
+    row = best_row(step)
+    return Frame(
+        pass_index=step.pass_index,
+        passes_max=settings.passes_max,
+        spans=frame_spans(step, row, packed, model),
+        mean_entropy=float(step.mean_entropy()[row]),
+        elapsed_ms=elapsed * 1e3,
+        pass_ms=took * 1e3,
+        tokens_per_second=int((step.accepted[row] & step.span[row]).sum()) / elapsed,
+        context=packed.context,
+    )

@@ -1,0 +1,109 @@
+"""Text to what the denoiser reads: encoder context and canvas rows.
+
+    encoder: <suf> far suffix <pre> [<bos>] prefix          (read causally, kept as keys and values)
+    canvas : span slots … | near suffix (pinned) | padding   (one row for each length that is tried)
+
+The near suffix is pinned inside the canvas, because in training the decoder never saw clean keys to the right of
+one. What does not fit is left out from the far ends, and the result says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .models.base import CanvasFormat
+from .tokenizer import TextTokenizer
+from .types import ContextUse, InfillRequest
+
+CHARS_PER_TOKEN = 12
+"""Text is cut to so many characters for each token of budget before it is tokenised."""
+DEFAULT_SLOTS = (8, 16, 28)
+"""Row lengths for a span of unknown size; most lines of Python fit the second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedInfill:
+    """A request as ids."""
+
+    context_ids: list[int]
+    suffix_ids: list[int]
+    """Near suffix, the same in every row."""
+    pinned_ids: list[int]
+    """What stands behind the slots of every row: the near suffix, after an end-of-span token where that is known."""
+    slots: tuple[int, ...]
+    """Span slots of each row, the end-of-span token included."""
+    exact: bool
+    """The span has exactly the slots of its one row: its end is pinned, not guessed."""
+    leading_newline: bool
+    """The line break before the span is part of it, so that the model chooses the indentation."""
+    context: ContextUse
+
+
+def pack(request: InfillRequest, tokenizer: TextTokenizer, form: CanvasFormat) -> PackedInfill:
+    """Lay a request out for a checkpoint; deterministic, never fails on odd text."""
+    prefix, leading_newline = _move_line_break(request.prefix)
+    prefix_ids, prefix_whole = _tail(prefix, form.context_tokens, tokenizer)
+    suffix_limit = form.near_suffix_tokens + form.far_suffix_tokens
+    suffix_ids, suffix_whole = _head(request.suffix, suffix_limit, tokenizer)
+    near, far = suffix_ids[: form.near_suffix_tokens], suffix_ids[form.near_suffix_tokens :]
+
+    header = [form.suffix_id, *far, form.prefix_id] if far else [form.prefix_id]
+    room = form.context_tokens - len(header)
+    prefix_cut = not prefix_whole or len(prefix_ids) + 1 > room
+    body = prefix_ids[-room:] if prefix_cut else [form.start_id, *prefix_ids]
+    context_ids = header + body
+
+    slots = choose_slots(request, form)
+    exact = request.exact_tokens is not None
+    # A long span takes room from the pinned suffix, never the other way round.
+    near = near[: max(0, form.canvas_tokens - max(slots) - exact)]
+    use = ContextUse(
+        tokens=len(context_ids) + len(near),
+        limit=form.context_tokens + form.near_suffix_tokens,
+        prefix_cut=prefix_cut,
+        suffix_cut=not suffix_whole,
+    )
+    return PackedInfill(
+        context_ids=context_ids,
+        suffix_ids=near,
+        pinned_ids=[form.eom_id, *near] if exact else near,
+        slots=slots,
+        exact=exact,
+        leading_newline=leading_newline,
+        context=use,
+    )
+
+
+def choose_slots(request: InfillRequest, form: CanvasFormat) -> tuple[int, ...]:
+    """Row lengths to try, ascending and distinct, each within the canvas."""
+    if request.exact_tokens is not None:
+        return (max(1, min(request.exact_tokens, form.canvas_tokens - 1)),)
+    if request.expected_tokens is None:
+        wanted = DEFAULT_SLOTS
+    else:
+        about = request.expected_tokens + 1
+        wanted = (about - about // 4, about + 4, about + about // 2 + 8)
+    return tuple(sorted({max(2, min(count, form.canvas_tokens)) for count in wanted}))
+
+
+def _move_line_break(prefix: str) -> tuple[str, bool]:
+    """A span at the start of a line takes the line break before it into the canvas."""
+    if prefix.endswith("\n") and len(prefix) > 1:
+        return prefix[:-1].removesuffix("\r"), True
+    return prefix, False
+
+
+def _tail(text: str, limit: int, tokenizer: TextTokenizer) -> tuple[list[int], bool]:
+    """Ids of the end of `text`, and whether that is all of it; the cut is at a line where there is one."""
+    kept = text[-limit * CHARS_PER_TOKEN :]
+    whole = len(kept) == len(text)
+    if not whole and "\n" in kept:
+        kept = kept[kept.index("\n") :]
+    return tokenizer.encode(kept), whole
+
+
+def _head(text: str, limit: int, tokenizer: TextTokenizer) -> tuple[list[int], bool]:
+    """The first `limit` ids of `text`, and whether that is all of it."""
+    kept = text[: limit * CHARS_PER_TOKEN]
+    ids = tokenizer.encode(kept)
+    return ids[:limit], len(kept) == len(text) and len(ids) <= limit

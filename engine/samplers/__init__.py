@@ -1,0 +1,1 @@
+"""Rules that decide which predictions of a pass are accepted."""

@@ -1,0 +1,56 @@
+"""Text to ids and back: a byte-level BPE read from tokenizer.json, and the ids that have a role of their own.
+
+Text can never become a role: special tokens are matched in no input, so a source file that contains `<mask>`
+stays a source file. It must know nothing of models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+SPECIAL_TOKENS = ("<pad>", "<eos>", "<bos>", "<mask>", "<eom>", "<suf>", "<pre>", "<path>", "<ctx>", "<unk>")
+"""In id order: pad 0, eos 1 and bos 2 are the defaults of the published class; the last three wait for a use."""
+
+PAD, EOS, BOS, MASK, EOM, SUF, PRE, PATH, CTX, UNK = range(len(SPECIAL_TOKENS))
+
+
+class TextTokenizer:
+    """A byte-level BPE: any text comes back exactly."""
+
+    def __init__(self, backend: Tokenizer) -> None:
+        self._backend = backend
+        self._backend.encode_special_tokens = True
+        self.vocab_size: int = backend.get_vocab_size()
+        self._begins_line: Tensor | None = None
+
+    @classmethod
+    def load(cls, path: Path) -> TextTokenizer:
+        """Read tokenizer.json."""
+        return cls(Tokenizer.from_file(str(path)))
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of the text; never a special one."""
+        ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def encode_many(self, texts: list[str]) -> list[list[int]]:
+        """Ids of several texts, in parallel."""
+        return [encoding.ids for encoding in self._backend.encode_batch(texts, add_special_tokens=False)]
+
+    def begins_line(self) -> Tensor:
+        """Which tokens start with a line break, boolean [V]."""
+        if self._begins_line is None:
+            texts = (self.decode([index]) for index in range(self.vocab_size))
+            self._begins_line = torch.tensor([text.startswith("\n") for text in texts])
+        return self._begins_line
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of the ids, special ones left out; bytes that form no character become U+FFFD."""
+        kept = [index for index in ids if index >= len(SPECIAL_TOKENS)]
+        text: str = self._backend.decode(kept, skip_special_tokens=False)
+        return text

@@ -1,0 +1,1 @@
+"""Trains the bundled model: corpus, vocabulary, batches, loss, loop, export."""

@@ -1,0 +1,268 @@
+"""Training batches: windows of code with several spans cut out of each.
+
+One row is `[<suf> far suffix] <pre> prefix` as the encoder reads it, followed by K canvases. Each canvas is
+`[span slots | near suffix]`, looks at the prefix before its own span alone, and never at another canvas, so one
+pass over the prefix serves K spans. The last span is the honest one: the prefix ends at it (at any character) and
+the far suffix goes on where its near suffix stops.
+
+A batch is a pure function of (seed, step): training resumes in the exact order it would have had.
+It must know nothing of networks. Shapes: B rows, C context positions, K canvases of W positions, T = C + K * W.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..tokenizer import BOS, EOM, MASK, PAD, PRE, SPECIAL_TOKENS, SUF, TextTokenizer
+from .vocabulary import documents
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+NEAR_SUFFIX_TOKENS = 24
+"""At most so many tokens of the suffix are pinned inside the canvas."""
+FAR_SUFFIX_TOKENS = 48
+MIN_CUT = 8
+"""A span inside a window has at least so many context tokens before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """How many of what a batch holds."""
+
+    rows: int
+    context: int
+    canvases: int
+    canvas: int
+
+    @property
+    def length(self) -> int:
+        """Positions of a row."""
+        return self.context + self.canvases * self.canvas
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """How canvas tokens are corrupted: with probability t each, to the mask or to a random token."""
+
+    mask_share: float = 0.85
+    """Of corrupted tokens, how many become the mask; 0 is uniform noise as in DiffusionGemma."""
+    full_share: float = 0.2
+    """Of canvases, how many start from full noise (t = 1), the state that every infill begins with."""
+    level: float | None = None
+    """A fixed t for the other canvases; none draws it uniformly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Arrays [B, T] for one training step."""
+
+    ids: Ints
+    """Input tokens, the canvases corrupted."""
+    targets: Ints
+    """What each position should predict: the next token in the context, its own clean token in a canvas."""
+    weights: Floats
+    """Loss weight of each position; 0 where nothing is learned."""
+    positions: Ints
+    visible: Ints
+    """How many context positions each position may look at."""
+    group: Ints
+    """0 in the context, k in the k-th canvas, -1 - k for padding of the k-th canvas."""
+    free: NDArray[np.bool_]
+    """Span slots: neither context nor pinned suffix nor padding."""
+
+
+class TokenCorpus:
+    """All training documents as one array of ids, with the places where documents begin."""
+
+    def __init__(self, ids: NDArray[np.uint16], starts: Ints, tokenizer: TextTokenizer) -> None:
+        self.ids, self.starts, self.tokenizer = ids, starts, tokenizer
+        self.is_newline: NDArray[np.bool_] = tokenizer.begins_line().numpy()
+
+    @classmethod
+    def load(cls, folder: Path, tokenizer: TextTokenizer) -> TokenCorpus:
+        """Read tokens.bin and starts.npy, which `pack` wrote."""
+        return cls(np.memmap(folder / "tokens.bin", dtype=np.uint16, mode="r"), np.load(folder / "starts.npy"), tokenizer)
+
+    def document_at(self, position: int) -> tuple[int, int]:
+        """First and past-the-last token index of the document that holds `position`."""
+        index = int(np.searchsorted(self.starts, position, side="right")) - 1
+        return int(self.starts[index]), int(self.starts[index + 1])
+
+
+def pack(corpus: Path, folder: Path, tokenizer: TextTokenizer) -> int:
+    """Tokenise a corpus text file into tokens.bin and starts.npy; returns the number of tokens."""
+    starts, total, waiting = [0], 0, list[str]()
+    with (folder / "tokens.bin").open("wb") as out:
+
+        def flush() -> None:
+            nonlocal total
+            for ids in tokenizer.encode_many(waiting):
+                out.write(np.asarray(ids, dtype=np.uint16).tobytes())
+                total += len(ids)
+                starts.append(total)
+            waiting.clear()
+
+        for text in documents(corpus):
+            waiting.append(text)
+            if len(waiting) == 512:
+                flush()
+        flush()
+    np.save(folder / "starts.npy", np.asarray(starts, dtype=np.int64))
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A span to fill: document token range, with the tokens that stand in it and after it."""
+
+    begin: int
+    tokens: list[int]
+    after: int
+    """Document index of the first token of the suffix."""
+
+
+class Sampler:
+    """Draws batches from a corpus."""
+
+    def __init__(self, corpus: TokenCorpus, shape: Shape, noise: Noise, seed: int) -> None:
+        self.corpus, self.shape, self.noise, self.seed = corpus, shape, noise, seed
+
+    def batch(self, step: int) -> Batch:
+        """The batch of one step: always the same for the same (seed, step)."""
+        rng = np.random.default_rng([self.seed, step])
+        rows = [self._row(rng) for _ in range(self.shape.rows)]
+        return Batch(*(np.stack(column) for column in zip(*rows, strict=True)))
+
+    def _row(self, rng: np.random.Generator) -> tuple[Ints, Ints, Floats, Ints, Ints, Ints, NDArray[np.bool_]]:
+        shape, stream = self.shape, self.corpus.ids
+        while True:
+            at = int(rng.integers(len(stream)))
+            begin, end = self.corpus.document_at(at)
+            if end - begin > 4 * MIN_CUT:
+                break
+        far_length = int(rng.integers(8, FAR_SUFFIX_TOKENS + 1)) if rng.random() < 0.75 else 0
+        room = shape.context - far_length - 2 - 1
+        if shape.canvases:
+            last, head = self._last_span(rng, max(at, begin + 1), begin, end)
+            cut = last.begin
+        else:
+            cut, last, head = min(at + room // 2, end), None, []
+        prefix = [int(t) for t in stream[max(begin, cut - room + len(head)) : cut]] + head
+        from_start = cut - room + len(head) <= begin
+        first = cut - (len(prefix) - len(head))
+        far_begin = (last.after + NEAR_SUFFIX_TOKENS) if last else min(end, cut + int(rng.integers(0, 64)))
+        far = [int(t) for t in stream[far_begin : min(end, far_begin + far_length)]]
+        context = ([SUF, *far] if far else []) + [PRE] + ([BOS] if from_start else []) + prefix
+        offset = len(context) - len(prefix)
+
+        ids = np.full(shape.length, PAD, dtype=np.int64)
+        targets = np.zeros(shape.length, dtype=np.int64)
+        weights = np.zeros(shape.length, dtype=np.float32)
+        positions = np.arange(shape.length, dtype=np.int64)
+        visible = np.minimum(positions + 1, shape.context)
+        group = np.zeros(shape.length, dtype=np.int64)
+        free = np.zeros(shape.length, dtype=bool)
+        ids[: len(context)] = context
+        targets[: len(context) - 1] = context[1:]
+        weights[: len(context) - 1] = np.asarray(context[1:]) >= len(SPECIAL_TOKENS)
+
+        arrays = ids, targets, weights, positions, visible, group, free
+        for index in range(shape.canvases):
+            if index == shape.canvases - 1 and last is not None:
+                span, depth = last, len(context)
+            else:
+                span = self._inner_span(rng, first, cut, begin, end)
+                depth = offset + span.begin - first
+            self._canvas(rng, arrays, index, span, depth, end)
+        return arrays
+
+    def _canvas(
+        self,
+        rng: np.random.Generator,
+        arrays: tuple[Ints, Ints, Floats, Ints, Ints, Ints, NDArray[np.bool_]],
+        index: int,
+        span: Span,
+        depth: int,
+        end: int,
+    ) -> None:
+        """Write the index-th canvas of a row: slots with noise, pinned suffix, padding."""
+        ids, targets, weights, positions, visible, group, free = arrays
+        shape, width = self.shape, self.shape.canvas
+        start = shape.context + index * width
+        tokens = span.tokens[: width - 1]
+        room = width - len(tokens) - 1
+        slack = min(int(rng.integers(0, 13)), room)
+        slots = len(tokens) + 1 + slack
+        near = 0 if rng.random() < 0.05 else min(NEAR_SUFFIX_TOKENS, width - slots)
+        suffix = self.corpus.ids[span.after : min(end, span.after + near)].astype(np.int64)
+        clean = np.asarray([*tokens, EOM, *[PAD] * slack], dtype=np.int64)
+
+        drawn = float(rng.random()) if self.noise.level is None else self.noise.level
+        level = 1.0 if rng.random() < self.noise.full_share else drawn
+        corrupt = rng.random(slots) < level
+        masked = rng.random(slots) < self.noise.mask_share
+        uniform = rng.integers(len(SPECIAL_TOKENS), self.corpus.tokenizer.vocab_size, slots)
+        nearby = ids[rng.integers(0, max(depth, 1), slots)]
+        random = np.where(rng.random(slots) < (0.5 if self.noise.mask_share else 0.0), nearby, uniform)
+        noisy = np.where(corrupt, np.where(masked, MASK, random), clean)
+
+        whole = slice(start, start + width)
+        used = slots + len(suffix)
+        ids[start : start + slots] = noisy
+        ids[start + slots : start + used] = suffix
+        targets[start : start + slots] = clean
+        weights[start : start + slots] = np.where(corrupt, 1.0, 0.1) * np.where(clean == PAD, 0.05, 1.0)
+        positions[whole] = depth + np.arange(width)
+        visible[whole] = depth
+        group[whole] = -1 - index
+        group[start : start + used] = index + 1
+        free[start : start + slots] = True
+
+    def _last_span(self, rng: np.random.Generator, at: int, first: int, end: int) -> tuple[Span, list[int]]:
+        """A span whose first character may stand inside a token; returns it and the prefix tokens of that cut."""
+        span = self._span(rng, at, first, end)
+        if rng.random() > 0.35 or not span.tokens:
+            return span, []
+        text = self.corpus.tokenizer.decode(span.tokens[:1])
+        if len(text) < 2 or text.startswith("\n") or "\ufffd" in text:
+            return span, []
+        cut = int(rng.integers(1, len(text)))
+        rest = self.corpus.tokenizer.decode(span.tokens)[cut:]
+        return Span(span.begin, self.corpus.tokenizer.encode(rest), span.after), self.corpus.tokenizer.encode(text[:cut])
+
+    def _inner_span(self, rng: np.random.Generator, first: int, cut: int, begin: int, end: int) -> Span:
+        """A span that begins inside the window's prefix."""
+        low = min(first + MIN_CUT, cut)
+        return self._span(rng, int(rng.integers(low, cut + 1)), begin, end)
+
+    def _span(self, rng: np.random.Generator, at: int, first: int, end: int) -> Span:
+        """A span of document [first, end) at `at` or at the start of its line: whole lines, a line's rest, or tokens."""
+        kind = rng.random()
+        newline = self.corpus.is_newline
+        stream = self.corpus.ids
+        longest = self.shape.canvas - 2
+        if kind < 0.5:
+            begin = at
+            while begin > first and not newline[stream[begin - 1]]:
+                begin -= 1
+            lines = 1 if rng.random() < 0.6 else int(rng.integers(2, 4)) if rng.random() < 0.6 else int(rng.integers(4, 9))
+            # Sometimes the line break before is part of the span: the model then chooses the indentation.
+            include_break = begin > first + 1 and rng.random() < 0.35
+            stop = self._line_end(begin, min(end, begin + longest), lines)
+            begin -= include_break
+        elif kind < 0.8:
+            begin, stop = at, self._line_end(at, min(end, at + longest), 1)
+        else:
+            begin, stop = at, min(end, at + 1 + int(rng.integers(0, 12)))
+        return Span(begin, [int(t) for t in stream[begin:stop]], stop)
+
+    def _line_end(self, begin: int, limit: int, lines: int) -> int:
+        """Index of the newline token that ends the `lines`-th line from `begin`, or `limit`."""
+        breaks = np.flatnonzero(self.corpus.is_newline[self.corpus.ids[begin:limit]])
+        breaks = breaks[breaks > 0]
+        return begin + int(breaks[lines - 1]) if len(breaks) >= lines else limit

@@ -1,0 +1,145 @@
+"""What goes into the engine and what comes out: plain frozen values, no tensors.
+
+Everything above the engine (editor, pipe, hook) speaks these types alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class EngineError(Exception):
+    """An infill or a checkpoint cannot be used; says what is wrong and what to do.
+
+    Attributes:
+        hint: the remedy, one line.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class SlotState(Enum):
+    """What a piece of a frame is."""
+
+    NOISE = "noise"
+    """Not decided; the text is filler."""
+    DRAFT = "draft"
+    """The likeliest guess, not accepted."""
+    NEW = "new"
+    """Accepted or revised in this pass."""
+    FIXED = "fixed"
+    """Accepted earlier and unchanged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfillRequest:
+    """One span to fill.
+
+    Raises:
+        ValueError: when a number is out of its range.
+    """
+
+    prefix: str
+    """All text before the span."""
+    suffix: str
+    """All text after the span."""
+    seed: int = 0
+    """0 takes the likeliest token everywhere; any other seed samples, and repeats exactly."""
+    max_passes: int = 10
+    """Denoising passes at most."""
+    expected_tokens: int | None = None
+    """About how long the span is, where that is known (a selection that is rewritten)."""
+    exact_tokens: int | None = None
+    """The true length in tokens: one row of exactly this length, for evaluation."""
+    language: str = "python"
+
+    def __post_init__(self) -> None:
+        if self.max_passes < 1:
+            raise ValueError(f"max_passes must be at least 1, got {self.max_passes}")
+        if self.seed < 0:
+            raise ValueError(f"seed must not be negative, got {self.seed}")
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSpan:
+    """A run of text in one state, with its mean confidence in 0..1."""
+
+    text: str
+    state: SlotState
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextUse:
+    """How much of the file the model reads."""
+
+    tokens: int
+    """Context and pinned suffix together."""
+    limit: int
+    prefix_cut: bool
+    """Text at the start of the file was left out."""
+    suffix_cut: bool
+    """Text at the end of the file was left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """The canvas after one pass, as text."""
+
+    pass_index: int
+    """1 for the first pass."""
+    passes_max: int
+    spans: tuple[FrameSpan, ...]
+    mean_entropy: float
+    """Over the undecided and decided span slots of the row shown, in nats; pins never count."""
+    elapsed_ms: float
+    pass_ms: float
+    tokens_per_second: float
+    """Accepted tokens of the row shown, over the time since the start."""
+    context: ContextUse
+    result: InfillResult | None = None
+    """Set in the last frame alone."""
+
+    @property
+    def text(self) -> str:
+        """The frame's text, filler included."""
+        return "".join(span.text for span in self.spans)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One finished row."""
+
+    text: str
+    score: float
+    """Mean left-to-right log-probability of the span and the first suffix tokens, in nats a token."""
+    parses: bool | None
+    """Whether the file parses with it; none where that cannot be told."""
+    repeats_suffix: bool
+    passes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfillResult:
+    """What the engine offers for a span."""
+
+    text: str
+    candidates: tuple[Candidate, ...]
+    """Best first; the first is `text`."""
+    passes: int
+    elapsed_ms: float
+    context: ContextUse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """What is said of a checkpoint."""
+
+    name: str
+    parameters: int
+    device: str
+    digest: str
+    """First 12 hex digits of the weights' SHA-256."""
