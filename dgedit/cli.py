@@ -37,7 +37,7 @@ def _number(low: int) -> type[int]:
 def _engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="nano", help="a bundled model or the folder of a checkpoint (default: nano)")
     parser.add_argument(
-        "--seed", type=_number(0), default=0, help="0 takes the likeliest tokens, any other number samples (default: 0)"
+        "--seed", type=_number(0), default=0, help="0: the likeliest tokens; others sample (default: 0)"
     )
     parser.add_argument("--steps", type=_number(1), default=10, help="denoising passes at most (default: 10)")
 
@@ -61,11 +61,15 @@ def fill_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dgedit fill",
         description="Fill every <FILL_ME> and every --lines span; the whole text goes to standard output.",
-        epilog="exit codes: 0 filled, 1 nothing to fill, 2 error, 130 cancelled; but for 0 the text comes out unchanged",
+        epilog="exit codes: 0 filled, 1 nothing to fill, 2 error, 130 cancelled; only at 0 is the text changed",
     )
     parser.add_argument("source", metavar="FILE", help="a file, or - for standard input")
     parser.add_argument(
-        "--lines", action="append", default=[], metavar="A-B", help="rewrite these lines, counted from 1; may be repeated"
+        "--lines",
+        action="append",
+        default=[],
+        metavar="A-B",
+        help="rewrite these lines, counted from 1; may be repeated",
     )
     parser.add_argument("--language", default="python", help="what the text is written in (default: python)")
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")

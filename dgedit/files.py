@@ -29,7 +29,8 @@ def decode(raw: bytes, name: str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DgeditError(
-            f"{name} is not UTF-8 (byte 0x{raw[error.start]:02x} at offset {error.start:,})", "convert it to UTF-8 first"
+            f"{name} is not UTF-8 (byte 0x{raw[error.start]:02x} at offset {error.start:,})",
+            "convert it to UTF-8 first",
         ) from error
 
 
@@ -86,7 +87,9 @@ def write_atomically(path: Path, raw: bytes) -> None:
         temporary = ""
         _sync_directory(target.parent)
     except OSError as error:
-        raise DgeditError(f"cannot save {path}: {error.strerror}", "your text is still in the editor; save elsewhere") from error
+        raise DgeditError(
+            f"cannot save {path}: {error.strerror}", "your text is still in the editor; save elsewhere"
+        ) from error
     finally:
         if temporary:
             with contextlib.suppress(OSError):

@@ -55,9 +55,7 @@ def load_model(name: str) -> Denoiser:
         raise DgeditError(str(error), error.hint) from error
 
 
-def make_request(
-    prefix: str, suffix: str, expected_tokens: int | None, options: FillOptions
-) -> InfillRequest:
+def make_request(prefix: str, suffix: str, expected_tokens: int | None, options: FillOptions) -> InfillRequest:
     """The engine's request for the span between two texts; markers in them become a stand-in.
 
     Raises:
@@ -115,7 +113,9 @@ def fill_holes(
             result = frame.result
         if result is None or not result.text.strip():
             line = text.count("\n", 0, hole.start) + 1
-            raise DgeditError(f"the model found no text for the span at line {line}", "try another --seed, or a shorter span")
+            raise DgeditError(
+                f"the model found no text for the span at line {line}", "try another --seed, or a shorter span"
+            )
         results.append(result)
         done += with_line_ending(result.text, text)
         position = hole.end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .errors import DgeditError, ExitCode
 
@@ -74,7 +75,7 @@ def find_holes(text: str, line_ranges: list[tuple[int, int]]) -> list[Hole]:
         raise DgeditError(
             "nothing to fill", f"mark a span with {MARKER} or name one with --lines A-B", code=ExitCode.NOTHING_TO_FILL
         )
-    for before, after in zip(holes, holes[1:], strict=False):
+    for before, after in pairwise(holes):
         if after.start < before.end:
             line = text.count("\n", 0, after.start) + 1
             raise DgeditError(f"two spans overlap at line {line}", "leave one of them out")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ class PipeOptions:
     """A path, or - for standard input."""
     lines: tuple[str, ...] = ()
     model: str = "nano"
-    fill: FillOptions = FillOptions()
+    fill: FillOptions = field(default_factory=FillOptions)
     quiet: bool = False
 
 

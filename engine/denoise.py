@@ -147,7 +147,9 @@ def advance(
     held = step.finished[:, None]
     span = free & ~past_end
     settled = (accepted | ~free).all(-1) & (canvas == step.canvas).all(-1)
-    quiet = (guess == step.guess).all(-1) & ((entropy * span).sum(-1) / span.sum(-1).clamp(min=1) < settings.stop_entropy)
+    quiet = (guess == step.guess).all(-1) & (
+        (entropy * span).sum(-1) / span.sum(-1).clamp(min=1) < settings.stop_entropy
+    )
     return Step(
         pass_index=pass_index,
         canvas=torch.where(held, step.canvas, canvas),

@@ -91,7 +91,9 @@ def _finish(
     )
 
 
-def _frame(step: Step, packed: PackedInfill, model: Denoiser, settings: Settings, *, elapsed: float, took: float) -> Frame:
+def _frame(
+    step: Step, packed: PackedInfill, model: Denoiser, settings: Settings, *, elapsed: float, took: float
+) -> Frame:
     row = best_row(step)
     return Frame(
         pass_index=step.pass_index,

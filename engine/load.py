@@ -31,5 +31,6 @@ def load(model: str = DEFAULT_MODEL, *, device: str = "cpu") -> Denoiser:
 
         return load_nano(folder, folder.name, device=device)
     raise EngineError(
-        f"{folder} has no infill_config.json", "only nano checkpoints can be loaded yet; leave --model out for the bundled one"
+        f"{folder} has no infill_config.json",
+        "only nano checkpoints can be loaded yet; leave --model out for the bundled one",
     )

@@ -20,7 +20,12 @@ PARSE_LIMIT_CHARS = 400_000
 
 
 def rank(
-    model: Denoiser, context: Any, packed: PackedInfill, request: InfillRequest, rows: list[list[int]], passes: list[int]
+    model: Denoiser,
+    context: Any,
+    packed: PackedInfill,
+    request: InfillRequest,
+    rows: list[list[int]],
+    passes: list[int],
 ) -> list[Candidate]:
     """Candidates of the finished rows' span ids, best first; equal texts appear once."""
     head = packed.suffix_ids[:SCORED_SUFFIX_TOKENS]
@@ -45,9 +50,9 @@ def rank(
 
 
 def span_text(model: Denoiser, packed: PackedInfill, ids: list[int]) -> str:
-    """The text of a row's span, without the line break that was lent to it."""
+    """The text of a row's span, without the line break that it borrowed."""
     text = model.tokenizer.decode(ids)
-    return text.removeprefix("\n") if packed.leading_newline else text
+    return text.lstrip("\n") if packed.leading_newline else text
 
 
 def parses(request: InfillRequest, text: str) -> bool | None:

@@ -60,6 +60,8 @@ class DgeditApp(App[int]):
         super().__init__()
         self.buffer, self._text = Buffer.open(path)
         self._palette = load_theme(FOLDER / f"{DEFAULT_THEME}.toml")
+        self.area = CodeArea(self._palette, syntax=self.buffer.language)
+        self._status = Static(id="status")
         self.jobs = InfillJobs(model)
         self.options = options or FillOptions(language=self.buffer.language)
         self.finished_text: str | None = None
@@ -75,20 +77,14 @@ class DgeditApp(App[int]):
 
     def compose(self) -> ComposeResult:
         """The text area over the status line."""
-        yield CodeArea(self._palette, syntax=self.buffer.language)
-        yield Static(id="status")
-
-    @property
-    def area(self) -> CodeArea:
-        """The text area."""
-        return self.query_one(CodeArea)
+        yield self.area
+        yield self._status
 
     def on_mount(self) -> None:
         """Show the text, then load the model behind it."""
         colours = self._palette.colours["editor"]
-        status = self.query_one("#status", Static)
-        status.styles.color = colours["status_foreground"]
-        status.styles.background = colours["status_background"]
+        self._status.styles.color = colours["status_foreground"]
+        self._status.styles.background = colours["status_background"]
         self.area.open_text(self._text)
         self.area.focus()
         self._refresh_status()
@@ -126,7 +122,7 @@ class DgeditApp(App[int]):
         loaded = "" if self.jobs.model is None or self.area.preview else model_name(self.jobs.model.info)
         helps = HELP if self.area.preview is None else HELP_RUNNING if self.finished_text is None else HELP_DONE
         shown = "  |  ".join(part for part in (self._message, line, helps, loaded) if part)
-        self.query_one("#status", Static).update(shown.replace("[", "\\["))
+        self._status.update(shown.replace("[", "\\["))
 
     # -- files -----------------------------------------------------------------------------------------------------
 
@@ -195,9 +191,7 @@ class DgeditApp(App[int]):
         area = self.area
         document = area.document
         last = (document.line_count - 1, len(document[document.line_count - 1]))
-        prefix, span, suffix = (
-            document.get_text_range(*pair) for pair in (((0, 0), start), (start, end), (end, last))
-        )
+        prefix, span, suffix = (document.get_text_range(*pair) for pair in (((0, 0), start), (start, end), (end, last)))
         rewrites = bool(span.strip()) and span != MARKER
         expected = max(1, round(len(span) / CHARS_PER_TOKEN)) if rewrites else None
         options = FillOptions(seed=self._seed, passes=self.options.passes, language=self.options.language)
@@ -261,7 +255,9 @@ class DgeditApp(App[int]):
         """Insert spaces to the next tab stop."""
         area = self.area
         column = min(area.selection)[1]
-        area.replace(" " * (area.indent_width - column % area.indent_width), *area.selection, maintain_selection_offset=False)
+        area.replace(
+            " " * (area.indent_width - column % area.indent_width), *area.selection, maintain_selection_offset=False
+        )
 
     def action_cancel(self) -> None:
         """Cancel an infill: the bytes of the span come back exactly."""

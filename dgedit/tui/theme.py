@@ -18,12 +18,20 @@ DEFAULT_THEME = "dgedit-dark"
 CONFIDENCE_STEPS = 8
 
 REQUIRED = {
-    "editor": (
-        "foreground background gutter cursor cursor_background cursor_line selection bracket "
-        "status_foreground status_background"
-    ).split(),
-    "syntax": "comment string number keyword function type variable constant operator".split(),
-    "denoise": "background noise draft_low draft_high new fixed".split(),
+    "editor": [
+        "foreground",
+        "background",
+        "gutter",
+        "cursor",
+        "cursor_background",
+        "cursor_line",
+        "selection",
+        "bracket",
+        "status_foreground",
+        "status_background",
+    ],
+    "syntax": ["comment", "string", "number", "keyword", "function", "type", "variable", "constant", "operator"],
+    "denoise": ["background", "noise", "draft_low", "draft_high", "new", "fixed"],
 }
 
 CAPTURES = {

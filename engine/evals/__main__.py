@@ -25,7 +25,9 @@ def main() -> int:
     model, chosen = load(options.model), spans.load(limit=options.spans)
     rows = [
         evaluate("one line", chosen, model, progress=_counter("one line", len(chosen))),
-        evaluate("one line, true length", chosen, model, true_length=True, progress=_counter("true length", len(chosen))),
+        evaluate(
+            "one line, true length", chosen, model, true_length=True, progress=_counter("true length", len(chosen))
+        ),
     ]
     print(table(rows))
     if options.json:
@@ -36,7 +38,8 @@ def main() -> int:
 def table(rows: list[Row]) -> str:
     """The rows as text, exact match with its binomial 95 % half-width."""
     lines = [
-        f"{'':24}{'spans':>6}{'exact':>14}{'any row':>9}{'similar':>9}{'parses':>8}{'p50 ms':>8}{'p95 ms':>8}{'passes':>8}"
+        f"{'':24}{'spans':>6}{'exact':>14}{'any row':>9}{'similar':>9}"
+        f"{'parses':>8}{'p50 ms':>8}{'p95 ms':>8}{'passes':>8}"
     ]
     for row in rows:
         half = 1.96 * math.sqrt(max(row.exact * (1 - row.exact), 1e-9) / max(1, row.spans))

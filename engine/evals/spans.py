@@ -89,7 +89,10 @@ def _read(path: Path) -> Iterator[LineSpan]:
                 begin = sum(len(other) + 1 for other in lines[:number])
                 indent = len(lines[number]) - len(lines[number].lstrip())
                 yield LineSpan(
-                    package=row["package"], text=row["text"], start=begin + indent, end=begin + len(lines[number].rstrip())
+                    package=row["package"],
+                    text=row["text"],
+                    start=begin + indent,
+                    end=begin + len(lines[number].rstrip()),
                 )
 
 

@@ -45,7 +45,9 @@ class NanoInfiller:
         """Keys and values of the context, read causally."""
         ids = torch.tensor([context_ids], device=self.device)
         positions = torch.arange(len(context_ids), device=self.device)[None]
-        hidden, past = self.network.run(self.network.embed(ids), positions, _causal_mask(len(context_ids), 0, self.device))
+        hidden, past = self.network.run(
+            self.network.embed(ids), positions, _causal_mask(len(context_ids), 0, self.device)
+        )
         return NanoContext(past, hidden[:, -1])
 
     @torch.inference_mode()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class EntropyBound:
         masked = entropy.masked_fill(~active, torch.inf)
         ordered, order = masked.sort(dim=-1, stable=True)
         finite = ordered.masked_fill(ordered.isinf(), 0.0)
-        before = finite.cumsum(dim=-1) - finite
+        before = F.pad(finite.cumsum(dim=-1)[:, :-1], (1, 0))
         rank = torch.arange(entropy.shape[1], device=entropy.device)
         taken = ((before <= self.bound) | (rank < at_least[:, None])) & ordered.isfinite()
         return torch.zeros_like(active).scatter(1, order, taken)

@@ -15,6 +15,7 @@ import json
 import re
 import sysconfig
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -23,12 +24,26 @@ DOCUMENT_SEPARATOR = "\0"
 """Between documents in the text files; no Python source may contain it."""
 
 HELD_OUT_PACKAGES = frozenset(
-    ["black", "bottle", "click", "flask", "httpx", "marshmallow", "networkx", "parso", "peewee", "structlog", "tomlkit", "tornado"]
+    [
+        "black",
+        "bottle",
+        "click",
+        "flask",
+        "httpx",
+        "marshmallow",
+        "networkx",
+        "parso",
+        "peewee",
+        "structlog",
+        "tomlkit",
+        "tornado",
+    ]
 )
 """Never trained on: the evaluation draws its spans from these (distribution names)."""
 
 PERMISSIVE = re.compile(
-    r"\b(mit|bsd|apache|isc|psf|python software foundation|unlicense|0bsd|zlib|hpnd|mit-cmu|public domain|cc0|zpl)\b", re.I
+    r"\b(mit|bsd|apache|isc|psf|python software foundation|unlicense|0bsd|zlib|hpnd|mit-cmu|public domain|cc0|zpl)\b",
+    re.I,
 )
 COPYLEFT = re.compile(r"\b(a?gpl|lgpl|gnu|mpl|mozilla|eupl|cddl|proprietary|epl|sspl)\b", re.I)
 HUMANEVAL = re.compile(r"human[_-]?eval|has_close_elements|separate_paren_groups|truncate_number\(", re.I)
@@ -55,9 +70,9 @@ class Package:
 def licence_of(dist: metadata.Distribution) -> str:
     """The licence that the package's own metadata states, in one short line; empty when it states none."""
     meta = dist.metadata
-    stated = [meta.get("License-Expression") or ""]
+    stated = [str(meta["License-Expression"] or "")]
     stated += [c.rsplit("::", 1)[-1].strip() for c in meta.get_all("Classifier") or [] if c.startswith("License ::")]
-    stated.append((meta.get("License") or "").strip().split("\n")[0][:80])
+    stated.append(str(meta["License"] or "").strip().split("\n")[0][:80])
     return next((text for text in stated if text and text != "OSI Approved"), "")
 
 
@@ -126,7 +141,7 @@ def _packages(roots: Iterable[Path]) -> list[tuple[str, str, str, list[Path]]]:
     """(name, version, licence, files) of every distribution under the roots, held-out ones first, then by hash."""
     found: dict[str, tuple[str, str, str, list[Path]]] = {}
     for dist in metadata.distributions(path=[str(root) for root in roots]):
-        name = (dist.metadata.get("Name") or "").lower().replace("_", "-")
+        name = str(dist.metadata["Name"] or "").lower().replace("_", "-")
         if name and name not in found:
             found[name] = (name, dist.version, licence_of(dist), sorted(sources(dist)))
     found["python"] = ("python", sysconfig.get_python_version(), "PSF-2.0", list(standard_library()))
@@ -149,7 +164,7 @@ def _collect(paths: list[Path], dedup: Deduplicator) -> list[str]:
 
 
 def build(roots: Iterable[Path], out: Path) -> list[Package]:
-    """Write train.txt, heldout.jsonl and manifest.json under `out`; returns the manifest's rows.
+    """Write train.txt, heldout.txt, heldout.jsonl and manifest.json under `out`; returns the manifest's rows.
 
     Raises:
         ValueError: when the roots hold no usable source.
@@ -157,19 +172,24 @@ def build(roots: Iterable[Path], out: Path) -> list[Package]:
     out.mkdir(parents=True, exist_ok=True)
     dedup = Deduplicator()
     rows: list[Package] = []
-    with (out / "train.txt").open("w", encoding="utf-8") as train, (out / "heldout.jsonl").open("w", encoding="utf-8") as held:
+    with ExitStack() as stack:
+        train, held, named = (
+            stack.enter_context((out / name).open("w", encoding="utf-8", newline=""))
+            for name in ("train.txt", "heldout.txt", "heldout.jsonl")
+        )
         for name, version, licence, paths in _packages(roots):
             split = "heldout" if name in HELD_OUT_PACKAGES else "train" if is_permissive(licence) else "excluded"
             documents = [] if split == "excluded" else _collect(paths, dedup)
             if not documents and split != "excluded":
                 continue
             for text in documents:
+                (held if split == "heldout" else train).write(text + DOCUMENT_SEPARATOR)
                 if split == "heldout":
-                    held.write(json.dumps({"package": name, "text": text}) + "\n")
-                else:
-                    train.write(text + DOCUMENT_SEPARATOR)
+                    named.write(json.dumps({"package": name, "text": text}) + "\n")
             size = sum(map(len, documents))
-            rows.append(Package(name=name, version=version, licence=licence, split=split, files=len(documents), bytes=size))
+            rows.append(
+                Package(name=name, version=version, licence=licence, split=split, files=len(documents), bytes=size)
+            )
     if not any(row.split == "train" for row in rows):
         raise ValueError(f"no permissively licensed Python source under {', '.join(map(str, roots))}")
     (out / "manifest.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")

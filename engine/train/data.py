@@ -86,7 +86,9 @@ class TokenCorpus:
     @classmethod
     def load(cls, folder: Path, tokenizer: TextTokenizer) -> TokenCorpus:
         """Read tokens.bin and starts.npy, which `pack` wrote."""
-        return cls(np.memmap(folder / "tokens.bin", dtype=np.uint16, mode="r"), np.load(folder / "starts.npy"), tokenizer)
+        return cls(
+            np.memmap(folder / "tokens.bin", dtype=np.uint16, mode="r"), np.load(folder / "starts.npy"), tokenizer
+        )
 
     def document_at(self, position: int) -> tuple[int, int]:
         """First and past-the-last token index of the document that holds `position`."""
@@ -176,7 +178,7 @@ class Sampler:
             if index == shape.canvases - 1 and last is not None:
                 span, depth = last, len(context)
             else:
-                span = self._inner_span(rng, first, cut, begin, end)
+                span = self._inner_span(rng, first, cut, end)
                 depth = offset + span.begin - first
             self._canvas(rng, arrays, index, span, depth, end)
         return arrays
@@ -233,15 +235,18 @@ class Sampler:
             return span, []
         cut = int(rng.integers(1, len(text)))
         rest = self.corpus.tokenizer.decode(span.tokens)[cut:]
-        return Span(span.begin, self.corpus.tokenizer.encode(rest), span.after), self.corpus.tokenizer.encode(text[:cut])
+        return Span(span.begin, self.corpus.tokenizer.encode(rest), span.after), self.corpus.tokenizer.encode(
+            text[:cut]
+        )
 
-    def _inner_span(self, rng: np.random.Generator, first: int, cut: int, begin: int, end: int) -> Span:
+    def _inner_span(self, rng: np.random.Generator, first: int, cut: int, end: int) -> Span:
         """A span that begins inside the window's prefix."""
         low = min(first + MIN_CUT, cut)
-        return self._span(rng, int(rng.integers(low, cut + 1)), begin, end)
+        # No further back than the window: the canvas must see what stands right before its span.
+        return self._span(rng, int(rng.integers(low, cut + 1)), first, end)
 
     def _span(self, rng: np.random.Generator, at: int, first: int, end: int) -> Span:
-        """A span of document [first, end) at `at` or at the start of its line: whole lines, a line's rest, or tokens."""
+        """A span at `at` or at the start of its line: whole lines, a line's rest, or some tokens of [first, end)."""
         kind = rng.random()
         newline = self.corpus.is_newline
         stream = self.corpus.ids
@@ -250,7 +255,9 @@ class Sampler:
             begin = at
             while begin > first and not newline[stream[begin - 1]]:
                 begin -= 1
-            lines = 1 if rng.random() < 0.6 else int(rng.integers(2, 4)) if rng.random() < 0.6 else int(rng.integers(4, 9))
+            lines = (
+                1 if rng.random() < 0.6 else int(rng.integers(2, 4)) if rng.random() < 0.6 else int(rng.integers(4, 9))
+            )
             # Sometimes the line break before is part of the span: the model then chooses the indentation.
             include_break = begin > first + 1 and rng.random() < 0.35
             stop = self._line_end(begin, min(end, begin + longest), lines)

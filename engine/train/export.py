@@ -1,7 +1,7 @@
 """Writes a trained network as a checkpoint that plain transformers loads as `DiffusionGemmaForBlockDiffusion`.
 
-The published class has parts that nano does not use: a vision tower (made as small as it can be and left at zero), a router
-over one expert (its choice is always that one). They are a few kilobytes of the file.
+The published class has parts that nano does not use: a vision tower (made as small as it can be and left at zero),
+a router over one expert (its choice is always that one). They are a few kilobytes of the file.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 from ..models.nano import NanoDenoiser
 from .data import Batch
@@ -33,8 +33,8 @@ class DeviceBatch:
     @classmethod
     def of(cls, batch: Batch, context: int, device: torch.device) -> DeviceBatch:
         """Copy a batch to the device."""
-        names = ("ids", "targets", "weights", "positions", "visible", "group", "free")
-        return cls(*(torch.from_numpy(getattr(batch, name)).to(device) for name in names), context=context)
+        tensors = {name: torch.from_numpy(getattr(batch, name)).to(device) for name in Batch.__slots__}
+        return cls(**tensors, context=context)
 
 
 def attention_mask(visible: Tensor, group: Tensor, context: int) -> Tensor:
@@ -46,7 +46,7 @@ def attention_mask(visible: Tensor, group: Tensor, context: int) -> Tensor:
 
 
 def hidden_states(model: NanoDenoiser, batch: DeviceBatch, soft: Tensor | None) -> Tensor:
-    """Normed hidden states [B, T, D] of context and canvases in one pass."""
+    """Normed hidden states [B, T, D] of context and canvases in one pass; to be run under bfloat16 autocast."""
     context = model.embed(batch.ids[:, : batch.context]).to(torch.bfloat16)
     parts = [context]
     if batch.ids.shape[1] > batch.context:

@@ -74,7 +74,9 @@ def optimisers(model: NanoDenoiser, recipe: Recipe) -> list[torch.optim.Optimize
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     vectors = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     return [
-        torch.optim.Muon(matrices, lr=recipe.matrix_rate, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.Muon(
+            matrices, lr=recipe.matrix_rate, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"
+        ),
         torch.optim.AdamW(vectors, lr=recipe.vector_rate, betas=(0.9, 0.95), weight_decay=0.0),
     ]
 
@@ -126,7 +128,9 @@ class Trainer:
         short = Shape(rows=rows, context=context, canvases=4, canvas=48)
         return [short, short, short, Shape(rows=rows, context=context, canvases=2, canvas=96)]
 
-    def run(self, *, save_every_s: float = 240.0, report_every_s: float = 30.0, evaluate_every_s: float = 900.0) -> None:
+    def run(
+        self, *, save_every_s: float = 240.0, report_every_s: float = 30.0, evaluate_every_s: float = 900.0
+    ) -> None:
         """Train until the budget is spent, saving as it goes."""
         saved = reported = evaluated = time.monotonic()
         recent: list[tuple[float, float]] = []
@@ -175,7 +179,7 @@ class Trainer:
             causal, denoising = self._losses(self.model, batch, self._soft(batch))
             has_canvas = batch.context < batch.ids.shape[1]
             total = denoising + recipe.causal_weight * causal if has_canvas else causal
-        total.backward()
+        torch.autograd.backward(total)
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimiser in self.optimisers:
             optimiser.step()
@@ -193,11 +197,15 @@ class Trainer:
         if batch.context == length:
             return None
         begin = self.recipe.causal_share + (1 - self.recipe.causal_share) / 3
-        chance = torch.rand((), generator=torch.Generator().manual_seed(self.recipe.seed * 7919 + self.progress.step)).item()
+        chance = torch.rand(
+            (), generator=torch.Generator().manual_seed(self.recipe.seed * 7919 + self.progress.step)
+        ).item()
         if self.done >= begin and chance < self.recipe.self_conditioning:
             with torch.no_grad():
                 return self._signal(self.model, batch)
-        return torch.zeros(rows, length - batch.context, self.config.hidden_size, dtype=torch.bfloat16, device=self.device)
+        return torch.zeros(
+            rows, length - batch.context, self.config.hidden_size, dtype=torch.bfloat16, device=self.device
+        )
 
     @torch.no_grad()
     def heldout_losses(self) -> dict[str, float]:
@@ -223,7 +231,9 @@ class Trainer:
 
     def _report(self, recent: list[tuple[float, float]], tokens_per_second: float) -> None:
         causal, denoising = (sum(column) / len(column) for column in zip(*recent, strict=True))
-        self._note({"causal": round(causal, 4), "denoising": round(denoising, 4), "tokens_per_s": round(tokens_per_second)})
+        self._note(
+            {"causal": round(causal, 4), "denoising": round(denoising, 4), "tokens_per_s": round(tokens_per_second)}
+        )
 
     def _note(self, values: dict[str, float]) -> None:
         progress = self.progress
@@ -253,7 +263,9 @@ class Trainer:
     def _load(self, last: Path) -> None:
         state = json.loads((last / "state.json").read_text(encoding="utf-8"))
         if state["config"] != self.config.to_dict():
-            raise ValueError(f"{last} holds a network of other sizes: {state['config']}; choose another --out or the same sizes")
+            raise ValueError(
+                f"{last} holds a network of other sizes: {state['config']}; choose another --out or the same sizes"
+            )
         self.model.load_state_dict(load_file(last / "model.safetensors"))
         tensors = load_file(last / "optimiser.safetensors")
         for number, optimiser in enumerate(self.optimisers):

@@ -1,0 +1,79 @@
+"""Infills with the bundled weights."""
+
+from __future__ import annotations
+
+import pytest
+
+from dgedit.engine.denoise import Settings
+from dgedit.engine.infill import fill, fill_text, infill
+from dgedit.engine.models.base import Denoiser
+from dgedit.engine.types import InfillRequest
+
+PREFIX = "def total(values):\n    result = 0\n    for value in values:\n        "
+SUFFIX = "\n    return result\n"
+
+
+def request(seed: int = 0, **more: int) -> InfillRequest:
+    return InfillRequest(prefix=PREFIX, suffix=SUFFIX, seed=seed, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 12345])
+def test_the_same_seed_gives_the_same_bytes(nano: Denoiser, seed: int) -> None:
+    first, second = (fill(request(seed), nano) for _ in range(2))
+    assert first.text == second.text
+    assert [c.score for c in first.candidates] == [c.score for c in second.candidates]
+
+
+def test_seeds_differ(nano: Denoiser) -> None:
+    assert len({fill(request(seed), nano).text for seed in range(1, 9)}) > 1
+
+
+def test_a_cancelled_run_yields_nothing_more(nano: Denoiser) -> None:
+    frames = infill(request(), nano)
+    assert next(frames).pass_index == 1
+    frames.close()  # type: ignore[attr-defined]
+    assert list(frames) == []
+
+
+def test_passes_are_bounded(nano: Denoiser) -> None:
+    frames = list(infill(request(max_passes=2), nano, Settings(passes_max=2)))
+    assert max(frame.pass_index for frame in frames) <= 2
+    assert all(frame.passes_max == 2 for frame in frames)
+
+
+def test_the_text_has_no_role_and_no_replacement_character(nano: Denoiser) -> None:
+    for seed in range(4):
+        text = fill(request(seed), nano).text
+        assert "<mask>" not in text
+        assert "<eom>" not in text
+        assert "\0" not in text
+
+
+def test_a_source_that_names_the_roles_stays_source(nano: Denoiser) -> None:
+    text = 'tokens = ["<mask>", "<eom>", "<pad>"]\nfirst = '
+    ids = nano.tokenizer.encode(text)
+    assert min(ids) >= nano.format.first_text_id
+    assert nano.tokenizer.decode(ids) == text
+    assert isinstance(fill_text(text, "\n", nano), str)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "suffix"),
+    [
+        ("", ""),
+        ("", "\nx = 1\n"),
+        ("x = 1\n", ""),
+        ("é = '\u2028😀'\n", "\f\n"),
+        ("x" * 9000, "y" * 9000),
+        ("\n" * 50, "\n" * 50),
+    ],
+)
+def test_odd_texts_are_filled_without_an_error(nano: Denoiser, prefix: str, suffix: str) -> None:
+    result = fill(InfillRequest(prefix=prefix, suffix=suffix, max_passes=3), nano)
+    assert result.passes >= 1
+    assert result.context.tokens <= result.context.limit
+
+
+def test_a_span_at_the_start_of_a_line_may_be_indented(nano: Denoiser) -> None:
+    result = fill(InfillRequest(prefix="def f(x):\n", suffix="\n    return y\n"), nano)
+    assert not result.text.startswith("\n")

@@ -1,0 +1,85 @@
+"""How a request becomes context and rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from dgedit.engine.packing import DEFAULT_SLOTS, choose_slots, pack
+from dgedit.engine.tokenizer import BOS, EOM, PRE, SUF
+from dgedit.engine.types import InfillRequest
+
+from .toy import FORMAT, byte_tokenizer
+
+TOKENIZER = byte_tokenizer()
+
+
+def request(prefix: str, suffix: str, **more: int) -> InfillRequest:
+    return InfillRequest(prefix=prefix, suffix=suffix, **more)  # type: ignore[arg-type]
+
+
+def test_a_small_file_is_read_whole() -> None:
+    packed = pack(request("x = ", "\ny = 1\n", exact_tokens=4), TOKENIZER, FORMAT)
+    near, far = "\ny = 1", "\n"
+    assert packed.context_ids == [SUF, *TOKENIZER.encode(far), PRE, BOS, *TOKENIZER.encode("x = ")]
+    assert packed.suffix_ids == TOKENIZER.encode(near)
+    assert packed.pinned_ids == [EOM, *TOKENIZER.encode(near)]
+    assert not packed.context.prefix_cut
+    assert not packed.context.suffix_cut
+
+
+def test_what_does_not_fit_is_left_out_from_the_far_ends_and_said() -> None:
+    prefix, suffix = "p" * 500 + "near", "after" + "s" * 500
+    packed = pack(request(prefix, suffix), TOKENIZER, FORMAT)
+    assert len(packed.context_ids) == FORMAT.context_tokens
+    assert TOKENIZER.decode(packed.context_ids).endswith("near")
+    assert BOS not in packed.context_ids
+    assert packed.context_ids[0] == SUF
+    assert packed.context.prefix_cut
+    assert packed.context.suffix_cut
+    assert packed.context.tokens <= packed.context.limit
+
+
+def test_no_far_suffix_leaves_its_header_out() -> None:
+    packed = pack(request("x = ", "\n"), TOKENIZER, FORMAT)
+    assert packed.context_ids[:2] == [PRE, BOS]
+
+
+def test_empty_texts_are_packed() -> None:
+    packed = pack(request("", ""), TOKENIZER, FORMAT)
+    assert packed.context_ids == [PRE, BOS]
+    assert packed.suffix_ids == []
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_span_at_the_start_of_a_line_borrows_the_line_break(ending: str) -> None:
+    packed = pack(request("x = 1" + ending, ""), TOKENIZER, FORMAT)
+    assert packed.leading_newline
+    assert TOKENIZER.decode(packed.context_ids) == "x = 1"
+
+
+def test_an_indented_span_keeps_its_line_break_in_the_context() -> None:
+    packed = pack(request("if x:\n    ", ""), TOKENIZER, FORMAT)
+    assert not packed.leading_newline
+
+
+def test_slots_follow_what_is_known_of_the_length() -> None:
+    assert choose_slots(request("", "", exact_tokens=5), FORMAT) == (5,)
+    assert choose_slots(request("", "", exact_tokens=500), FORMAT) == (FORMAT.canvas_tokens - 1,)
+    unknown = choose_slots(request("", ""), FORMAT)
+    assert unknown == tuple(sorted({min(slots, FORMAT.canvas_tokens) for slots in DEFAULT_SLOTS}))
+    guided = choose_slots(request("", "", expected_tokens=10), FORMAT)
+    assert guided[0] <= 11 <= guided[-1]
+    assert all(
+        2 <= slots <= FORMAT.canvas_tokens for slots in choose_slots(request("", "", expected_tokens=90), FORMAT)
+    )
+
+
+def test_a_long_span_takes_room_from_the_suffix() -> None:
+    packed = pack(request("", "s" * 50, exact_tokens=FORMAT.canvas_tokens - 3), TOKENIZER, FORMAT)
+    assert len(packed.suffix_ids) == 2
+
+
+@pytest.mark.parametrize(("field", "value"), [("max_passes", 0), ("seed", -1)])
+def test_a_request_out_of_range_is_refused(field: str, value: int) -> None:
+    with pytest.raises(ValueError, match=field):
+        request("", "", **{field: value})

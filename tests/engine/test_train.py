@@ -1,0 +1,266 @@
+"""The trainer on a few real files: corpus, batches, a run that is cut and resumed, export."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import dgedit
+from dgedit.engine.load import load
+from dgedit.engine.models.nano import NanoConfig, NanoDenoiser
+from dgedit.engine.tokenizer import EOM, MASK, PAD, TextTokenizer
+from dgedit.engine.train import corpus, data, export, vocabulary
+from dgedit.engine.train.objective import DeviceBatch, attention_mask, hidden_states, losses
+from dgedit.engine.train.trainer import Recipe, Trainer, learning_rate_factor
+
+SIZES = NanoConfig(
+    vocab_size=600,
+    hidden_size=32,
+    num_layers=2,
+    num_heads=2,
+    num_kv_heads=1,
+    head_dim=16,
+    intermediate_size=48,
+    expert_size=16,
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tokens of dgedit's own sources."""
+    out = tmp_path_factory.mktemp("corpus")
+    root = Path(dgedit.__file__).parent
+    paths = sorted([*root.rglob("*.py"), *(root / "engine").resolve().rglob("*.py")])
+    texts = [path.read_text(encoding="utf-8") for path in paths if path.stat().st_size > 400]
+    assert len(texts) > 20
+    (out / "train.txt").write_text("".join(text + corpus.DOCUMENT_SEPARATOR for text in texts), encoding="utf-8")
+    vocabulary.train(out / "train.txt", out / "tokenizer.json", vocab_size=SIZES.vocab_size)
+    data.pack(out / "train.txt", out, TextTokenizer.load(out / "tokenizer.json"))
+    return out
+
+
+@pytest.fixture(scope="module")
+def tokens(folder: Path) -> data.TokenCorpus:
+    return data.TokenCorpus.load(folder, TextTokenizer.load(folder / "tokenizer.json"))
+
+
+SHAPE = data.Shape(rows=6, context=96, canvases=3, canvas=48)
+
+
+def test_packing_keeps_every_document(folder: Path, tokens: data.TokenCorpus) -> None:
+    texts = list(vocabulary.documents(folder / "train.txt"))
+    assert len(tokens.starts) == len(texts) + 1
+    for index in (0, len(texts) // 2, len(texts) - 1):
+        begin, end = tokens.document_at(int(tokens.starts[index]))
+        assert tokens.tokenizer.decode(tokens.ids[begin:end].tolist()) == texts[index]
+
+
+def test_a_batch_is_a_function_of_seed_and_step(tokens: data.TokenCorpus) -> None:
+    sampler = data.Sampler(tokens, SHAPE, data.Noise(), seed=3)
+    again = data.Sampler(tokens, SHAPE, data.Noise(), seed=3)
+    assert np.array_equal(sampler.batch(5).ids, again.batch(5).ids)
+    assert not np.array_equal(sampler.batch(5).ids, sampler.batch(6).ids)
+
+
+def test_canvases_hold_a_span_with_its_end_and_never_see_it_elsewhere(tokens: data.TokenCorpus) -> None:
+    batch = data.Sampler(tokens, SHAPE, data.Noise(full_share=1.0, mask_share=1.0), seed=1).batch(0)
+    for row in range(SHAPE.rows):
+        for number in range(SHAPE.canvases):
+            at = slice(SHAPE.context + number * SHAPE.canvas, SHAPE.context + (number + 1) * SHAPE.canvas)
+            free = batch.free[row, at]
+            target = batch.targets[row, at][free]
+            end = int(np.flatnonzero(target == EOM)[0])
+            assert (target[end + 1 :] == PAD).all()
+            assert (target[:end] >= 10).all()
+            assert (batch.ids[row, at][free] == MASK).all(), "full noise hides every slot"
+            assert (batch.weights[row, at][~free] == 0).all(), "nothing is learned at pins"
+            depth = int(batch.visible[row, at][0])
+            assert (batch.visible[row, at] == depth).all()
+            assert batch.positions[row, at][0] == depth
+            # The context that the canvas sees ends where its span begins: what follows there is the span itself.
+            following = batch.ids[row, depth : min(depth + end, SHAPE.context)]
+            following = following[: int((following != PAD).sum())]
+            if number < SHAPE.canvases - 1:
+                said = tokens.tokenizer.decode(target[:end].tolist())
+                assert said.startswith(tokens.tokenizer.decode(following.tolist()))
+
+
+def test_clean_canvases_are_their_targets(tokens: data.TokenCorpus) -> None:
+    batch = data.Sampler(tokens, SHAPE, data.Noise(full_share=0.0, level=0.0), seed=1).batch(2)
+    assert (batch.ids[batch.free] == batch.targets[batch.free]).all()
+
+
+def test_the_mask_is_causal_and_keeps_canvases_apart(tokens: data.TokenCorpus) -> None:
+    batch = data.Sampler(tokens, SHAPE, data.Noise(), seed=2).batch(0)
+    mask = attention_mask(torch.from_numpy(batch.visible), torch.from_numpy(batch.group), SHAPE.context)[:, 0].numpy()
+    context = mask[:, : SHAPE.context, : SHAPE.context]
+    assert (context == np.tril(np.ones((SHAPE.context, SHAPE.context), dtype=bool))).all()
+    assert not mask[:, : SHAPE.context, SHAPE.context :].any(), "the context never sees a canvas"
+    for row in range(SHAPE.rows):
+        for query in range(SHAPE.context, SHAPE.length):
+            seen = np.flatnonzero(mask[row, query])
+            inside = seen[seen < SHAPE.context]
+            assert len(inside) == batch.visible[row, query]
+            others = seen[seen >= SHAPE.context]
+            assert (batch.group[row, others] == batch.group[row, query]).all()
+
+
+def test_what_follows_a_span_cannot_reach_its_canvas(tokens: data.TokenCorpus) -> None:
+    network = NanoDenoiser(SIZES)
+    batch = DeviceBatch.of(
+        data.Sampler(tokens, SHAPE, data.Noise(), seed=4).batch(0), SHAPE.context, torch.device("cpu")
+    )
+    with torch.autocast("cpu", torch.bfloat16):
+        before = hidden_states(network, batch, None)
+        cut = int(batch.visible[0, SHAPE.context])
+        batch.ids[0, cut : SHAPE.context] = 11
+        after = hidden_states(network, batch, None)
+    first = slice(SHAPE.context, SHAPE.context + SHAPE.canvas)
+    torch.testing.assert_close(before[0, first], after[0, first])
+
+
+@pytest.mark.parametrize(
+    ("done", "step", "expected"),
+    [(0.0, 0, 0.01), (0.1, 99, 1.0), (0.74, 5000, 1.0), (0.875, 5000, 0.55), (1.0, 5000, 0.1), (1.2, 5000, 0.1)],
+)
+def test_the_learning_rate_warms_up_holds_and_decays(done: float, step: int, expected: float) -> None:
+    assert learning_rate_factor(done, step, Recipe()) == pytest.approx(expected)
+
+
+def make(out: Path, tokens: data.TokenCorpus, recipe: Recipe, sizes: NanoConfig = SIZES) -> Trainer:
+    return Trainer(out, sizes, recipe, tokens, tokens, device=torch.device("cpu"), compile_model=False)
+
+
+def train_steps(trainer: Trainer, count: int) -> None:
+    batches = trainer._batches()
+    for _ in range(count):
+        trainer._step(next(batches))
+
+
+@pytest.mark.parametrize("causal_share", [1.0, 0.0])
+def test_a_resumed_run_is_the_run_that_was_not_cut(
+    tmp_path: Path, tokens: data.TokenCorpus, causal_share: float
+) -> None:
+    recipe = Recipe(rows=2, context=64, causal_share=causal_share, warmup_steps=2)
+    whole = make(tmp_path / "whole", tokens, recipe)
+    train_steps(whole, 6)
+    cut = make(tmp_path / "cut", tokens, recipe)
+    train_steps(cut, 3)
+    cut.save()
+    resumed = make(tmp_path / "cut", tokens, recipe)
+    assert resumed.progress.step == 3
+    train_steps(resumed, 3)
+    assert resumed.progress.tokens == whole.progress.tokens
+    for (name, a), (_, b) in zip(whole.model.state_dict().items(), resumed.model.state_dict().items(), strict=True):
+        assert torch.equal(a, b), name
+
+
+def test_training_learns(tmp_path: Path, tokens: data.TokenCorpus) -> None:
+    trainer = make(tmp_path, tokens, Recipe(rows=4, context=64, causal_share=0.0, warmup_steps=2))
+    before = trainer.heldout_losses()
+    train_steps(trainer, 40)
+    after = trainer.heldout_losses()
+    assert after["causal"] < before["causal"] - 0.5
+    assert after["full_noise"] < before["full_noise"] - 0.5
+
+
+def test_a_run_of_other_sizes_is_not_overwritten(tmp_path: Path, tokens: data.TokenCorpus) -> None:
+    make(tmp_path, tokens, Recipe(rows=2, context=64)).save()
+    other = NanoConfig(vocab_size=600, hidden_size=48, num_layers=2, num_heads=2, num_kv_heads=1, head_dim=16)
+    with pytest.raises(ValueError, match="other sizes"):
+        make(tmp_path, tokens, Recipe(rows=2, context=64), other)
+
+
+def test_an_exported_network_is_loaded_by_the_engine(tmp_path: Path, folder: Path, tokens: data.TokenCorpus) -> None:
+    pytest.importorskip("transformers")
+    network = NanoDenoiser(SIZES).eval()
+    form = export.canvas_format(96, mask_share=0.0)
+    export.export(network, folder / "tokenizer.json", tmp_path / "out", form)
+    model = load(str(tmp_path / "out"))
+    assert model.format == form
+    assert model.format.mask_id is None, "a uniform checkpoint says so"
+    context = model.encode([6, 2, 20, 30])
+    free = torch.ones(1, 3, dtype=torch.bool)
+    logits = model.predict(context, torch.tensor([[11, 12, 13]]), free, free, None)
+    assert logits.shape == (3, SIZES.vocab_size)
+    assert torch.isfinite(logits).all()
+
+
+def test_both_losses_have_a_gradient(tokens: data.TokenCorpus) -> None:
+    network = NanoDenoiser(SIZES)
+    batch = DeviceBatch.of(
+        data.Sampler(tokens, SHAPE, data.Noise(), seed=4).batch(0), SHAPE.context, torch.device("cpu")
+    )
+    soft = torch.randn(SHAPE.rows, SHAPE.canvases * SHAPE.canvas, SIZES.hidden_size)
+    with torch.autocast("cpu", torch.bfloat16):
+        causal, denoising = losses(network, batch, soft)
+    (causal + denoising).backward()  # type: ignore[no-untyped-call]
+    missing = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum()]
+    assert missing == []
+
+
+# -- corpus ------------------------------------------------------------------------------------------------------------
+
+
+def install(root: Path, name: str, licence: str, files: dict[str, str]) -> None:
+    info = root / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.4\nName: {name}\nVersion: 1.0\nLicense-Expression: {licence}\n"
+    )
+    for relative, text in files.items():
+        path = root / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (info / "RECORD").write_text("".join(f"{relative},,\n" for relative in files))
+
+
+def source(word: str, lines: int = 30) -> str:
+    return "".join(f"def {word}_{n}(value, other):\n    return value.{word}(other) + {n}\n\n" for n in range(lines))
+
+
+def test_a_corpus_keeps_licences_and_packages_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus, "standard_library", lambda: iter(()))
+    root, out = tmp_path / "site", tmp_path / "out"
+    install(root, "flask", "BSD-3-Clause", {"flask/app.py": source("route")})
+    install(root, "good", "MIT", {"good/a.py": source("apple"), "good/vendored.py": source("route")})
+    install(root, "free", "GPL-3.0-or-later", {"free/a.py": source("pear")})
+    install(root, "bench", "MIT", {"bench/a.py": "def has_close_elements(x):\n" + source("plum")})
+    rows = {row.name: row for row in corpus.build([root], out)}
+    assert rows["flask"].split == "heldout"
+    assert rows["free"].split == "excluded"
+    assert rows["good"].files == 1
+    assert "bench" not in rows
+    train = (out / "train.txt").read_text()
+    assert "apple_1" in train
+    for absent in ("route_1", "pear_1", "plum_1"):
+        assert absent not in train
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert {row["licence"] for row in manifest} == {"BSD-3-Clause", "MIT", "GPL-3.0-or-later"}
+
+
+def test_no_source_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus, "standard_library", lambda: iter(()))
+    with pytest.raises(ValueError, match="no permissively licensed"):
+        corpus.build([tmp_path], tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("licence", "expected"),
+    [
+        ("MIT", True),
+        ("BSD-3-Clause", True),
+        ("Apache-2.0", True),
+        ("Apache-2.0 OR BSD-3-Clause", True),
+        ("LGPL-2.1-or-later", False),
+        ("GNU General Public License v3", False),
+        ("MPL-2.0 AND MIT", False),
+        ("", False),
+    ],
+)
+def test_licences(licence: str, expected: bool) -> None:
+    assert corpus.is_permissive(licence) is expected

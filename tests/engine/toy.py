@@ -1,0 +1,82 @@
+"""A denoiser whose answers are known: it predicts given tokens with given certainty. For loop logic only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from torch import Tensor
+
+from dgedit.engine.models.base import CanvasFormat
+from dgedit.engine.tokenizer import BOS, EOM, MASK, PAD, PRE, SPECIAL_TOKENS, SUF, TextTokenizer
+from dgedit.engine.types import ModelInfo
+
+FIRST = len(SPECIAL_TOKENS)
+
+
+def byte_tokenizer() -> TextTokenizer:
+    """One token a byte, behind the special tokens."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {token: index for index, token in enumerate([*SPECIAL_TOKENS, *alphabet])}
+    backend = Tokenizer(models.BPE(vocab=vocab, merges=[]))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    backend.decoder = decoders.ByteLevel()
+    return TextTokenizer(backend)
+
+
+FORMAT = CanvasFormat(
+    context_tokens=40,
+    canvas_tokens=24,
+    near_suffix_tokens=6,
+    far_suffix_tokens=8,
+    mask_id=MASK,
+    first_text_id=FIRST,
+    eom_id=EOM,
+    pad_id=PAD,
+    suffix_id=SUF,
+    prefix_id=PRE,
+    start_id=BOS,
+)
+
+
+class ToyDenoiser:
+    """Predicts `answer` then the end of the span; `certainty(pass, slot)` is the probability of the right token."""
+
+    def __init__(self, answer: str, certainty: Callable[[int, int], float], form: CanvasFormat = FORMAT) -> None:
+        self.tokenizer = byte_tokenizer()
+        self.format = form
+        self.info = ModelInfo(name="toy", parameters=0, device="cpu", digest="")
+        self.answer = self.tokenizer.encode(answer)
+        self.certainty = certainty
+        self.seen: list[Tensor] = []
+        self.previous: list[Tensor | None] = []
+
+    def encode(self, context_ids: list[int]) -> Any:
+        """Nothing is needed of the context."""
+        return context_ids
+
+    def predict(self, context: Any, canvas: Tensor, valid: Tensor, free: Tensor, previous: Tensor | None) -> Tensor:
+        """Logits with known entropies: the right token has its probability, all others share the rest."""
+        self.seen.append(canvas.clone())
+        self.previous.append(previous)
+        rows = []
+        vocab = self.tokenizer.vocab_size
+        for row in free:
+            for slot in range(int(row.sum())):
+                target = [*self.answer, EOM][slot] if slot <= len(self.answer) else PAD
+                sure = self.certainty(len(self.seen), slot)
+                line = torch.full((vocab,), math.log((1 - sure) / (vocab - 1)))
+                line[target] = math.log(sure)
+                rows.append(line)
+        return torch.stack(rows)
+
+    def score(self, context: Any, rows: list[list[int]]) -> list[Tensor]:
+        """Right tokens are likely, wrong ones are not."""
+        full = [*self.answer]
+        return [
+            torch.tensor([-0.1 if i < len(full) and token == full[i] else -5.0 for i, token in enumerate(row)])
+            for row in rows
+        ]
