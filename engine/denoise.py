@@ -113,9 +113,24 @@ def denoise(
     step = begin(packed, model.format, model.tokenizer.vocab_size, generator)
     bias = _bias(packed, model, step.free)
     while step.pass_index < settings.passes_max and not bool(step.finished.all()):
-        logits = model.predict(context, step.canvas, step.valid, step.free, step.probabilities)
+        logits = _predict_unfinished(model, context, step)
         step = advance(step, logits + bias, model, settings, generator, exact=packed.exact)
         yield step
+
+
+def _predict_unfinished(model: Denoiser, context: Any, step: Step) -> Tensor:
+    """Logits [F, V]; finished rows cost nothing and get zeros, which `advance` does not look at."""
+    live = ~step.finished
+    if bool(live.all()):
+        return model.predict(context, step.canvas, step.valid, step.free, step.probabilities)
+    width = int(step.valid[live].sum(-1).max())
+    kept = live[step.free.nonzero()[:, 0]]
+    previous = None if step.probabilities is None else step.probabilities[kept]
+    canvas, valid, free = (tensor[live, :width] for tensor in (step.canvas, step.valid, step.free))
+    part = model.predict(context, canvas, valid, free, previous)
+    logits = part.new_zeros(len(kept), part.shape[1])
+    logits[kept] = part
+    return logits
 
 
 def advance(

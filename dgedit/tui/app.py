@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import ClassVar
 
+from rich.text import Text
 from textual import on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -32,13 +33,13 @@ HELP_DONE = "Tab accept  Esc cancel  Ctrl+G another"
 
 
 class DgeditApp(App[int]):
-    """One file, one text area, one status line."""
+    """One file: the text area, a status line, a line of keys."""
 
     ENABLE_COMMAND_PALETTE = False
     CSS = """
     Screen { layers: base; }
     #code { border: none; padding: 0; height: 1fr; }
-    #status { height: 1; width: 100%; padding: 0 1; }
+    #status, #help { height: 1; width: 100%; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "save", "Save", priority=True),
@@ -61,11 +62,13 @@ class DgeditApp(App[int]):
         self.buffer, self._text = Buffer.open(path)
         self._palette = load_theme(FOLDER / f"{DEFAULT_THEME}.toml")
         self.area = CodeArea(self._palette, syntax=self.buffer.language)
-        self._status = Static(id="status")
+        self._status, self._help = Static(id="status"), Static(id="help")
         self.jobs = InfillJobs(model)
         self.options = options or FillOptions(language=self.buffer.language)
         self.finished_text: str | None = None
         """The result that Tab accepts; none while denoising."""
+        self.pass_shown = 0
+        """The pass whose frame is on the screen."""
         self._hole: tuple[Location, Location] | None = None
         self._seed = self.options.seed
         self._message = ""
@@ -79,12 +82,15 @@ class DgeditApp(App[int]):
         """The text area over the status line."""
         yield self.area
         yield self._status
+        yield self._help
 
     def on_mount(self) -> None:
         """Show the text, then load the model behind it."""
         colours = self._palette.colours["editor"]
         self._status.styles.color = colours["status_foreground"]
         self._status.styles.background = colours["status_background"]
+        self._help.styles.color = colours["gutter"]
+        self._help.styles.background = colours["background"]
         self.area.open_text(self._text)
         self.area.focus()
         self._refresh_status()
@@ -94,8 +100,10 @@ class DgeditApp(App[int]):
 
     @on(TextArea.Changed)
     def _text_changed(self) -> None:
-        self._message = ""
         self._dirty = self.buffer.is_dirty(self.area.text)
+        if self._dirty:
+            # A change that was saved before this message came must not wipe "saved" away.
+            self._message = ""
         self._refresh_status()
 
     @on(TextArea.SelectionChanged)
@@ -121,8 +129,9 @@ class DgeditApp(App[int]):
             )
         loaded = "" if self.jobs.model is None or self.area.preview else model_name(self.jobs.model.info)
         helps = HELP if self.area.preview is None else HELP_RUNNING if self.finished_text is None else HELP_DONE
-        shown = "  |  ".join(part for part in (self._message, line, helps, loaded) if part)
-        self._status.update(shown.replace("[", "\\["))
+        shown = "  |  ".join(part for part in (self._message, line, loaded) if part)
+        self._status.update(Text(shown))
+        self._help.update(Text(helps))
 
     # -- files -----------------------------------------------------------------------------------------------------
 
@@ -233,6 +242,7 @@ class DgeditApp(App[int]):
             self._say(delivery.error or "the infill gave nothing")
             return
         frame = delivery.frame
+        self.pass_shown = frame.pass_index
         self.area.show_pieces(tuple((span.text, span.state.value, span.confidence) for span in frame.spans))
         if frame.result is not None:
             self.finished_text = frame.result.text

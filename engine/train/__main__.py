@@ -50,6 +50,12 @@ def parser() -> argparse.ArgumentParser:
         help="directories of installed packages",
     )
     out.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
+    out.add_argument(
+        "--stop-at-tokens",
+        type=int,
+        default=None,
+        help="end this leg after so many tokens in all; the same command goes on",
+    )
     out.add_argument("--no-compile", action="store_true", help="do not compile the training step")
     out.add_argument("--card-note", default="", help="a sentence for the model card")
     for cls in (Recipe, NanoConfig):
@@ -81,7 +87,7 @@ def main() -> int:
         exact_match=exact_match_probe(options.out / "tokenizer.json", recipe),
     )
     if trainer.done < 1:
-        trainer.run()
+        trainer.run(stop_at_tokens=options.stop_at_tokens)
     write_checkpoint(trainer.model, recipe, options.out, note=options.card_note)
     return 0
 

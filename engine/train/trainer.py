@@ -129,9 +129,14 @@ class Trainer:
         return [short, short, short, Shape(rows=rows, context=context, canvases=2, canvas=96)]
 
     def run(
-        self, *, save_every_s: float = 240.0, report_every_s: float = 30.0, evaluate_every_s: float = 900.0
+        self,
+        *,
+        stop_at_tokens: int | None = None,
+        save_every_s: float = 240.0,
+        report_every_s: float = 30.0,
+        evaluate_every_s: float = 900.0,
     ) -> None:
-        """Train until the budget is spent, saving as it goes."""
+        """Train until the budget is spent or so many tokens are seen, saving as it goes."""
         saved = reported = evaluated = time.monotonic()
         recent: list[tuple[float, float]] = []
         tokens_before = self.progress.tokens
@@ -140,16 +145,18 @@ class Trainer:
             recent.append(self._step(batch))
             now = time.monotonic()
             self.progress.seconds += now - began
-            if now - reported > report_every_s or self.done >= 1:
+            stop = self.done >= 1 or (stop_at_tokens is not None and self.progress.tokens >= stop_at_tokens)
+            if now - reported > report_every_s or stop:
                 self._report(recent, (self.progress.tokens - tokens_before) / (now - reported))
                 recent, reported, tokens_before = [], now, self.progress.tokens
-            if now - saved > save_every_s or self.done >= 1:
+            if now - saved > save_every_s:
                 self.save()
                 saved = now
-            if now - evaluated > evaluate_every_s or self.done >= 1:
+            if now - evaluated > evaluate_every_s or stop:
                 self._evaluate()
                 evaluated = reported = time.monotonic()
-            if self.done >= 1:
+            if stop:
+                self.save()
                 return
 
     def _batches(self) -> Iterator[DeviceBatch]:

@@ -168,3 +168,19 @@ def test_nano_keeps_pins_exactly_in_every_pass(nano: Denoiser) -> None:
         assert torch.equal(step.canvas[~step.free], start.canvas[~step.free])
         assert (step.entropy[~step.free] == 0).all()
         assert (step.canvas[step.free & step.accepted] != MASK).all()
+
+
+def test_finished_rows_are_not_computed_again() -> None:
+    # The first row's span fits and is certain; the second one stays uncertain behind its fourth slot.
+    model = ToyDenoiser("abcdef", lambda _pass, slot: 0.999999 if slot < 4 else 0.3)
+    packed = replace(with_slots(model, 4, 9), exact=True)
+    steps = run(model, packed, Settings(passes_max=6))
+    finished = next(number for number, step in enumerate(steps) if bool(step.finished[0]))
+    assert not bool(steps[finished].finished[1])
+    assert [canvas.shape[0] for canvas in model.seen[: finished + 1]] == [2] * (finished + 1)
+    assert {canvas.shape[0] for canvas in model.seen[finished + 1 :]} == {1}
+    for step in steps[finished + 1 :]:
+        assert torch.equal(step.guess[0], steps[finished].guess[0])
+        assert torch.equal(step.entropy[0], steps[finished].entropy[0])
+    assert int(steps[-1].passes[0]) == finished + 1
+    assert int(steps[-1].passes[1]) == len(steps)
