@@ -16,8 +16,8 @@ test: check
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.installed-dev
-	$(BIN)/ruff format --check dgedit engine tests
-	$(BIN)/ruff check dgedit engine tests
+	$(BIN)/ruff format --check dgedit engine kernels tests
+	$(BIN)/ruff check dgedit engine kernels tests
 	$(BIN)/python -m mypy
 
 bench: $(VENV)/.installed-dev

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..kernels import ops
 from .models.base import CanvasFormat, Denoiser
 from .packing import PackedInfill
 from .samplers.entropy_bound import EntropyBound, in_order
@@ -138,9 +139,9 @@ def advance(
 ) -> Step:
     """One sampler step from logits [F, V]: accept, keep pins, renoise the rest."""
     form, free = model.format, step.free
-    log_probs = logits.log_softmax(dim=-1)
+    log_probs, uncertainty = ops.log_softmax_entropy(logits)
     probabilities = log_probs.exp()
-    entropy = _scatter(free, -(probabilities * log_probs.clamp(min=-1e4)).sum(-1), 0.0)
+    entropy = _scatter(free, uncertainty, 0.0)
     chosen = _choose(log_probs, settings.temperature, generator)
     guess = step.canvas.masked_scatter(free, chosen)
     confidence = _scatter(free, probabilities.gather(1, chosen[:, None])[:, 0], 1.0)
