@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import metadata
+from pathlib import Path
 
 from .errors import DgeditError, ExitCode
 
@@ -71,7 +72,7 @@ def fill_parser() -> argparse.ArgumentParser:
         metavar="A-B",
         help="rewrite these lines, counted from 1; may be repeated",
     )
-    parser.add_argument("--language", default="python", help="what the text is written in (default: python)")
+    parser.add_argument("--language", help="what the text is written in (default: by the file's name; python for -)")
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
     _engine_options(parser)
     return parser
@@ -100,10 +101,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fill(options: argparse.Namespace) -> int:
+    from .files import language_of
     from .fill import FillOptions
     from .pipe import PipeOptions, run
 
-    chosen = FillOptions(seed=options.seed, passes=options.steps, language=options.language)
+    known = "python" if options.source == "-" else language_of(Path(options.source))
+    chosen = FillOptions(seed=options.seed, passes=options.steps, language=options.language or known)
     return run(
         PipeOptions(
             source=options.source, lines=tuple(options.lines), model=options.model, fill=chosen, quiet=options.quiet

@@ -13,6 +13,12 @@ from pathlib import Path
 from .errors import DgeditError
 
 MAX_BYTES = 20_000_000
+LANGUAGES = {".py": "python", ".pyi": "python", ".pyw": "python"}
+
+
+def language_of(path: Path) -> str:
+    """What a file is written in, as the engine and the highlighter name it; `text` where that is not known."""
+    return LANGUAGES.get(path.suffix.lower(), "text")
 
 
 def decode(raw: bytes, name: str) -> str:

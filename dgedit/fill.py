@@ -7,6 +7,7 @@ the first load, and by nothing above.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +23,13 @@ MAX_SPAN_TOKENS = 70
 """A longer span does not fit the canvas of the bundled model together with its suffix."""
 
 _THREADS_MAX = 8
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +56,7 @@ def load_model(name: str) -> Denoiser:
     from .engine.types import EngineError
 
     # More threads than this only wait for each other at nano's size.
-    torch.set_num_threads(max(1, min(_THREADS_MAX, len(os.sched_getaffinity(0)))))
+    torch.set_num_threads(min(_THREADS_MAX, _cores()))
     try:
         return load(name)
     except EngineError as error:

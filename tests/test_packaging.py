@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -56,6 +57,22 @@ def test_the_wheel_holds_dgedit_alone_and_all_of_it(tmp_path: Path) -> None:
     listed = {str(p.resolve().relative_to(ROOT)).removeprefix("dgedit/") for p in modules}
     packed = {name.removeprefix("dgedit/") for name in names if name.endswith(".py")}
     assert listed <= packed, "a package is missing from pyproject.toml"
+
+
+@in_checkout
+def test_an_installed_package_named_kernels_wins_over_our_folder(tmp_path: Path) -> None:
+    installed = tmp_path / "kernels"
+    installed.mkdir()
+    (installed / "__init__.py").write_text("INSTALLED = True\n")
+    done = subprocess.run(
+        [sys.executable, "-c", "import kernels, dgedit.kernels.ops as ours; print(kernels.INSTALLED, ours.__name__)"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.split() == ["True", "dgedit.kernels.ops"], done.stderr
 
 
 @in_checkout

@@ -8,7 +8,6 @@ from pathlib import Path
 from .. import files
 
 BOM = "\ufeff"
-SYNTAX = {".py": "python", ".pyi": "python", ".pyw": "python"}
 
 
 @dataclass(slots=True)
@@ -38,7 +37,7 @@ class Buffer:
     @property
     def language(self) -> str:
         """What the file is written in, as the engine names it."""
-        return SYNTAX.get(self.path.suffix.lower(), "text") if self.path.suffix else "text"
+        return files.language_of(self.path)
 
     def encode(self, text: str) -> bytes:
         """The bytes that the text is saved as."""
