@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from .errors import DgeditError, ExitCode
+from .errors import DgeditError
 
-COMMANDS = ("fill", "bench")
 EPILOG = """\
 commands:
   dgedit FILE          edit a file; select a span or stand in an empty place and press Ctrl+G
@@ -22,7 +21,7 @@ commands:
 """
 
 
-def _number(low: int) -> type[int]:
+def _number(low: int) -> Callable[[str], int]:
     """An argparse type: an integer of at least `low`."""
 
     def parse(value: str) -> int:
@@ -32,7 +31,7 @@ def _number(low: int) -> type[int]:
         return number
 
     parse.__name__ = "integer"
-    return parse  # type: ignore[return-value]
+    return parse
 
 
 def _engine_options(parser: argparse.ArgumentParser) -> None:
@@ -126,6 +125,3 @@ def _edit(options: argparse.Namespace) -> int:
     from .tui.app import run
 
     return run(options.file, model=options.model, seed=options.seed, passes=options.steps)
-
-
-__all__ = ["COMMANDS", "ExitCode", "main"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -37,7 +37,13 @@ class Settings:
     stop_entropy: float = 0.005
     """A row is also finished when its guesses hold still and their mean entropy in nats is below this."""
 
+    rows_kept: int = 2
+    """After `prune_after` passes only so many rows go on, the most certain ones; the others stay as they are."""
+    prune_after: int = 3
+
     def __post_init__(self) -> None:
+        if min(self.rows_kept, self.prune_after) < 1:
+            raise ValueError(f"rows_kept and prune_after must be at least 1, got {self.rows_kept}, {self.prune_after}")
         if self.passes_max < 1:
             raise ValueError(f"passes_max must be at least 1, got {self.passes_max}")
         if self.temperature < 0:
@@ -116,6 +122,8 @@ def denoise(
     while step.pass_index < settings.passes_max and not bool(step.finished.all()):
         logits = _predict_unfinished(model, context, step)
         step = advance(step, logits + bias, model, settings, generator, exact=packed.exact)
+        if step.pass_index == settings.prune_after:
+            step = prune(step, settings.rows_kept)
         yield step
 
 
@@ -181,6 +189,14 @@ def advance(
         passes=step.passes + (~step.finished).long(),
         probabilities=probabilities,
     )
+
+
+def prune(step: Step, rows_kept: int) -> Step:
+    """Ends the rows that look worst: on a CPU every row costs its share of a pass."""
+    order = step.mean_entropy().masked_fill(step.finished, -1.0).argsort(stable=True)
+    losers = torch.zeros_like(step.finished)
+    losers[order[rows_kept:]] = True
+    return replace(step, finished=step.finished | losers)
 
 
 def _choose(log_probs: Tensor, temperature: float, generator: torch.Generator) -> Tensor:

@@ -12,7 +12,7 @@ import json
 import random
 import tokenize
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 SPANS_FILE = Path(__file__).parent / "heldout-lines.jsonl.gz"
@@ -63,7 +63,7 @@ def collect(heldout: Path, out: Path, *, files_per_package: int = 16, lines_per_
             if len(row["text"]) <= MAX_FILE_CHARS:
                 by_package.setdefault(row["package"], []).append(row["text"])
     draw, count = random.Random(seed), 0
-    with gzip.GzipFile(out, "wb", mtime=0) as file:
+    with out.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
         for package, texts in sorted(by_package.items()):
             for text in draw.sample(texts, min(files_per_package, len(texts))):
                 numbers = code_lines(text)
@@ -94,8 +94,3 @@ def _read(path: Path) -> Iterator[LineSpan]:
                     start=begin + indent,
                     end=begin + len(lines[number].rstrip()),
                 )
-
-
-def to_json(span: LineSpan) -> dict[str, object]:
-    """A span as plain values."""
-    return asdict(span)

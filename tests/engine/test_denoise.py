@@ -152,7 +152,9 @@ def test_roles_are_never_written_and_a_borrowed_line_break_comes_first() -> None
     assert model.tokenizer.decode(row[:1]) == "\n"
 
 
-@pytest.mark.parametrize(("field", "value"), [("passes_max", 0), ("temperature", -0.1)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("passes_max", 0), ("temperature", -0.1), ("rows_kept", 0), ("prune_after", 0)]
+)
 def test_settings_out_of_range_are_refused(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=field):
         replace(Settings(), **{field: value})  # type: ignore[arg-type]
@@ -184,3 +186,14 @@ def test_finished_rows_are_not_computed_again() -> None:
         assert torch.equal(step.entropy[0], steps[finished].entropy[0])
     assert int(steps[-1].passes[0]) == finished + 1
     assert int(steps[-1].passes[1]) == len(steps)
+
+
+def test_rows_that_look_worst_are_ended_early() -> None:
+    # Slots behind the fourth are hopeless, so the longer a row is, the less certain it is.
+    model = ToyDenoiser("abcdefghijkl", lambda _pass, slot: 0.6 if slot < 4 else 0.1)
+    packed = replace(with_slots(model, 4, 8, 12), exact=True)
+    steps = run(model, packed, Settings(passes_max=6, prune_after=2, rows_kept=1))
+    assert [canvas.shape[0] for canvas in model.seen] == [3, 3, 1, 1, 1, 1]
+    assert steps[1].finished.tolist() == [False, True, True]
+    assert steps[-1].passes.tolist() == [6, 2, 2]
+    assert torch.equal(steps[-1].guess[1:], steps[1].guess[1:])
