@@ -135,10 +135,19 @@ class Attention(nn.Module):
         if past is not None:
             all_k = torch.cat((past[0].expand(rows, -1, -1, -1), k), dim=2)
             all_v = torch.cat((past[1].expand(rows, -1, -1, -1), v), dim=2)
-        group = self.heads // self.kv_heads
-        all_k, all_v = all_k.repeat_interleave(group, dim=1), all_v.repeat_interleave(group, dim=1)
-        out = F.scaled_dot_product_attention(q, all_k, all_v, attn_mask=mask, scale=1.0)
+        out = self._attend(q, all_k, all_v, mask)
         return self.o_proj(out.transpose(1, 2).reshape(rows, length, -1)), k, v
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        """Scaled dot-product attention [B, H, T, K] of q [B, H, T, K] on k and v [B, G, S, K]."""
+        rows, heads, length, size = q.shape
+        group = heads // self.kv_heads
+        if mask is None or mask.shape[2] == 1:
+            # Every query of a row may look at the same keys, so the heads of a group are just more queries.
+            folded = q.reshape(rows, self.kv_heads, group * length, size)
+            return F.scaled_dot_product_attention(folded, k, v, attn_mask=mask, scale=1.0).reshape(q.shape)
+        k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
 
 
 class GatedMLP(nn.Module):
