@@ -219,14 +219,16 @@ def _scatter(mask: Tensor, values: Tensor, fill: float) -> Tensor:
 
 
 def _bias(packed: PackedInfill, model: Denoiser, free: Tensor) -> Tensor:
-    """Minus infinity [F, V] where a token must not be output: roles, and a first slot without the line break."""
+    """Minus infinity [F, V] where a token must not stand: roles, an end or a missing line break in the first slot."""
     form, tokenizer = model.format, model.tokenizer
     roles = torch.zeros(tokenizer.vocab_size)
     roles[: form.first_text_id] = -math.inf
     if not packed.exact:
         roles[[form.eom_id, form.pad_id]] = 0.0
     bias = roles.repeat(int(free.sum()), 1)
+    counts = free.sum(-1)
+    first = counts.cumsum(0) - counts
+    bias[first[:, None], torch.tensor([form.eom_id, form.pad_id])] = -math.inf
     if packed.leading_newline:
-        counts = free.sum(-1)
-        bias[counts.cumsum(0) - counts] += torch.where(tokenizer.begins_line(), 0.0, -math.inf)
+        bias[first] += torch.where(tokenizer.begins_line(), 0.0, -math.inf)
     return bias

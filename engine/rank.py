@@ -1,4 +1,4 @@
-"""Chooses among finished rows: left-to-right score, then whether the file parses, then no repeat of the suffix.
+"""Chooses among finished rows: something written, a file that parses, no repeat of the suffix, then by score.
 
 The score is the causal encoder's mean log-probability of the span, averaged with that of the first suffix tokens
 after it; a span of the wrong length makes its suffix unlikely (Hsu et al., PILL: four suffix tokens suffice).
@@ -46,7 +46,7 @@ def rank(
                 passes=passes[number],
             )
         )
-    return sorted(candidates, key=lambda c: (c.parses is False, not c.text.strip(), c.repeats_suffix, -c.score))
+    return sorted(candidates, key=lambda c: (not c.text.strip(), c.parses is False, c.repeats_suffix, -c.score))
 
 
 def span_text(model: Denoiser, packed: PackedInfill, ids: list[int]) -> str:

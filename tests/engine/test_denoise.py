@@ -56,9 +56,10 @@ def test_entropy_is_that_of_the_prediction_and_pins_have_none() -> None:
     packed = with_slots(model, 3)
     step = run(model, packed, Settings(passes_max=1))[0]
     others = model.tokenizer.vocab_size - 1
-    # Forbidden roles are taken out before the entropy, so the closed form is over what is left.
-    left = others - (FORMAT.first_text_id - 2)
     for slot, sure in enumerate((0.9, 0.5, 0.7)):
+        # Forbidden tokens are taken out before the entropy, so the closed form is over what is left: roles but the
+        # end and padding, and in the first slot those too.
+        left = others - FORMAT.first_text_id + (2 if slot else 0)
         rest = (1 - sure) / others
         total = sure + rest * left
         p, q = torch.tensor(sure / total), torch.tensor(rest / total)
@@ -197,3 +198,9 @@ def test_rows_that_look_worst_are_ended_early() -> None:
     assert steps[1].finished.tolist() == [False, True, True]
     assert steps[-1].passes.tolist() == [6, 2, 2]
     assert torch.equal(steps[-1].guess[1:], steps[1].guess[1:])
+
+
+def test_a_span_is_never_empty() -> None:
+    model = ToyDenoiser("", lambda _pass, _slot: 0.9)
+    step = run(model, with_slots(model, 3), Settings(passes_max=1))[0]
+    assert int(step.guess[0, 0]) >= FORMAT.first_text_id

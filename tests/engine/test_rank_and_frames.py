@@ -29,11 +29,11 @@ def test_the_likeliest_row_that_parses_wins() -> None:
     assert ranked[0].passes == 2
 
 
-def test_an_empty_row_wins_over_nothing_but_a_broken_one() -> None:
+def test_a_row_that_writes_something_wins_over_an_empty_one() -> None:
     model = ToyDenoiser("x", lambda _pass, _slot: 0.9)
     packed = pack(REQUEST, model.tokenizer, model.format)
-    ranked = rank(model, None, packed, REQUEST, [[], model.tokenizer.encode("zz")], [1, 1])
-    assert ranked[0].text == "zz"
+    ranked = rank(model, None, packed, REQUEST, [[], model.tokenizer.encode("z(")], [1, 1])
+    assert [candidate.text for candidate in ranked] == ["z(", ""]
 
 
 @pytest.mark.parametrize(
