@@ -75,6 +75,7 @@ class DgeditApp(App[int]):
         self._warned = ""
         self._warm_up = warm_up
         self._dirty = False
+        self._model_said = False
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -234,6 +235,10 @@ class DgeditApp(App[int]):
 
     def draw_newest_frame(self) -> None:
         """Take the newest frame from the mailbox, if there is one, and draw it."""
+        if self.jobs.model is not None and not self._model_said:
+            self._model_said = True
+            if self.area.preview is None:
+                self._refresh_status()
         delivery = self.jobs.poll()
         if delivery is None or self.area.preview is None:
             return
