@@ -30,14 +30,14 @@ class Settings:
         ValueError: when a number is out of its range.
     """
 
-    passes_max: int = 10
+    passes_max: int = 12
     sampler: EntropyBound = field(default_factory=EntropyBound)
     temperature: float = 0.0
     """0 takes the likeliest token; above it tokens are drawn (Gumbel-max)."""
     stop_entropy: float = 0.005
     """A row is also finished when its guesses hold still and their mean entropy in nats is below this."""
 
-    rows_kept: int = 2
+    rows_kept: int = 3
     """After `prune_after` passes only so many rows go on, the most certain ones; the others stay as they are."""
     prune_after: int = 3
 

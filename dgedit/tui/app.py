@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import on
@@ -24,6 +24,9 @@ from .job import InfillJobs
 from .overlay import Location
 from .status import file_line, infill_line, model_name
 from .theme import DEFAULT_THEME, FOLDER, load_theme
+
+if TYPE_CHECKING:
+    from ..engine.types import Frame
 
 POLLS_PER_SECOND = 30
 MIN_COLUMNS, MIN_ROWS = 40, 8
@@ -67,8 +70,6 @@ class DgeditApp(App[int]):
         self.options = options or FillOptions(language=self.buffer.language)
         self.finished_text: str | None = None
         """The result that Tab accepts; none while denoising."""
-        self.pass_shown = 0
-        """The pass whose frame is on the screen."""
         self._hole: tuple[Location, Location] | None = None
         self._seed = self.options.seed
         self._message = ""
@@ -246,8 +247,10 @@ class DgeditApp(App[int]):
             self.area.cancel_preview()
             self._say(delivery.error or "the infill gave nothing")
             return
-        frame = delivery.frame
-        self.pass_shown = frame.pass_index
+        self.show_frame(delivery.frame)
+
+    def show_frame(self, frame: Frame) -> None:
+        """Draw a frame into the text and the status line; the last one carries what Tab accepts."""
         self.area.show_pieces(tuple((span.text, span.state.value, span.confidence) for span in frame.spans))
         if frame.result is not None:
             self.finished_text = frame.result.text

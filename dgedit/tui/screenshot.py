@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import tempfile
 from pathlib import Path
 
-from ..fill import FillOptions, load_model
+from ..fill import FillOptions, frames, load_model, make_request
 from .app import DgeditApp
 
 EXAMPLE = Path(__file__).parent.parent / "example.py.txt"
+FONT_FACE = re.compile(r"@font-face \{.*?\}", re.S)
 
 
-async def take(out: Path, *, at_pass: int = 2, columns: int = 96, rows: int = 30) -> None:
-    """Open the example, start its second hole, and save the screen as it is after a pass."""
+async def take(out: Path, *, at_pass: int = 4, columns: int = 92, rows: int = 26) -> None:
+    """Open the example, denoise its second hole on the spot, and save the screen as it is after a pass."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "example.py"
         path.write_bytes(EXAMPLE.read_bytes())
         app = DgeditApp(path, options=FillOptions(), warm_up=False)
         app.jobs.model = load_model("nano")
         async with app.run_test(size=(columns, rows)) as pilot:
-            await pilot.press("f8", "f8", "ctrl+g")
-            seen = 0
-            while seen < at_pass and app.finished_text is None:
-                await pilot.pause(0.002)
-                app.draw_newest_frame()
-                seen = app.pass_shown
+            await pilot.press("f8", "f8")
+            area = app.area
+            start, end = sorted(area.selection)
+            last = area.document.end
+            request = make_request(
+                area.get_text_range((0, 0), start), area.get_text_range(end, last), None, FillOptions()
+            )
+            area.begin_preview(start, end)
+            for frame in frames(request, app.jobs.model):
+                app.show_frame(frame)
+                if frame.pass_index == at_pass:
+                    break
             await pilot.pause()
-            out.write_text(app.export_screenshot(title="dgedit"), encoding="utf-8")
+            # The picture must not fetch fonts from anywhere.
+            out.write_text(FONT_FACE.sub("", app.export_screenshot(title="dgedit")), encoding="utf-8")
 
 
 if __name__ == "__main__":

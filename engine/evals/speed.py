@@ -59,7 +59,7 @@ def infills(model: Denoiser, spans: list[LineSpan]) -> tuple[list[float], list[i
     return times, passes
 
 
-def generate_ms(folder: Path, model: Denoiser, spans: list[LineSpan], passes: int = 10) -> list[float] | None:
+def generate_ms(folder: Path, model: Denoiser, spans: list[LineSpan], passes: int = 12) -> list[float] | None:
     """Milliseconds of transformers' `generate` for the same contexts; none where transformers is not installed.
 
     It denoises one whole canvas of the checkpoint's length, with at most as many passes as our own loop.

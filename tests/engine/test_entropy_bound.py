@@ -37,13 +37,14 @@ NONE = torch.zeros(1, dtype=torch.long)
 def test_accepts_the_most_certain_within_the_bound(
     entropies: list[float], active: str, bound: float, at_least: int, expected: str
 ) -> None:
-    accepted = EntropyBound(bound=bound).accept(torch.tensor([entropies]), bools(active), torch.tensor([at_least]))
+    rule = EntropyBound(bound=bound, left_bias=0.0)
+    accepted = rule.accept(torch.tensor([entropies]), bools(active), torch.tensor([at_least]))
     assert accepted.tolist() == bools(expected).tolist()
 
 
 def test_rows_do_not_share_a_budget() -> None:
     entropy = torch.tensor([[0.09, 0.09], [0.01, 0.01]])
-    accepted = EntropyBound(bound=0.05).accept(entropy, bools("11 11"), torch.zeros(2, dtype=torch.long))
+    accepted = EntropyBound(bound=0.05, left_bias=0.0).accept(entropy, bools("11 11"), torch.zeros(2, dtype=torch.long))
     assert accepted.tolist() == bools("10 11").tolist()
 
 
@@ -52,10 +53,19 @@ def test_no_active_slot_gives_no_accepted_slot() -> None:
     assert not accepted.any()
 
 
-@pytest.mark.parametrize("bound", [0.0, -1.0])
-def test_a_bound_that_is_not_positive_is_refused(bound: float) -> None:
-    with pytest.raises(ValueError, match="positive"):
-        EntropyBound(bound=bound)
+def test_a_bias_prefers_what_stands_left() -> None:
+    entropy = torch.tensor([[0.5, 0.4, 0.1]])
+    # With 0.3 a slot they are 0.5, 0.7 and 0.7: the first is the most certain, and the tie goes to the left.
+    rule = EntropyBound(bound=0.01, left_bias=0.3)
+    assert rule.accept(entropy, bools("111"), torch.tensor([2])).tolist() == bools("110").tolist()
+    plain = EntropyBound(bound=0.01, left_bias=0.0)
+    assert plain.accept(entropy, bools("111"), torch.tensor([2])).tolist() == bools("011").tolist()
+
+
+@pytest.mark.parametrize("wrong", [{"bound": 0.0}, {"bound": -1.0}, {"left_bias": -0.1}])
+def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        EntropyBound(**wrong)
 
 
 @pytest.mark.parametrize(
