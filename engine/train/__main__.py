@@ -132,8 +132,16 @@ def write_checkpoint(network: NanoDenoiser, recipe: Recipe, out: Path, *, note: 
     log = "\n".join(json.dumps(row) for row in state["progress"]["log"])
     (folder / "training-log.jsonl").write_text(log + "\n", encoding="utf-8")
     (folder / "data-manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(model_card(state, manifest, sys.argv[1:], note), encoding="utf-8")
+    (folder / "README.md").write_text(model_card(state, manifest, _without_note(sys.argv[1:]), note), encoding="utf-8")
     print(f"checkpoint written to {folder}", file=sys.stderr)
+
+
+def _without_note(arguments: list[str]) -> list[str]:
+    """The command line as the card quotes it: the note has a place of its own."""
+    if "--card-note" not in arguments:
+        return arguments
+    at = arguments.index("--card-note")
+    return arguments[:at] + arguments[at + 2 :]
 
 
 def _device(name: str) -> torch.device:
