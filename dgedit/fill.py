@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .errors import DgeditError
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 MAX_SPAN_TOKENS = 70
 """A longer span does not fit the canvas of the bundled model together with its suffix."""
+
+ATTEMPTS = 4
+"""Seeds that are tried for a span while its answer is blank."""
 
 _THREADS_MAX = 8
 
@@ -100,6 +104,18 @@ def with_line_ending(answer: str, text: str) -> str:
     return answer.replace("\n", "\r\n") if text.count("\r\n") * 2 > text.count("\n") else answer
 
 
+def _fill_one(request: InfillRequest, model: Denoiser, progress: Callable[[Frame], None]) -> InfillResult | None:
+    """The first result that says something, trying the next seeds after a blank one; none when all are blank."""
+    for attempt in range(ATTEMPTS):
+        result = None
+        for frame in frames(replace(request, seed=request.seed + attempt), model):
+            progress(frame)
+            result = frame.result
+        if result is not None and result.text.strip():
+            return result
+    return None
+
+
 def fill_holes(
     text: str,
     holes: list[Hole],
@@ -116,11 +132,8 @@ def fill_holes(
     for number, hole in enumerate(holes):
         done += text[position : hole.start]
         request = make_request(done, text[hole.end :], hole.expected_tokens(), options)
-        result = None
-        for frame in frames(request, model):
-            progress(number, frame)
-            result = frame.result
-        if result is None or not result.text.strip():
+        result = _fill_one(request, model, partial(progress, number))
+        if result is None:
             line = text.count("\n", 0, hole.start) + 1
             raise DgeditError(
                 f"the model found no text for the span at line {line}", "try another --seed, or a shorter span"

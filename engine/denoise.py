@@ -231,4 +231,7 @@ def _bias(packed: PackedInfill, model: Denoiser, free: Tensor) -> Tensor:
     bias[first[:, None], torch.tensor([form.eom_id, form.pad_id])] = -math.inf
     if packed.leading_newline:
         bias[first] += torch.where(tokenizer.begins_line(), 0.0, -math.inf)
+        second = first[counts > 1] + 1
+        bias[second] += torch.where(tokenizer.begins_line(), -math.inf, 0.0)
+        bias[second[:, None], torch.tensor([form.eom_id, form.pad_id])] = -math.inf
     return bias

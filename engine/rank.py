@@ -1,4 +1,5 @@
-"""Chooses among finished rows: something written, a file that parses, no repeat of the suffix, then by score.
+"""Chooses among finished rows: something written, no stutter, a file that parses, no repeat of the
+suffix, then by score.
 
 The score is the causal encoder's mean log-probability of the span, averaged with that of the first suffix tokens
 after it; a span of the wrong length makes its suffix unlikely (Hsu et al., PILL: four suffix tokens suffice).
@@ -31,12 +32,13 @@ def rank(
     head = packed.suffix_ids[:SCORED_SUFFIX_TOKENS]
     unique = list({tuple(ids): number for number, ids in reversed(list(enumerate(rows)))}.items())
     scores = model.score(context, [[*ids, *head] for ids, _ in unique])
-    candidates = []
+    stutter, candidates = dict[str, bool](), list[Candidate]()
     for (ids, number), logs in zip(unique, scores, strict=True):
         span, after = logs[: len(ids)], logs[len(ids) :]
         parts = [part.mean().item() for part in (span, after) if len(part)]
         text = span_text(model, packed, list(ids))
         trimmed = trim_suffix(text, request.suffix)
+        stutter[trimmed] = stutters(list(ids))
         candidates.append(
             Candidate(
                 text=trimmed,
@@ -46,7 +48,15 @@ def rank(
                 passes=passes[number],
             )
         )
-    return sorted(candidates, key=lambda c: (not c.text.strip(), c.parses is False, c.repeats_suffix, -c.score))
+    return sorted(
+        candidates,
+        key=lambda c: (not c.text.strip(), stutter[c.text], c.parses is False, c.repeats_suffix, -c.score),
+    )
+
+
+def stutters(ids: list[int]) -> bool:
+    """Whether one token stands three times in a row: a small model left alone with an empty canvas does that."""
+    return any(a == b == c for a, b, c in zip(ids, ids[1:], ids[2:], strict=False))
 
 
 def span_text(model: Denoiser, packed: PackedInfill, ids: list[int]) -> str:

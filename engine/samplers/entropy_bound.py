@@ -44,11 +44,12 @@ class EntropyBound:
             at_least: integers [R]; so many of the most certain are accepted whatever the bound says.
         """
         place = torch.arange(entropy.shape[1], device=entropy.device)
-        masked = (entropy + self.left_bias * place).masked_fill(~active, torch.inf)
-        ordered, order = masked.sort(dim=-1, stable=True)
-        finite = ordered.masked_fill(ordered.isinf(), 0.0)
-        before = F.pad(finite.cumsum(dim=-1)[:, :-1], (1, 0))
-        taken = ((before <= self.bound) | (place < at_least[:, None])) & ordered.isfinite()
+        order = (entropy + self.left_bias * place).masked_fill(~active, torch.inf).argsort(dim=-1, stable=True)
+        eligible = active.gather(1, order)
+        # The bias decides who comes first; what is shared is counted in real nats.
+        spent = entropy.gather(1, order).masked_fill(~eligible, 0.0).cumsum(dim=-1)
+        before = F.pad(spent[:, :-1], (1, 0))
+        taken = ((before <= self.bound) | (place < at_least[:, None])) & eligible
         return torch.zeros_like(active).scatter(1, order, taken)
 
 

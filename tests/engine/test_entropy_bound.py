@@ -53,6 +53,11 @@ def test_no_active_slot_gives_no_accepted_slot() -> None:
     assert not accepted.any()
 
 
+def test_certain_slots_are_accepted_whatever_their_place() -> None:
+    entropy = torch.full((1, 20), 1e-4)
+    assert EntropyBound(bound=0.1, left_bias=0.3).accept(entropy, bools("1" * 20), NONE).all()
+
+
 def test_a_bias_prefers_what_stands_left() -> None:
     entropy = torch.tensor([[0.5, 0.4, 0.1]])
     # With 0.3 a slot they are 0.5, 0.7 and 0.7: the first is the most certain, and the tie goes to the left.

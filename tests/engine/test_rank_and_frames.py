@@ -8,7 +8,7 @@ from dgedit.engine.denoise import Settings, denoise
 from dgedit.engine.frames import frame_spans
 from dgedit.engine.infill import fill, infill
 from dgedit.engine.packing import pack
-from dgedit.engine.rank import parses, rank, trim_suffix
+from dgedit.engine.rank import parses, rank, stutters, trim_suffix
 from dgedit.engine.types import InfillRequest, SlotState
 
 from .test_denoise import generator, with_slots
@@ -34,6 +34,14 @@ def test_a_row_that_writes_something_wins_over_an_empty_one() -> None:
     packed = pack(REQUEST, model.tokenizer, model.format)
     ranked = rank(model, None, packed, REQUEST, [[], model.tokenizer.encode("z(")], [1, 1])
     assert [candidate.text for candidate in ranked] == ["z(", ""]
+
+
+def test_a_stutter_loses_even_when_it_parses() -> None:
+    model = ToyDenoiser("x", lambda _pass, _slot: 0.9)
+    packed = pack(REQUEST, model.tokenizer, model.format)
+    rows = [model.tokenizer.encode("xxx"), model.tokenizer.encode("q(")]
+    assert [c.text for c in rank(model, None, packed, REQUEST, rows, [1, 1])] == ["q(", "xxx"]
+    assert not stutters(model.tokenizer.encode("xxyxx"))
 
 
 @pytest.mark.parametrize(
