@@ -111,11 +111,3 @@ def test_help_of_the_command_imports_no_torch() -> None:
     assert "dgedit fill" in done.stdout
     assert "torch" not in done.stderr
     assert "textual" not in done.stderr
-
-
-def test_the_repository_names_no_machine() -> None:
-    """Figures and docs speak of the product alone."""
-    for _module, path in sources():
-        text = path.read_text(encoding="utf-8")
-        assert "/root/" not in text
-        assert "/opt/" not in text
