@@ -7,7 +7,9 @@ byte for byte and the exit code is not 0, so that `:%!dgedit fill -` in any edit
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +39,9 @@ class PipeOptions:
 def run(options: PipeOptions) -> ExitCode:
     """Read, fill, write; returns the exit code."""
     raw = b""
+    _interrupted.clear()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         raw = sys.stdin.buffer.read() if options.source == "-" else files.read(Path(options.source))
         filled = fill_bytes(raw, options)
@@ -74,6 +79,15 @@ def fill_bytes(raw: bytes, options: PipeOptions) -> bytes:
     return filled.encode("utf-8")
 
 
+_interrupted = threading.Event()
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    """Ctrl+C: remembered as well as raised, because an import or a destructor may swallow what is raised in it."""
+    _interrupted.set()
+    raise KeyboardInterrupt
+
+
 class Progress:
     """One line on standard error that says which pass runs, where that is a terminal."""
 
@@ -82,7 +96,13 @@ class Progress:
         self.on = sys.stderr.isatty() and not quiet
 
     def show(self, number: int, frame: Frame) -> None:
-        """Say where the number-th hole stands."""
+        """Say where the number-th hole stands; an interrupt that was swallowed is raised here.
+
+        Raises:
+            KeyboardInterrupt: when Ctrl+C was pressed.
+        """
+        if _interrupted.is_set():
+            raise KeyboardInterrupt
         if self.on:
             shown = " ".join(frame.text.split())[:50]
             line = f"span {number + 1}/{self.holes}  pass {frame.pass_index}/{frame.passes_max}  {shown}"
