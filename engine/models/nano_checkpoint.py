@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,44 @@ class NanoInfiller:
         before = torch.cat((context.last_hidden[None].expand(len(rows), -1, -1), hidden[:, :-1]), dim=1)
         logs = self.network.logits(before).log_softmax(-1).gather(2, ids[..., None])[..., 0].cpu()
         return [line[: len(row)] for line, row in zip(logs, rows, strict=True)]
+
+
+    @torch.inference_mode()
+    def write(
+        self, context: NanoContext, first: Tensor, allowed: Tensor, *, tokens_max: int, beams: int
+    ) -> list[list[int]]:
+        """Spans written left to right by beam search, the likeliest first; see `Denoiser.write`."""
+        network, end = self.network, self.format.eom_id
+        past, depth = context.past, context.past.length
+        logs = (network.logits(context.last_hidden[:, None])[0, 0].log_softmax(-1) + first)[None]
+        scores = torch.zeros(1)
+        rows: list[list[int]] = [[]]
+        ended: list[tuple[float, list[int]]] = []
+        for length in range(tokens_max + 1):
+            best, flat = (scores[:, None] + logs).flatten().topk(2 * beams)
+            source, token = flat // logs.shape[1], flat % logs.shape[1]
+            kept = list[int]()
+            for place, (total, row, new) in enumerate(zip(best.tolist(), source.tolist(), token.tolist(), strict=True)):
+                if new == end and place < beams:
+                    ended.append((total / (length + 1), rows[row]))
+                elif new != end and len(kept) < beams and total > -math.inf:
+                    kept.append(place)
+            if len(ended) >= beams or not kept or length == tokens_max:
+                break
+            source, token, scores = source[kept], token[kept], best[kept]
+            rows = [[*rows[row], new] for row, new in zip(source.tolist(), token.tolist(), strict=True)]
+            if past.keys[0].shape[0] != 1 or length:
+                past = KeyValues([k[source] for k in past.keys], [v[source] for v in past.values])
+            else:
+                past = KeyValues([k.expand(len(kept), -1, -1, -1) for k in past.keys], [v.expand(len(kept), -1, -1, -1) for v in past.values])
+            positions = torch.full((len(kept), 1), depth + length, device=self.device)
+            hidden, fresh = network.run(network.embed(token[:, None]), positions, None, past)
+            past = KeyValues(
+                [torch.cat(pair, dim=2) for pair in zip(past.keys, fresh.keys, strict=True)],
+                [torch.cat(pair, dim=2) for pair in zip(past.values, fresh.values, strict=True)],
+            )
+            logs = network.logits(hidden)[:, 0].log_softmax(-1) + allowed
+        return [ids for _, ids in sorted(ended, reverse=True)[:beams]]
 
 
 def _causal_mask(length: int, past: int, device: torch.device) -> Tensor:

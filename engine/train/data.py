@@ -1,9 +1,10 @@
 """Training batches: windows of code with several spans cut out of each.
 
-One row is `[<suf> far suffix] <pre> prefix` as the encoder reads it, followed by K canvases. Each canvas is
-`[span slots | near suffix]`, looks at the prefix before its own span alone, and never at another canvas, so one
-pass over the prefix serves K spans. The last span is the honest one: the prefix ends at it (at any character) and
-the far suffix goes on where its near suffix stops.
+One row is `[<suf> suffix] <pre> prefix, span, <eom>` as the encoder reads it from left to right, followed by K
+canvases. Each canvas is `[span slots | near suffix]`, looks at what stands before its own span alone, and never at
+another canvas, so one pass over the prefix serves K spans. The last canvas is the honest one: its span is the one that
+the row's suffix goes on after (it may begin at any character); the encoder learns to write the same span left to
+right, and where it ends.
 
 A batch is a pure function of (seed, step): training resumes in the exact order it would have had.
 It must know nothing of networks. Shapes: B rows, C context positions, K canvases of W positions, T = C + K * W.
@@ -11,11 +12,13 @@ It must know nothing of networks. Shapes: B rows, C context positions, K canvase
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import tree_sitter_python
 from numpy.typing import NDArray
+from tree_sitter import Language, Node, Parser
 
 from ..tokenizer import BOS, EOM, MASK, PAD, PRE, SPECIAL_TOKENS, SUF, TextTokenizer
 from .vocabulary import documents
@@ -28,6 +31,16 @@ NEAR_SUFFIX_TOKENS = 24
 FAR_SUFFIX_TOKENS = 48
 MIN_CUT = 8
 """A span inside a window has at least so many context tokens before it."""
+NO_SUFFIX_SHARE = 0.1
+"""Of rows, how many are read without their suffix, as at the end of a file."""
+NODE_SHARE = 0.15
+"""Of honest spans, how many are a node of the syntax tree."""
+MID_TOKEN_SHARE = 0.35
+"""Of the other honest spans, how many begin inside a token, as a cursor does."""
+LONGEST_UNCANVASED = 96
+"""Span tokens, and two, in a row that has no canvas."""
+PARSED_TOKENS = 64
+"""So many tokens on either side of a node are parsed to find it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,12 +133,20 @@ def pack(corpus: Path, folder: Path, tokenizer: TextTokenizer) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A span to fill: document token range, with the tokens that stand in it and after it."""
+    """A span to fill: where it stands in the token stream, what stands in it and what goes on after it.
+
+    A span that begins or ends inside a token has its edges tokenised anew, as an infill has them.
+    """
 
     begin: int
+    """Stream index of the first token that is not context as it stands."""
     tokens: list[int]
     after: int
-    """Document index of the first token of the suffix."""
+    """Stream index of the first token that is suffix as it stands."""
+    head: list[int] = field(default_factory=list)
+    """Context between `begin` and the span, tokenised anew."""
+    tail: list[int] = field(default_factory=list)
+    """Suffix between the span and `after`, tokenised anew."""
 
 
 class Sampler:
@@ -133,6 +154,7 @@ class Sampler:
 
     def __init__(self, corpus: TokenCorpus, shape: Shape, noise: Noise, seed: int) -> None:
         self.corpus, self.shape, self.noise, self.seed = corpus, shape, noise, seed
+        self._parser = Parser(Language(tree_sitter_python.language()))
 
     def batch(self, step: int) -> Batch:
         """The batch of one step: always the same for the same (seed, step)."""
@@ -147,20 +169,15 @@ class Sampler:
             begin, end = self.corpus.document_at(at)
             if end - begin > 4 * MIN_CUT:
                 break
-        far_length = int(rng.integers(8, FAR_SUFFIX_TOKENS + 1)) if rng.random() < 0.75 else 0
-        room = shape.context - far_length - 2 - 1
-        if shape.canvases:
-            last, head = self._last_span(rng, max(at, begin + 1), begin, end)
-            cut = last.begin
-        else:
-            cut, last, head = min(at + room // 2, end), None, []
-        prefix = [int(t) for t in stream[max(begin, cut - room + len(head)) : cut]] + head
-        from_start = cut - room + len(head) <= begin
-        first = cut - (len(prefix) - len(head))
-        far_begin = (last.after + NEAR_SUFFIX_TOKENS) if last else min(end, cut + int(rng.integers(0, 64)))
-        far = [int(t) for t in stream[far_begin : min(end, far_begin + far_length)]]
-        context = ([SUF, *far] if far else []) + [PRE] + ([BOS] if from_start else []) + prefix
-        offset = len(context) - len(prefix)
+        last = self._last_span(rng, max(at, begin + 1), begin, end)
+        suffix = self._suffix(last, int(rng.integers(8, NEAR_SUFFIX_TOKENS + FAR_SUFFIX_TOKENS + 1)), end)
+        if rng.random() < NO_SUFFIX_SHARE:
+            suffix = []
+        answer = [*last.tokens[: self._longest], EOM]
+        room = shape.context - (len(suffix) + 1 if suffix else 0) - len("pb") - len(last.head) - len(answer)
+        first = max(begin, last.begin - max(room, 0))
+        header = ([SUF, *suffix] if suffix else []) + [PRE] + ([BOS] if first == begin else [])
+        context = [*header, *(int(t) for t in stream[first : last.begin]), *last.head, *answer]
 
         ids = np.full(shape.length, PAD, dtype=np.int64)
         targets = np.zeros(shape.length, dtype=np.int64)
@@ -170,18 +187,29 @@ class Sampler:
         group = np.zeros(shape.length, dtype=np.int64)
         free = np.zeros(shape.length, dtype=bool)
         ids[: len(context)] = context
-        targets[: len(context) - 1] = context[1:]
-        weights[: len(context) - 1] = np.asarray(context[1:]) >= len(SPECIAL_TOKENS)
+        following = np.asarray(context[1:])
+        targets[: len(context) - 1] = following
+        weights[: len(context) - 1] = (following >= len(SPECIAL_TOKENS)) | (following == EOM)
 
         arrays = ids, targets, weights, positions, visible, group, free
         for index in range(shape.canvases):
-            if index == shape.canvases - 1 and last is not None:
-                span, depth = last, len(context)
+            if index == shape.canvases - 1:
+                span, depth = last, len(context) - len(answer)
             else:
-                span = self._inner_span(rng, first, cut, end)
-                depth = offset + span.begin - first
+                span = self._inner_span(rng, first, last.begin, end)
+                depth = len(header) + span.begin - first
             self._canvas(rng, arrays, index, span, depth, end)
         return arrays
+
+    @property
+    def _longest(self) -> int:
+        """Tokens of the longest span; left to right there is no canvas to fit."""
+        return (self.shape.canvas or LONGEST_UNCANVASED) - 2
+
+    def _suffix(self, span: Span, length: int, end: int) -> list[int]:
+        """At most `length` tokens that stand after a span in its document."""
+        rest = self.corpus.ids[span.after : min(end, span.after + length)]
+        return [*span.tail, *(int(t) for t in rest)][:length]
 
     def _canvas(
         self,
@@ -196,12 +224,12 @@ class Sampler:
         ids, targets, weights, positions, visible, group, free = arrays
         shape, width = self.shape, self.shape.canvas
         start = shape.context + index * width
-        tokens = span.tokens[: width - 1]
+        tokens = span.tokens[: self._longest]
         room = width - len(tokens) - 1
         slack = min(int(rng.integers(0, 13)), room)
         slots = len(tokens) + 1 + slack
         near = 0 if rng.random() < 0.05 else min(NEAR_SUFFIX_TOKENS, width - slots)
-        suffix = self.corpus.ids[span.after : min(end, span.after + near)].astype(np.int64)
+        suffix = self._suffix(span, near, end)
         clean = np.asarray([*tokens, EOM, *[PAD] * slack], dtype=np.int64)
 
         drawn = float(rng.random()) if self.noise.level is None else self.noise.level
@@ -225,19 +253,39 @@ class Sampler:
         group[start : start + used] = index + 1
         free[start : start + slots] = True
 
-    def _last_span(self, rng: np.random.Generator, at: int, first: int, end: int) -> tuple[Span, list[int]]:
-        """A span whose first character may stand inside a token; returns it and the prefix tokens of that cut."""
+    def _last_span(self, rng: np.random.Generator, at: int, first: int, end: int) -> Span:
+        """The honest span of a row, which may begin and end at any character."""
+        if rng.random() < NODE_SHARE:
+            node = self._node_span(rng, at, first, end)
+            if node is not None:
+                return node
         span = self._span(rng, at, first, end)
-        if rng.random() > 0.35 or not span.tokens:
-            return span, []
-        text = self.corpus.tokenizer.decode(span.tokens[:1])
+        if rng.random() > MID_TOKEN_SHARE or not span.tokens:
+            return span
+        tokenizer = self.corpus.tokenizer
+        text = tokenizer.decode(span.tokens[:1])
         if len(text) < 2 or text.startswith("\n") or "\ufffd" in text:
-            return span, []
+            return span
         cut = int(rng.integers(1, len(text)))
-        rest = self.corpus.tokenizer.decode(span.tokens)[cut:]
-        return Span(span.begin, self.corpus.tokenizer.encode(rest), span.after), self.corpus.tokenizer.encode(
-            text[:cut]
-        )
+        rest = tokenizer.decode(span.tokens)[cut:]
+        return Span(span.begin, tokenizer.encode(rest), span.after, head=tokenizer.encode(text[:cut]))
+
+    def _node_span(self, rng: np.random.Generator, at: int, first: int, end: int) -> Span | None:
+        """A node of the syntax tree around `at` (an argument, a call, a condition, a statement), if one fits."""
+        tokenizer, stream = self.corpus.tokenizer, self.corpus.ids
+        low, high = max(first, at - PARSED_TOKENS), min(end, at + PARSED_TOKENS)
+        source = tokenizer.decode(stream[low:high]).encode()
+        place = len(tokenizer.decode(stream[low:at]).encode())
+        root = self._parser.parse(source).root_node
+        node = root.named_descendant_for_byte_range(place, min(place + 1, len(source)))
+        for _ in range(int(rng.integers(0, 4))):
+            if node is not None and node.parent is not None and node.parent != root:
+                node = node.parent
+        if node is None or node == root or not _is_fillable(node):
+            return None
+        parts = (source[: node.start_byte], source[node.start_byte : node.end_byte], source[node.end_byte :])
+        head, tokens, tail = (tokenizer.encode(part.decode(errors="ignore")) for part in parts)
+        return Span(low, tokens, high, head=head, tail=tail) if 0 < len(tokens) <= self._longest else None
 
     def _inner_span(self, rng: np.random.Generator, first: int, cut: int, end: int) -> Span:
         """A span that begins inside the window's prefix."""
@@ -250,7 +298,7 @@ class Sampler:
         kind = rng.random()
         newline = self.corpus.is_newline
         stream = self.corpus.ids
-        longest = self.shape.canvas - 2
+        longest = self._longest
         if kind < 0.5:
             begin = at
             while begin > first and not newline[stream[begin - 1]]:
@@ -269,7 +317,12 @@ class Sampler:
         return Span(begin, [int(t) for t in stream[begin:stop]], stop)
 
     def _line_end(self, begin: int, limit: int, lines: int) -> int:
-        """Index of the newline token that ends the `lines`-th line from `begin`, or `limit`."""
+        """Index of the newline token that ends the `lines`-th line from `begin`, or the last before `limit`."""
         breaks = np.flatnonzero(self.corpus.is_newline[self.corpus.ids[begin:limit]])
         breaks = breaks[breaks > 0]
-        return begin + int(breaks[lines - 1]) if len(breaks) >= lines else limit
+        return begin + int(breaks[min(lines, len(breaks)) - 1]) if len(breaks) else limit
+
+
+def _is_fillable(node: Node) -> bool:
+    """Whether a person would select it: not a piece of text inside a string, not a mistake of the parser."""
+    return not (node.has_error or "string_" in node.type or node.type in {"comment", "escape_sequence"})

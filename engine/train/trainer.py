@@ -32,6 +32,9 @@ class Recipe:
 
     minutes: float = 90.0
     """Training time budget in minutes of this process's training; the learning-rate schedule follows it."""
+    million_tokens: float = 0.0
+    """Budget in millions of tokens instead, where it is not 0: then every step is a function of the steps before it, and
+    a run in several legs is the run in one."""
     causal_share: float = 0.4
     """Share of the budget spent left to right before conversion; 0 trains jointly from the start."""
     decay_share: float = 0.25
@@ -113,6 +116,8 @@ class Trainer:
     @property
     def done(self) -> float:
         """Spent share of the budget, 0 to 1."""
+        if self.recipe.million_tokens:
+            return self.progress.tokens / 1e6 / self.recipe.million_tokens
         return self.progress.seconds / 60 / self.recipe.minutes
 
     @property

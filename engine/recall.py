@@ -1,0 +1,211 @@
+"""Recall: pieces of the open file, and of files like it, that stand between surroundings like those of the span.
+
+A programmer's next line often stands somewhere near already: the same call in the next method, the same check in the
+next file. The pieces found here enter an infill as drafts beside the denoised rows and are ranked with them.
+
+Similarity is that of word sets (Jaccard), of the two lines before and the two lines after; for a span inside a line
+also the longest run of words that both have before it. It must know nothing of tokens or models.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from heapq import nlargest
+
+WORD = re.compile(r"\w+|[^\w\s]")
+LINES_MAX = 4
+"""A piece has at most so many lines."""
+OWN_LINES_MAX = 4_000
+"""Of the file itself, the lines nearest to the span are looked at, so many on either side."""
+RELATED_LINES_MAX = 12_000
+"""Of all related files together."""
+ANCHORS = 48
+"""Places whose lines before are alike, for which several lengths are tried."""
+RELATED_DISTANCE = 500
+"""A related file counts as so many lines away."""
+CALL_LIMIT = 24
+
+_BEFORE, _BEFORE_2, _AFTER, _AFTER_2 = 2.0, 1.0, 2.0, 1.0
+_SAME_INDENT, _EACH_LINE, _EACH_1000_AWAY, _EACH_WORD = 0.5, 0.35, 1.0, 0.5
+_WORDS_MAX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A piece that might stand in the span."""
+
+    text: str
+    score: float
+    """How much its surroundings are like the span's; about 6 for the same two lines on both sides."""
+    times: int = 1
+    """In how many of the places found it stands."""
+
+
+@lru_cache(maxsize=1 << 16)
+def words(line: str) -> frozenset[str]:
+    """The words and signs of a line."""
+    return frozenset(WORD.findall(line))
+
+
+def alike(a: frozenset[str], b: frozenset[str]) -> float:
+    """Jaccard similarity, 0..1."""
+    return len(a & b) / len(a | b) if a and b else 0.0
+
+
+def recall(prefix: str, suffix: str, related: Sequence[str] = (), *, limit: int = 8) -> list[Recalled]:
+    """Pieces for the span between two texts, best first, each text once."""
+    hole = _Hole.of(prefix, suffix)
+    texts = list(_texts(prefix, suffix, related, hole))
+    find = _within_line if hole.head.strip() or hole.rest.strip() else _whole_lines
+    found: dict[str, Recalled] = {}
+    for text, score in nlargest(4 * limit, (piece for text in texts for piece in find(text, hole)), key=lambda p: p[1]):
+        best = found.get(text)
+        found[text] = Recalled(text, score) if best is None else Recalled(text, best.score, best.times + 1)
+    return list(found.values())[:limit]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hole:
+    """Where the span stands: the text of its own line around it, and the words of the lines next to it."""
+
+    head: str
+    rest: str
+    before: tuple[frozenset[str], frozenset[str]]
+    after: tuple[frozenset[str], frozenset[str]]
+
+    @classmethod
+    def of(cls, prefix: str, suffix: str) -> _Hole:
+        head, rest = prefix[prefix.rfind("\n") + 1 :], suffix.split("\n", 1)[0]
+        above = [words(line) for line in _last_lines(prefix[: len(prefix) - len(head)], 2)]
+        below = [words(line) for line in _first_lines(suffix[len(rest) :], 2)]
+        return cls(head, rest, _pair(above), _pair(below))
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """Lines to look through, blank ones left out, in order."""
+
+    lines: list[str]
+    words: list[frozenset[str]]
+    distance: list[int]
+    """How far each line is from the span."""
+
+
+Piece = tuple[str, float]
+
+
+def _texts(prefix: str, suffix: str, related: Sequence[str], hole: _Hole) -> Iterator[_Text]:
+    own_before = prefix[: len(prefix) - len(hole.head)].split("\n")[-OWN_LINES_MAX:]
+    own_after = suffix[len(hole.rest) :].split("\n")[:OWN_LINES_MAX]
+    yield _text(own_before, range(len(own_before), 0, -1))
+    yield _text(own_after, range(len(own_after)))
+    left = RELATED_LINES_MAX
+    for other in related:
+        lines = other.split("\n")[:left]
+        left -= len(lines)
+        yield _text(lines, [RELATED_DISTANCE] * len(lines))
+
+
+def _text(lines: list[str], distance: Iterable[int]) -> _Text:
+    kept = [(line.rstrip(), far) for line, far in zip(lines, distance, strict=False) if line and not line.isspace()]
+    return _Text([line for line, _ in kept], [words(line) for line, _ in kept], [far for _, far in kept])
+
+
+def _whole_lines(text: _Text, hole: _Hole) -> Iterator[Piece]:
+    """Runs of lines that stand between lines like those around the span."""
+    known, count = text.words, len(text.lines)
+    indent = len(hole.head)
+    nothing: frozenset[str] = frozenset()
+    befores = [alike(hole.before[0], each) for each in known]
+    afters = [alike(hole.after[0], each) for each in known]
+
+    def before(place: int) -> float:
+        """Likeness of what stands before the piece that begins at `place`."""
+        if not place:
+            return 0.0
+        second = known[place - 2] if place > 1 else nothing
+        return _BEFORE * befores[place - 1] + _BEFORE_2 * alike(hole.before[1], second)
+
+    def after(place: int) -> float:
+        if place >= count:
+            return 0.0
+        second = known[place + 1] if place + 1 < count else nothing
+        return _AFTER * afters[place] + _AFTER_2 * alike(hole.after[1], second)
+
+    starts = [before(place) for place in range(count)]
+    # One line is tried everywhere, more of them only where the line before is alike.
+    longest = dict.fromkeys(range(count), 1)
+    if hole.before[0]:
+        for place in nlargest(ANCHORS, range(count), key=starts.__getitem__):
+            longest[place] = LINES_MAX if starts[place] > _BEFORE / 2 else 1
+    for place, most in longest.items():
+        line = text.lines[place]
+        if sum(map(str.isalnum, line)) < 3:
+            continue
+        own_indent = len(line) - len(line.lstrip())
+        base = starts[place] + _SAME_INDENT * (own_indent == indent) - _EACH_1000_AWAY * text.distance[place] / 1000
+        for size in range(1, min(most, count - place) + 1):
+            piece = line.strip() if size == 1 else _shifted(text.lines[place : place + size], own_indent, hole.head)
+            yield piece, base + after(place + size) - _EACH_LINE * (size - 1)
+
+
+def _within_line(text: _Text, hole: _Hole) -> Iterator[Piece]:
+    """Parts of lines that follow the same words and, where the span's line goes on, stand before the same word."""
+    wanted = [match.group() for match in WORD.finditer(hole.head)]
+    stop = WORD.search(hole.rest)
+    if not wanted:
+        return
+    count = len(text.lines)
+    touching = not hole.head[-1:].isspace()
+    for place, line in enumerate(text.lines):
+        if wanted[-1] not in text.words[place]:
+            continue
+        found = list(WORD.finditer(line))
+        around = _BEFORE * alike(hole.before[0], text.words[place - 1]) if place else 0.0
+        around += _AFTER * alike(hole.after[0], text.words[place + 1]) if place + 1 < count else 0.0
+        base = around - _EACH_1000_AWAY * text.distance[place] / 1000
+        for at, match in enumerate(found[:-1]):
+            if match.group() != wanted[-1]:
+                continue
+            run = 1
+            while run < min(len(wanted), at + 1, _WORDS_MAX) and found[at - run].group() == wanted[-1 - run]:
+                run += 1
+            begin = match.end() if touching else found[at + 1].start()
+            end = len(line)
+            if stop is not None:
+                ends = [later.start() for later in found[at + 1 :] if later.group() == stop.group()]
+                if not ends:
+                    continue
+                end = ends[0]
+            piece = line[begin:end]
+            if piece.strip():
+                yield piece if stop is not None else piece.rstrip(), base + _EACH_WORD * run
+
+
+def _shifted(lines: list[str], indent: int, wanted: str) -> str:
+    """The lines as one text with the indentation of the span's line in the place of their own."""
+    moved = [line[indent:] if line[:indent].isspace() or not indent else line.lstrip() for line in lines[1:]]
+    return "\n".join([lines[0].strip(), *(wanted + line for line in moved)])
+
+
+def _last_lines(text: str, count: int) -> list[str]:
+    """The last lines that are not blank, the nearest first."""
+    found: list[str] = []
+    for line in reversed(text[-4_000:].split("\n")):
+        if line.strip():
+            found.append(line)
+        if len(found) == count:
+            break
+    return found
+
+
+def _first_lines(text: str, count: int) -> list[str]:
+    return [line for line in text[:4_000].split("\n") if line.strip()][:count]
+
+
+def _pair(sets: list[frozenset[str]]) -> tuple[frozenset[str], frozenset[str]]:
+    first, second, *_ = [*sets, frozenset[str](), frozenset[str]()]
+    return first, second
