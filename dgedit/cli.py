@@ -105,7 +105,8 @@ def _fill(options: argparse.Namespace) -> int:
     from .pipe import PipeOptions, run
 
     known = "python" if options.source == "-" else language_of(Path(options.source))
-    chosen = FillOptions(seed=options.seed, passes=options.steps, language=options.language or known)
+    path = None if options.source == "-" else Path(options.source)
+    chosen = FillOptions(seed=options.seed, passes=options.steps, language=options.language or known, path=path)
     return run(
         PipeOptions(
             source=options.source, lines=tuple(options.lines), model=options.model, fill=chosen, quiet=options.quiet

@@ -11,10 +11,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import DgeditError
 from .holes import MARKER, STAND_IN, Hole
+from .nearby import related_texts
 
 if TYPE_CHECKING:
     from .engine.models.base import Denoiser
@@ -44,6 +46,8 @@ class FillOptions:
     """0 takes the likeliest tokens; any other number samples, and repeats exactly."""
     passes: int = 12
     language: str = "python"
+    path: Path | None = None
+    """The file that the text is of; files beside it are looked through for pieces like the span."""
 
 
 def load_model(name: str) -> Denoiser:
@@ -89,6 +93,7 @@ def make_request(prefix: str, suffix: str, expected_tokens: int | None, options:
         max_passes=options.passes,
         expected_tokens=expected_tokens,
         language=options.language,
+        related=related_texts(options.path),
     )
 
 

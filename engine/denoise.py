@@ -92,6 +92,10 @@ def begin(packed: PackedInfill, form: CanvasFormat, vocab_size: int, generator: 
     valid = place < slots + len(packed.pinned_ids)
     canvas = torch.full((rows, width), form.pad_id)
     canvas[free] = _noise(int(free.sum()), form, vocab_size, generator)
+    for row, draft in enumerate(packed.starts):
+        if draft:
+            canvas[row, : slots[row]] = form.pad_id
+            canvas[row, : len(draft)] = torch.tensor(draft)
     canvas[valid & ~free] = torch.tensor(packed.pinned_ids * rows, dtype=torch.long)
     zero = torch.zeros(rows, width)
     none = torch.zeros(rows, width, dtype=torch.bool)
@@ -218,20 +222,31 @@ def _scatter(mask: Tensor, values: Tensor, fill: float) -> Tensor:
     return torch.full(mask.shape, fill).masked_scatter(mask, values.float())
 
 
-def _bias(packed: PackedInfill, model: Denoiser, free: Tensor) -> Tensor:
-    """Minus infinity [F, V] where a token must not stand: roles, an end or a missing line break in the first slot."""
+def edge_bias(packed: PackedInfill, model: Denoiser) -> tuple[Tensor, Tensor]:
+    """Minus infinity [V] where a token must not stand, in the first slot and in later ones.
+
+    Roles stand nowhere, an end of the span not first; a borrowed line break stands first.
+    """
     form, tokenizer = model.format, model.tokenizer
-    roles = torch.zeros(tokenizer.vocab_size)
-    roles[: form.first_text_id] = -math.inf
+    later = torch.zeros(tokenizer.vocab_size)
+    later[: form.first_text_id] = -math.inf
+    first = later.clone()
     if not packed.exact:
-        roles[[form.eom_id, form.pad_id]] = 0.0
-    bias = roles.repeat(int(free.sum()), 1)
+        later[[form.eom_id, form.pad_id]] = 0.0
+    if packed.leading_newline:
+        first += torch.where(tokenizer.begins_line(), 0.0, -math.inf)
+    return first, later
+
+
+def _bias(packed: PackedInfill, model: Denoiser, free: Tensor) -> Tensor:
+    """The edge bias of all free slots [F, V]; after a borrowed line break stands neither another nor the end."""
+    first_bias, later = edge_bias(packed, model)
+    bias = later.repeat(int(free.sum()), 1)
     counts = free.sum(-1)
     first = counts.cumsum(0) - counts
-    bias[first[:, None], torch.tensor([form.eom_id, form.pad_id])] = -math.inf
+    bias[first] = first_bias
     if packed.leading_newline:
-        bias[first] += torch.where(tokenizer.begins_line(), 0.0, -math.inf)
         second = first[counts > 1] + 1
-        bias[second] += torch.where(tokenizer.begins_line(), -math.inf, 0.0)
-        bias[second[:, None], torch.tensor([form.eom_id, form.pad_id])] = -math.inf
+        bias[second] += torch.where(model.tokenizer.begins_line(), -math.inf, 0.0)
+        bias[second[:, None], torch.tensor([model.format.eom_id, model.format.pad_id])] = -math.inf
     return bias

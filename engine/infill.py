@@ -15,22 +15,31 @@ from typing import Any
 
 import torch
 
-from .denoise import Settings, Step, denoise
+from .denoise import Settings, Step, denoise, edge_bias
 from .frames import best_row, frame_spans, span_ids
 from .models.base import Denoiser
 from .packing import PackedInfill, pack
-from .rank import rank
-from .types import Frame, FrameSpan, InfillRequest, InfillResult, SlotState
+from .rank import Proposal, from_memory, from_row, rank
+from .recall import Recalled, recall
+from .types import Candidate, Frame, FrameSpan, InfillRequest, InfillResult, Origin, SlotState
 
 SAMPLING_TEMPERATURE = 0.7
 """For every seed but 0."""
+RECALLED = 10
+"""Pieces of the file that are ranked with the denoised rows."""
+DRAFT_ROWS = 1
+"""Of them, how many a row begins with: where it is nearly right, the denoiser mends it."""
+BEAMS = 0
+"""Spans that are written left to right beside them."""
+WRITTEN_TOKENS = 20
 
 
 def infill(request: InfillRequest, model: Denoiser, settings: Settings | None = None) -> Iterator[Frame]:
     """Denoise the span; one frame a pass, and a last one that carries the result."""
     began = time.perf_counter()
     settings = settings or default_settings(request)
-    packed = pack(request, model.tokenizer, model.format)
+    recalled, drafts = remembered(request)
+    packed = pack(request, model.tokenizer, model.format, drafts)
     generator = torch.Generator().manual_seed(request.seed)
     with torch.inference_mode():
         context = model.encode(packed.context_ids)
@@ -41,7 +50,14 @@ def infill(request: InfillRequest, model: Denoiser, settings: Settings | None = 
         yield _frame(step, packed, model, settings, elapsed=now - began, took=now - before)
         before = time.perf_counter()
     assert step is not None, "passes_max is at least 1, so there is a step"
-    result = _finish(step, context, packed, model, request, began)
+    candidates = propose(step, context, packed, recalled, model, request)
+    result = InfillResult(
+        text=candidates[0].text,
+        candidates=tuple(candidates),
+        passes=step.pass_index,
+        elapsed_ms=(time.perf_counter() - began) * 1e3,
+        context=packed.context,
+    )
     last = _frame(step, packed, model, settings, elapsed=time.perf_counter() - began, took=time.perf_counter() - before)
     spans = (FrameSpan(result.text, SlotState.FIXED, 1.0),) if result.text else ()
     yield Frame(
@@ -76,19 +92,38 @@ def default_settings(request: InfillRequest) -> Settings:
     return Settings(passes_max=request.max_passes, temperature=SAMPLING_TEMPERATURE if request.seed else 0.0)
 
 
-def _finish(
-    step: Step, context: Any, packed: PackedInfill, model: Denoiser, request: InfillRequest, began: float
-) -> InfillResult:
+def remembered(request: InfillRequest) -> tuple[list[Recalled], list[str]]:
+    """Pieces to propose, and the texts of those that rows begin with.
+
+    Both are empty where the length is given, which is a question about the model alone.
+    """
+    if request.exact_tokens is not None or not request.recall:
+        return [], []
+    found = recall(request.prefix, request.suffix, request.related, limit=RECALLED)
+    return found, [piece.text for piece in found[:DRAFT_ROWS]]
+
+
+@torch.inference_mode()
+def proposals(
+    step: Step, context: Any, packed: PackedInfill, recalled: list[Recalled], model: Denoiser, request: InfillRequest
+) -> list[Proposal]:
+    """Everything that might stand in the span: denoised rows, recalled pieces, spans written left to right."""
     rows = [span_ids(step, row, model.format, exact=packed.exact) for row in range(len(packed.slots))]
-    with torch.inference_mode():
-        candidates = rank(model, context, packed, request, rows, step.passes.tolist())
-    return InfillResult(
-        text=candidates[0].text,
-        candidates=tuple(candidates),
-        passes=step.pass_index,
-        elapsed_ms=(time.perf_counter() - began) * 1e3,
-        context=packed.context,
-    )
+    found = [from_row(model, packed, request, ids, Origin.DENOISED, place) for place, ids in enumerate(rows)]
+    found += [from_memory(model, packed, piece, place) for place, piece in enumerate(recalled)]
+    if BEAMS and not packed.exact:
+        first, later = edge_bias(packed, model)
+        written = model.write(context, first, later, tokens_max=WRITTEN_TOKENS, beams=BEAMS)
+        found += [from_row(model, packed, request, ids, Origin.WRITTEN, place) for place, ids in enumerate(written)]
+    return found
+
+
+@torch.inference_mode()
+def propose(
+    step: Step, context: Any, packed: PackedInfill, recalled: list[Recalled], model: Denoiser, request: InfillRequest
+) -> list[Candidate]:
+    """The candidates in order."""
+    return rank(model, context, packed, request, proposals(step, context, packed, recalled, model, request))
 
 
 def _frame(

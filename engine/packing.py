@@ -1,14 +1,15 @@
 """Text to what the denoiser reads: encoder context and canvas rows.
 
-    encoder: <suf> far suffix <pre> [<bos>] prefix          (read causally, kept as keys and values)
+    encoder: <suf> suffix <pre> [<bos>] prefix               (read causally, kept as keys and values)
     canvas : span slots … | near suffix (pinned) | padding   (one row for each length that is tried)
 
-The near suffix is pinned inside the canvas, because in training the decoder never saw clean keys to the right of
+The near suffix is also pinned inside the canvas, because in training the decoder never saw clean keys to the right of
 one. What does not fit is left out from the far ends, and the result says so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .models.base import CanvasFormat
@@ -17,6 +18,8 @@ from .types import ContextUse, InfillRequest
 
 CHARS_PER_TOKEN = 12
 """Text is cut to so many characters for each token of budget before it is tokenised."""
+DRAFT_SLACK = 4
+"""Slots that a draft's row has beyond its tokens, the end included."""
 DEFAULT_SLOTS = (8, 16, 28)
 """Row lengths for a span of unknown size; most lines of Python fit the second."""
 
@@ -34,20 +37,27 @@ class PackedInfill:
     """Span slots of each row, the end-of-span token included."""
     exact: bool
     """The span has exactly the slots of its one row: its end is pinned, not guessed."""
+    starts: tuple[tuple[int, ...], ...]
+    """What each row begins with: tokens of a draft, or nothing for noise."""
     leading_newline: bool
     """The line break before the span is part of it, so that the model chooses the indentation."""
     context: ContextUse
 
 
-def pack(request: InfillRequest, tokenizer: TextTokenizer, form: CanvasFormat) -> PackedInfill:
-    """Lay a request out for a checkpoint; deterministic, never fails on odd text."""
+def pack(
+    request: InfillRequest, tokenizer: TextTokenizer, form: CanvasFormat, drafts: Sequence[str] = ()
+) -> PackedInfill:
+    """Lay a request out for a checkpoint; deterministic, never fails on odd text.
+
+    Each of the `drafts` becomes one more row, which begins with its text instead of noise.
+    """
     prefix, leading_newline = _move_line_break(request.prefix)
     prefix_ids, prefix_whole = _tail(prefix, form.context_tokens, tokenizer)
     suffix_limit = form.near_suffix_tokens + form.far_suffix_tokens
     suffix_ids, suffix_whole = _head(request.suffix, suffix_limit, tokenizer)
-    near, far = suffix_ids[: form.near_suffix_tokens], suffix_ids[form.near_suffix_tokens :]
+    near = suffix_ids[: form.near_suffix_tokens]
 
-    header = [form.suffix_id, *far, form.prefix_id] if far else [form.prefix_id]
+    header = [form.suffix_id, *suffix_ids, form.prefix_id] if suffix_ids else [form.prefix_id]
     room = form.context_tokens - len(header)
     prefix_cut = not prefix_whole or len(prefix_ids) + 1 > room
     body = prefix_ids[-room:] if prefix_cut else [form.start_id, *prefix_ids]
@@ -55,6 +65,12 @@ def pack(request: InfillRequest, tokenizer: TextTokenizer, form: CanvasFormat) -
 
     slots = choose_slots(request, form)
     exact = request.exact_tokens is not None
+    starts: list[tuple[int, ...]] = [() for _ in slots]
+    for draft in () if exact else drafts:
+        ids = tokenizer.encode("\n" * leading_newline + draft)
+        if 0 < len(ids) <= form.canvas_tokens - DRAFT_SLACK:
+            starts.append((*ids, form.eom_id))
+            slots = (*slots, len(ids) + DRAFT_SLACK)
     # A long span takes room from the pinned suffix, never the other way round.
     near = near[: max(0, form.canvas_tokens - max(slots) - exact)]
     use = ContextUse(
@@ -69,6 +85,7 @@ def pack(request: InfillRequest, tokenizer: TextTokenizer, form: CanvasFormat) -
         pinned_ids=[form.eom_id, *near] if exact else near,
         slots=slots,
         exact=exact,
+        starts=tuple(starts),
         leading_newline=leading_newline,
         context=use,
     )

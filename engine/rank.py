@@ -1,23 +1,92 @@
-"""Chooses among finished rows: something written, no stutter, a file that parses, no repeat of the
-suffix, then by score.
+"""Chooses among candidates: denoised rows, spans written left to right, pieces recalled from the file.
 
-The score is the causal encoder's mean log-probability of the span, averaged with that of the first suffix tokens
-after it; a span of the wrong length makes its suffix unlikely (Hsu et al., PILL: four suffix tokens suffice).
+Each candidate gets one number, linear in what is known of it: how likely the causal encoder finds it and its end,
+how alike the surroundings of a recalled piece are, how it was found. `RankWeights` were fitted by
+`python -m dgedit.engine.evals.fit` on held-out spans that no reported figure uses. The score of whole candidates by a
+left-to-right model is what chooses between lengths (Hsu et al., PILL).
 """
 
 from __future__ import annotations
 
 import ast
+import math
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from torch import Tensor
 
 from .models.base import Denoiser
 from .packing import PackedInfill
-from .types import Candidate, InfillRequest
+from .recall import Recalled
+from .types import Candidate, InfillRequest, Origin
 
-SCORED_SUFFIX_TOKENS = 4
 PARSE_LIMIT_CHARS = 400_000
 """Larger files are not parsed for each candidate."""
+PARSED_MAX = 4
+"""So many candidates are parsed at most, from the best down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankWeights:
+    """What each thing known of a candidate is worth."""
+
+    mean: float = 1.0
+    """A nat of mean log-probability a token, the end included."""
+    total: float = 0.0
+    """A nat of summed log-probability."""
+    end: float = 0.0
+    """A nat of the end-of-span token's log-probability."""
+    recalled: float = 0.0
+    recall_score: float = 0.5
+    first_recalled: float = 0.0
+    """The best of the recalled pieces."""
+    times: float = 0.0
+    """A nat of the number of places it was recalled from."""
+    denoised: float = 0.0
+    written: float = 0.0
+    unparsable: float = -4.0
+    stutter: float = -6.0
+    repeats: float = -4.0
+
+    def value(self, known: dict[str, float]) -> float:
+        """The number to rank by; what is not in `known` is 0."""
+        return sum(getattr(self, name) * amount for name, amount in known.items())
+
+
+@dataclass(slots=True)
+class Proposal:
+    """A candidate before it is ranked."""
+
+    text: str
+    ids: list[int]
+    """Its tokens as they would stand in a row, the borrowed line break included."""
+    origins: set[Origin]
+    repeats_suffix: bool = False
+    recalled: Recalled | None = None
+    place: int = 0
+    """Among those of its origin, best first."""
+
+    def known(self, logs: Tensor) -> dict[str, float]:
+        """What `RankWeights` weighs; `logs` are the log-probabilities of its tokens and of the end."""
+        known = {
+            "mean": float(logs.mean()),
+            "total": float(logs.sum()),
+            "end": float(logs[-1]),
+            "stutter": float(stutters(self.ids)),
+            "repeats": float(self.repeats_suffix),
+            "denoised": float(Origin.DENOISED in self.origins),
+            "written": float(Origin.WRITTEN in self.origins),
+        }
+        if self.recalled is not None:
+            known |= {
+                "recalled": 1.0,
+                "recall_score": self.recalled.score,
+                "first_recalled": float(self.place == 0),
+                "times": math.log(self.recalled.times),
+            }
+        return known
 
 
 def rank(
@@ -25,33 +94,73 @@ def rank(
     context: Any,
     packed: PackedInfill,
     request: InfillRequest,
-    rows: list[list[int]],
-    passes: list[int],
+    proposals: Sequence[Proposal],
+    weights: RankWeights | None = None,
 ) -> list[Candidate]:
-    """Candidates of the finished rows' span ids, best first; equal texts appear once."""
-    head = packed.suffix_ids[:SCORED_SUFFIX_TOKENS]
-    unique = list({tuple(ids): number for number, ids in reversed(list(enumerate(rows)))}.items())
-    scores = model.score(context, [[*ids, *head] for ids, _ in unique])
-    stutter, candidates = dict[str, bool](), list[Candidate]()
-    for (ids, number), logs in zip(unique, scores, strict=True):
-        span, after = logs[: len(ids)], logs[len(ids) :]
-        parts = [part.mean().item() for part in (span, after) if len(part)]
-        text = span_text(model, packed, list(ids))
-        trimmed = trim_suffix(text, request.suffix)
-        stutter[trimmed] = stutters(list(ids))
+    """Candidates of the proposals, best first; equal texts appear once, blank ones last."""
+    weights = weights or RankWeights()
+    merged = merge(proposals)
+    known = measure(model, context, merged)
+    valued = [(weights.value(each), proposal) for each, proposal in zip(known, merged, strict=True)]
+    valued.sort(key=lambda pair: (not pair[1].text.strip(), -pair[0]))
+    return _with_parses(valued, request, weights)
+
+
+def merge(proposals: Sequence[Proposal]) -> list[Proposal]:
+    """One proposal for each text, with all its origins."""
+    merged: dict[str, Proposal] = {}
+    for proposal in proposals:
+        seen = merged.get(proposal.text)
+        if seen is None:
+            merged[proposal.text] = proposal
+        else:
+            seen.origins |= proposal.origins
+            if seen.recalled is None:
+                seen.recalled, seen.place = proposal.recalled, proposal.place
+    return list(merged.values())
+
+
+def measure(model: Denoiser, context: Any, proposals: Sequence[Proposal]) -> list[dict[str, float]]:
+    """What is known of each proposal, from one causal pass over all of them."""
+    logs = model.score(context, [[*proposal.ids, model.format.eom_id] for proposal in proposals])
+    return [proposal.known(each) for proposal, each in zip(proposals, logs, strict=True)]
+
+
+def from_row(
+    model: Denoiser, packed: PackedInfill, request: InfillRequest, ids: list[int], origin: Origin, place: int
+) -> Proposal:
+    """The proposal of a row's span ids."""
+    text = span_text(model, packed, ids)
+    trimmed = trim_suffix(text, request.suffix)
+    return Proposal(trimmed, ids, {origin}, repeats_suffix=trimmed != text, place=place)
+
+
+def from_memory(model: Denoiser, packed: PackedInfill, recalled: Recalled, place: int) -> Proposal:
+    """The proposal of a recalled piece."""
+    ids = model.tokenizer.encode("\n" * packed.leading_newline + recalled.text)
+    return Proposal(recalled.text, ids, {Origin.RECALLED}, recalled=recalled, place=place)
+
+
+def _with_parses(
+    valued: list[tuple[float, Proposal]], request: InfillRequest, weights: RankWeights
+) -> list[Candidate]:
+    """Candidates in order, after those that look best were parsed in the file, down to the first that does."""
+    found, candidates = False, list[Candidate]()
+    for place, (value, proposal) in enumerate(valued):
+        fits = None
+        if not found and place < PARSED_MAX and proposal.text.strip():
+            fits = parses(request, proposal.text)
+            found = fits is not False
         candidates.append(
             Candidate(
-                text=trimmed,
-                score=sum(parts) / max(1, len(parts)),
-                parses=parses(request, trimmed),
-                repeats_suffix=trimmed != text,
-                passes=passes[number],
+                text=proposal.text,
+                score=value + (weights.unparsable if fits is False else 0.0),
+                parses=fits,
+                repeats_suffix=proposal.repeats_suffix,
+                origins=frozenset(proposal.origins),
             )
         )
-    return sorted(
-        candidates,
-        key=lambda c: (not c.text.strip(), stutter[c.text], c.parses is False, c.repeats_suffix, -c.score),
-    )
+    return sorted(candidates, key=lambda candidate: (not candidate.text.strip(), -candidate.score))
 
 
 def stutters(ids: list[int]) -> bool:
@@ -62,7 +171,7 @@ def stutters(ids: list[int]) -> bool:
 def span_text(model: Denoiser, packed: PackedInfill, ids: list[int]) -> str:
     """The text of a row's span, without the line break that it borrowed."""
     text = model.tokenizer.decode(ids)
-    return text.lstrip("\n") if packed.leading_newline else text
+    return text.removeprefix("\n") if packed.leading_newline else text
 
 
 def parses(request: InfillRequest, text: str) -> bool | None:

@@ -26,10 +26,9 @@ ANCHORS = 48
 """Places whose lines before are alike, for which several lengths are tried."""
 RELATED_DISTANCE = 500
 """A related file counts as so many lines away."""
-CALL_LIMIT = 24
 
-_BEFORE, _BEFORE_2, _AFTER, _AFTER_2 = 2.0, 1.0, 2.0, 1.0
-_SAME_INDENT, _EACH_LINE, _EACH_1000_AWAY, _EACH_WORD = 0.5, 0.35, 1.0, 0.5
+_BEFORE, _BEFORE_2, _AFTER, _AFTER_2 = 2.0, 0.75, 2.0, 0.75
+_SAME_INDENT, _EACH_LINE, _EACH_1000_AWAY, _EACH_WORD, _WHOLE_HEAD = 0.5, 0.6, 1.0, 0.5, 1.0
 _WORDS_MAX = 8
 
 
@@ -39,7 +38,8 @@ class Recalled:
 
     text: str
     score: float
-    """How much its surroundings are like the span's; about 6 for the same two lines on both sides."""
+    """How much its surroundings are like the span's; about 6 for the same two lines
+    on both sides."""
     times: int = 1
     """In how many of the places found it stands."""
 
@@ -75,13 +75,21 @@ class _Hole:
     rest: str
     before: tuple[frozenset[str], frozenset[str]]
     after: tuple[frozenset[str], frozenset[str]]
+    neighbours: frozenset[str]
+    """The lines next to the span: to say one again is seldom what is missing."""
+    indent_before: int
+    """Of the line before the span that is not blank."""
 
     @classmethod
     def of(cls, prefix: str, suffix: str) -> _Hole:
         head, rest = prefix[prefix.rfind("\n") + 1 :], suffix.split("\n", 1)[0]
-        above = [words(line) for line in _last_lines(prefix[: len(prefix) - len(head)], 2)]
-        below = [words(line) for line in _first_lines(suffix[len(rest) :], 2)]
-        return cls(head, rest, _pair(above), _pair(below))
+        lines = _last_lines(prefix[: len(prefix) - len(head)], 2)
+        above = [words(line) for line in lines]
+        indent = len(lines[0]) - len(lines[0].lstrip()) if lines else 0
+        following = _first_lines(suffix[len(rest) :], 2)
+        below = [words(line) for line in following]
+        neighbours = frozenset(line.strip() for line in (*lines[:1], *following[:1]))
+        return cls(head, rest, _pair(above), _pair(below), neighbours, indent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +125,7 @@ def _text(lines: list[str], distance: Iterable[int]) -> _Text:
 def _whole_lines(text: _Text, hole: _Hole) -> Iterator[Piece]:
     """Runs of lines that stand between lines like those around the span."""
     known, count = text.words, len(text.lines)
-    indent = len(hole.head)
+    indent, free_indent = len(hole.head), not hole.head
     nothing: frozenset[str] = frozenset()
     befores = [alike(hole.before[0], each) for each in known]
     afters = [alike(hole.after[0], each) for each in known]
@@ -143,46 +151,86 @@ def _whole_lines(text: _Text, hole: _Hole) -> Iterator[Piece]:
             longest[place] = LINES_MAX if starts[place] > _BEFORE / 2 else 1
     for place, most in longest.items():
         line = text.lines[place]
-        if sum(map(str.isalnum, line)) < 3:
+        if sum(map(str.isalnum, line)) < 3 or line.strip() in hole.neighbours:
             continue
-        own_indent = len(line) - len(line.lstrip())
-        base = starts[place] + _SAME_INDENT * (own_indent == indent) - _EACH_1000_AWAY * text.distance[place] / 1000
+        own_indent, head = len(line) - len(line.lstrip()), hole.head
+        if free_indent:
+            # A span at the start of a line has its indentation to choose: as far from the line before as the source's.
+            above = text.lines[place - 1] if place else ""
+            head = " " * max(0, hole.indent_before + own_indent - (len(above) - len(above.lstrip())))
+        base = starts[place] + _SAME_INDENT * (free_indent or own_indent == indent) - _EACH_1000_AWAY * text.distance[place] / 1000
         for size in range(1, min(most, count - place) + 1):
-            piece = line.strip() if size == 1 else _shifted(text.lines[place : place + size], own_indent, hole.head)
-            yield piece, base + after(place + size) - _EACH_LINE * (size - 1)
+            piece = _shifted(text.lines[place : place + size], own_indent, head)
+            yield head * free_indent + piece, base + after(place + size) - _EACH_LINE * (size - 1)
 
 
 def _within_line(text: _Text, hole: _Hole) -> Iterator[Piece]:
-    """Parts of lines that follow the same words and, where the span's line goes on, stand before the same word."""
+    """Parts of lines that follow the same words and, where the span's line goes on, stand before the same word.
+
+    Where the span begins inside a word, words that begin with its first part will do.
+    """
     wanted = [match.group() for match in WORD.finditer(hole.head)]
-    stop = WORD.search(hole.rest)
     if not wanted:
+        yield from _line_starts(text, hole)
         return
-    count = len(text.lines)
+    stop, last = WORD.search(hole.rest), wanted[-1]
     touching = not hole.head[-1:].isspace()
+    partial = touching and (last[-1].isalnum() or last[-1] == "_")
     for place, line in enumerate(text.lines):
-        if wanted[-1] not in text.words[place]:
+        if last not in line:
             continue
         found = list(WORD.finditer(line))
-        around = _BEFORE * alike(hole.before[0], text.words[place - 1]) if place else 0.0
-        around += _AFTER * alike(hole.after[0], text.words[place + 1]) if place + 1 < count else 0.0
-        base = around - _EACH_1000_AWAY * text.distance[place] / 1000
-        for at, match in enumerate(found[:-1]):
-            if match.group() != wanted[-1]:
+        base: float | None = None
+        for at, match in enumerate(found):
+            word = match.group()
+            if word != last and not (partial and word.startswith(last)):
                 continue
             run = 1
             while run < min(len(wanted), at + 1, _WORDS_MAX) and found[at - run].group() == wanted[-1 - run]:
                 run += 1
-            begin = match.end() if touching else found[at + 1].start()
-            end = len(line)
-            if stop is not None:
-                ends = [later.start() for later in found[at + 1 :] if later.group() == stop.group()]
-                if not ends:
-                    continue
-                end = ends[0]
-            piece = line[begin:end]
-            if piece.strip():
-                yield piece if stop is not None else piece.rstrip(), base + _EACH_WORD * run
+            if touching:
+                begin = match.start() + len(last)
+            elif at + 1 < len(found):
+                begin = found[at + 1].start()
+            else:
+                continue
+            piece = _until(line, begin, found[at + (word == last) :], stop)
+            if piece is not None and piece.strip():
+                base = _surroundings(text, place, hole) if base is None else base
+                whole = _WHOLE_HEAD if run == len(wanted) and at + 1 == run else 0.0
+                yield piece, base + whole + _EACH_WORD * (run if word == last else run - 0.5)
+
+
+def _line_starts(text: _Text, hole: _Hole) -> Iterator[Piece]:
+    """Parts of lines from their start to the word that the span's line goes on with."""
+    stop = WORD.search(hole.rest)
+    for place, line in enumerate(text.lines):
+        piece = _until(line, len(line) - len(line.lstrip()), list(WORD.finditer(line)), stop)
+        if piece is not None and piece.strip():
+            yield piece, _surroundings(text, place, hole)
+
+
+def _until(line: str, begin: int, later: list[re.Match[str]], stop: re.Match[str] | None) -> str | None:
+    """The line from `begin` to the first of the `later` words that is the one to stop at; none without one."""
+    if stop is None:
+        return line[begin:].rstrip()
+    end = next((word.start() for word in later if word.start() >= begin and word.group() == stop.group()), None)
+    return None if end is None else line[begin:end].rstrip()
+
+
+def _surroundings(text: _Text, place: int, hole: _Hole) -> float:
+    """How much the lines before and after a line are like those around the span's line, less its distance."""
+    count, known = len(text.lines), text.words
+    score = -_EACH_1000_AWAY * text.distance[place] / 1000
+    if place:
+        score += _BEFORE * alike(hole.before[0], known[place - 1])
+    if place > 1:
+        score += _BEFORE_2 * alike(hole.before[1], known[place - 2])
+    if place + 1 < count:
+        score += _AFTER * alike(hole.after[0], known[place + 1])
+    if place + 2 < count:
+        score += _AFTER_2 * alike(hole.after[1], known[place + 2])
+    return score
 
 
 def _shifted(lines: list[str], indent: int, wanted: str) -> str:

@@ -55,6 +55,10 @@ class InfillRequest:
     exact_tokens: int | None = None
     """The true length in tokens: one row of exactly this length, for evaluation."""
     language: str = "python"
+    recall: bool = True
+    """Whether pieces of the file are offered beside what the model writes."""
+    related: tuple[str, ...] = ()
+    """Texts that may hold pieces like the span: other open buffers, files beside this one."""
 
     def __post_init__(self) -> None:
         if self.max_passes < 1:
@@ -109,17 +113,26 @@ class Frame:
         return "".join(span.text for span in self.spans)
 
 
+class Origin(Enum):
+    """Where a candidate comes from."""
+
+    DENOISED = "denoised"
+    WRITTEN = "written left to right"
+    RECALLED = "recalled"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """One finished row."""
+    """One offer for the span."""
 
     text: str
     score: float
-    """Mean left-to-right log-probability of the span and the first suffix tokens, in nats a token."""
+    """What it is ranked by: higher is better, comparable within one result alone."""
     parses: bool | None
-    """Whether the file parses with it; none where that cannot be told."""
+    """Whether the file parses with it; none where that cannot be told or was not needed."""
     repeats_suffix: bool
-    passes: int
+    origins: frozenset[Origin]
+    """More than one where the same text was found in several ways."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

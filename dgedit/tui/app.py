@@ -6,6 +6,7 @@ It paints before torch is imported: nothing on this path imports the engine, the
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -67,7 +68,7 @@ class DgeditApp(App[int]):
         self.area = CodeArea(self._palette, syntax=self.buffer.language)
         self._status, self._help = Static(id="status"), Static(id="help")
         self.jobs = InfillJobs(model)
-        self.options = options or FillOptions(language=self.buffer.language)
+        self.options = options or FillOptions(language=self.buffer.language, path=path)
         self.finished_text: str | None = None
         """The result that Tab accepts; none while denoising."""
         self._hole: tuple[Location, Location] | None = None
@@ -205,7 +206,7 @@ class DgeditApp(App[int]):
         prefix, span, suffix = (document.get_text_range(*pair) for pair in (((0, 0), start), (start, end), (end, last)))
         rewrites = bool(span.strip()) and span != MARKER
         expected = max(1, round(len(span) / CHARS_PER_TOKEN)) if rewrites else None
-        options = FillOptions(seed=self._seed, passes=self.options.passes, language=self.options.language)
+        options = replace(self.options, seed=self._seed)
         self.finished_text = None
         area.begin_preview(start, end)
         self.jobs.start(lambda: make_request(prefix, suffix, expected, options))
@@ -303,6 +304,6 @@ def run(file: str | None, *, model: str, seed: int, passes: int) -> int:
             f"the terminal has {size.columns}x{size.lines} cells", f"make it at least {MIN_COLUMNS}x{MIN_ROWS}"
         )
     app = DgeditApp(Path(file), model=model)
-    app.options = FillOptions(seed=seed, passes=passes, language=app.buffer.language)
+    app.options = FillOptions(seed=seed, passes=passes, language=app.buffer.language, path=Path(file))
     result = app.run()
     return result if result is not None else app.return_code or 0

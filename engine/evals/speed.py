@@ -13,7 +13,7 @@ from ..infill import fill
 from ..models.base import Denoiser
 from ..packing import pack
 from ..types import InfillRequest
-from .spans import LineSpan
+from .spans import Span
 
 Line = tuple[str, str]
 """What was measured, and the figure as text."""
@@ -29,7 +29,7 @@ def _median_ms(call: Callable[[], object], runs: int = 15) -> float:
     return statistics.median(times)
 
 
-def parts(model: Denoiser, span: LineSpan) -> Iterator[Line]:
+def parts(model: Denoiser, span: Span) -> Iterator[Line]:
     """Prefill, and one pass by canvas and rows."""
     request = InfillRequest(prefix=span.text[: span.start], suffix=span.text[span.end :])
     ids = pack(request, model.tokenizer, model.format).context_ids
@@ -47,7 +47,7 @@ def parts(model: Denoiser, span: LineSpan) -> Iterator[Line]:
         yield f"a pass, {rows} x {width} canvas", f"{_median_ms(one_pass):.1f} ms"
 
 
-def infills(model: Denoiser, spans: list[LineSpan]) -> tuple[list[float], list[int]]:
+def infills(model: Denoiser, spans: list[Span]) -> tuple[list[float], list[int]]:
     """Milliseconds and passes of filling each span once, after one warm-up."""
     requests = [InfillRequest(prefix=span.text[: span.start], suffix=span.text[span.end :]) for span in spans]
     fill(requests[0], model)
@@ -59,7 +59,7 @@ def infills(model: Denoiser, spans: list[LineSpan]) -> tuple[list[float], list[i
     return times, passes
 
 
-def generate_ms(folder: Path, model: Denoiser, spans: list[LineSpan], passes: int = 12) -> list[float] | None:
+def generate_ms(folder: Path, model: Denoiser, spans: list[Span], passes: int = 12) -> list[float] | None:
     """Milliseconds of transformers' `generate` for the same contexts; none where transformers is not installed.
 
     It denoises one whole canvas of the checkpoint's length, with at most as many passes as our own loop.

@@ -24,7 +24,7 @@ class CanvasFormat:
     """
 
     context_tokens: int
-    """Encoder positions at most, far suffix and prefix together."""
+    """Encoder positions at most, suffix and prefix together."""
     canvas_tokens: int
     """Canvas positions at most, slots and pinned suffix together."""
     near_suffix_tokens: int
@@ -42,8 +42,9 @@ class CanvasFormat:
     """Stands before a prefix that begins with the file."""
 
     def __post_init__(self) -> None:
-        if self.far_suffix_tokens + 3 >= self.context_tokens:
-            raise ValueError(f"far suffix of {self.far_suffix_tokens} tokens leaves no prefix in {self.context_tokens}")
+        suffix = self.near_suffix_tokens + self.far_suffix_tokens
+        if suffix + 3 >= self.context_tokens:
+            raise ValueError(f"a suffix of {suffix} tokens leaves no prefix in {self.context_tokens}")
         if self.near_suffix_tokens >= self.canvas_tokens:
             raise ValueError(f"near suffix of {self.near_suffix_tokens} tokens leaves no slot in {self.canvas_tokens}")
 
@@ -70,3 +71,13 @@ class Denoiser(Protocol):
 
     def score(self, context: Any, rows: list[list[int]]) -> list[Tensor]:
         """Log-probability of every token of each row, left to right after the context."""
+
+    def write(self, context: Any, first: Tensor, later: Tensor, *, tokens_max: int, beams: int) -> list[list[int]]:
+        """Spans written left to right by beam search, the likeliest a token first, without their end-of-span token.
+
+        A span that does not end within `tokens_max` is left out, so there may be fewer than `beams`, or none.
+
+        Args:
+            first: added to the logits [V] of the first token; minus infinity forbids.
+            later: the same for every other token.
+        """

@@ -83,13 +83,16 @@ class NanoInfiller:
         mask = _causal_mask(width, depth, self.device)
         hidden, _ = self.network.run(self.network.embed(ids), positions, mask, context.past)
         before = torch.cat((context.last_hidden[None].expand(len(rows), -1, -1), hidden[:, :-1]), dim=1)
-        logs = self.network.logits(before).log_softmax(-1).gather(2, ids[..., None])[..., 0].cpu()
-        return [line[: len(row)] for line, row in zip(logs, rows, strict=True)]
-
+        lengths = torch.tensor([len(row) for row in rows], device=self.device)
+        real = torch.arange(width, device=self.device) < lengths[:, None]
+        # The vocabulary is the dear part: it is asked about real tokens alone.
+        logits = self.network.logits(before[real])
+        logs = logits.gather(1, ids[real][:, None])[:, 0] - logits.logsumexp(-1)
+        return list(logs.cpu().split(lengths.tolist()))
 
     @torch.inference_mode()
     def write(
-        self, context: NanoContext, first: Tensor, allowed: Tensor, *, tokens_max: int, beams: int
+        self, context: NanoContext, first: Tensor, later: Tensor, *, tokens_max: int, beams: int
     ) -> list[list[int]]:
         """Spans written left to right by beam search, the likeliest first; see `Denoiser.write`."""
         network, end = self.network, self.format.eom_id
@@ -111,17 +114,14 @@ class NanoInfiller:
                 break
             source, token, scores = source[kept], token[kept], best[kept]
             rows = [[*rows[row], new] for row, new in zip(source.tolist(), token.tolist(), strict=True)]
-            if past.keys[0].shape[0] != 1 or length:
-                past = KeyValues([k[source] for k in past.keys], [v[source] for v in past.values])
-            else:
-                past = KeyValues([k.expand(len(kept), -1, -1, -1) for k in past.keys], [v.expand(len(kept), -1, -1, -1) for v in past.values])
+            past = KeyValues([k[source] for k in past.keys], [v[source] for v in past.values])
             positions = torch.full((len(kept), 1), depth + length, device=self.device)
             hidden, fresh = network.run(network.embed(token[:, None]), positions, None, past)
             past = KeyValues(
                 [torch.cat(pair, dim=2) for pair in zip(past.keys, fresh.keys, strict=True)],
                 [torch.cat(pair, dim=2) for pair in zip(past.values, fresh.values, strict=True)],
             )
-            logs = network.logits(hidden)[:, 0].log_softmax(-1) + allowed
+            logs = network.logits(hidden)[:, 0].log_softmax(-1) + later
         return [ids for _, ids in sorted(ended, reverse=True)[:beams]]
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from ..evals import spans
+from ..evals import methods, spans
 from ..evals.exact_match import evaluate
 from ..models.nano import NanoConfig, NanoDenoiser
 from ..models.nano_checkpoint import NanoInfiller
@@ -117,7 +117,9 @@ def exact_match_probe(tokenizer_file: Path, recipe: Recipe) -> Callable[[NanoDen
         frozen = copy.deepcopy(network).to(device="cpu", dtype=torch.bfloat16).eval().requires_grad_(False)
         form = canvas_format(recipe.context, mask_share=recipe.mask_share)
         info = ModelInfo(name="training", parameters=0, device="cpu", digest="")
-        return evaluate("probe", chosen, NanoInfiller(frozen, TextTokenizer.load(tokenizer_file), form, info)).exact
+        model = NanoInfiller(frozen, TextTokenizer.load(tokenizer_file), form, info)
+        # Without recall: what is watched is the network.
+        return evaluate("probe", chosen, methods.engine(model, use_recall=False)).exact
 
     return probe
 

@@ -170,7 +170,8 @@ class Sampler:
             if end - begin > 4 * MIN_CUT:
                 break
         last = self._last_span(rng, max(at, begin + 1), begin, end)
-        suffix = self._suffix(last, int(rng.integers(8, NEAR_SUFFIX_TOKENS + FAR_SUFFIX_TOKENS + 1)), end)
+        most = min(NEAR_SUFFIX_TOKENS + FAR_SUFFIX_TOKENS, shape.context // 4)
+        suffix = self._suffix(last, int(rng.integers(8, most + 1)), end)
         if rng.random() < NO_SUFFIX_SHARE:
             suffix = []
         answer = [*last.tokens[: self._longest], EOM]
@@ -204,7 +205,7 @@ class Sampler:
     @property
     def _longest(self) -> int:
         """Tokens of the longest span; left to right there is no canvas to fit."""
-        return (self.shape.canvas or LONGEST_UNCANVASED) - 2
+        return min(self.shape.canvas or LONGEST_UNCANVASED, self.shape.context // 3) - 2
 
     def _suffix(self, span: Span, length: int, end: int) -> list[int]:
         """At most `length` tokens that stand after a span in its document."""
@@ -273,7 +274,8 @@ class Sampler:
     def _node_span(self, rng: np.random.Generator, at: int, first: int, end: int) -> Span | None:
         """A node of the syntax tree around `at` (an argument, a call, a condition, a statement), if one fits."""
         tokenizer, stream = self.corpus.tokenizer, self.corpus.ids
-        low, high = max(first, at - PARSED_TOKENS), min(end, at + PARSED_TOKENS)
+        around = min(PARSED_TOKENS, self.shape.context // 4)
+        low, high = max(first, at - around), min(end, at + around)
         source = tokenizer.decode(stream[low:high]).encode()
         place = len(tokenizer.decode(stream[low:at]).encode())
         root = self._parser.parse(source).root_node

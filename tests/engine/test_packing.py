@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dgedit.engine.packing import DEFAULT_SLOTS, choose_slots, pack
+from dgedit.engine.packing import DEFAULT_SLOTS, DRAFT_SLACK, choose_slots, pack
 from dgedit.engine.tokenizer import BOS, EOM, PRE, SUF
 from dgedit.engine.types import InfillRequest
 
@@ -20,7 +20,7 @@ def request(prefix: str, suffix: str, **more: int) -> InfillRequest:
 def test_a_small_file_is_read_whole() -> None:
     packed = pack(request("x = ", "\ny = 1\n", exact_tokens=4), TOKENIZER, FORMAT)
     near, far = "\ny = 1", "\n"
-    assert packed.context_ids == [SUF, *TOKENIZER.encode(far), PRE, BOS, *TOKENIZER.encode("x = ")]
+    assert packed.context_ids == [SUF, *TOKENIZER.encode(near + far), PRE, BOS, *TOKENIZER.encode("x = ")]
     assert packed.suffix_ids == TOKENIZER.encode(near)
     assert packed.pinned_ids == [EOM, *TOKENIZER.encode(near)]
     assert not packed.context.prefix_cut
@@ -39,9 +39,21 @@ def test_what_does_not_fit_is_left_out_from_the_far_ends_and_said() -> None:
     assert packed.context.tokens <= packed.context.limit
 
 
-def test_no_far_suffix_leaves_its_header_out() -> None:
-    packed = pack(request("x = ", "\n"), TOKENIZER, FORMAT)
+def test_no_suffix_leaves_its_header_out() -> None:
+    packed = pack(request("x = ", ""), TOKENIZER, FORMAT)
     assert packed.context_ids[:2] == [PRE, BOS]
+
+
+def test_a_draft_is_one_more_row_that_begins_with_it() -> None:
+    packed = pack(request("x = ", "\n"), TOKENIZER, FORMAT, ["f(y)"])
+    noise = choose_slots(request("", ""), FORMAT)
+    assert packed.slots == (*noise, 4 + DRAFT_SLACK)
+    assert packed.starts == (*[()] * len(noise), (*TOKENIZER.encode("f(y)"), EOM))
+
+
+def test_a_draft_that_does_not_fit_and_one_for_a_known_length_are_left_out() -> None:
+    assert pack(request("x = ", "\n"), TOKENIZER, FORMAT, ["y" * 99]).slots == choose_slots(request("", ""), FORMAT)
+    assert pack(request("x = ", "\n", exact_tokens=3), TOKENIZER, FORMAT, ["yyy"]).slots == (3,)
 
 
 def test_empty_texts_are_packed() -> None:

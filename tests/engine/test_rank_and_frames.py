@@ -8,8 +8,9 @@ from dgedit.engine.denoise import Settings, denoise
 from dgedit.engine.frames import frame_spans
 from dgedit.engine.infill import fill, infill
 from dgedit.engine.packing import pack
-from dgedit.engine.rank import parses, rank, stutters, trim_suffix
-from dgedit.engine.types import InfillRequest, SlotState
+from dgedit.engine.rank import from_memory, from_row, parses, rank, stutters, trim_suffix
+from dgedit.engine.recall import Recalled
+from dgedit.engine.types import Candidate, InfillRequest, Origin, SlotState
 
 from .test_denoise import generator, with_slots
 from .toy import ToyDenoiser
@@ -17,31 +18,47 @@ from .toy import ToyDenoiser
 REQUEST = InfillRequest(prefix="a = ", suffix="\nb = 2\n")
 
 
-def test_the_likeliest_row_that_parses_wins() -> None:
-    model = ToyDenoiser("f(x)", lambda _pass, _slot: 0.9)
+def ranked(texts: list[str], answer: str = "f(x)", **recalled: Recalled) -> list[Candidate]:
+    """Denoised rows with these texts, and recalled pieces, against a model that knows the answer."""
+    model = ToyDenoiser(answer, lambda _pass, _slot: 0.9)
     packed = pack(REQUEST, model.tokenizer, model.format)
-    encode = model.tokenizer.encode
-    rows = [encode("f(x"), encode("f(x)"), encode("g(x)"), encode("f(x)")]
-    ranked = rank(model, None, packed, REQUEST, rows, [1, 2, 3, 4])
-    assert [candidate.text for candidate in ranked] == ["f(x)", "g(x)", "f(x"]
-    assert [candidate.parses for candidate in ranked] == [True, True, False]
-    # Two rows with the same text are one candidate.
-    assert ranked[0].passes == 2
+    rows = [
+        from_row(model, packed, REQUEST, model.tokenizer.encode(text), Origin.DENOISED, place)
+        for place, text in enumerate(texts)
+    ]
+    rows += [from_memory(model, packed, piece, place) for place, piece in enumerate(recalled.values())]
+    return rank(model, None, packed, REQUEST, rows)
+
+
+def test_the_likeliest_row_that_parses_wins_and_the_rest_is_not_parsed() -> None:
+    found = ranked(["f(x", "f(x)", "g(x)", "f(x)"])
+    assert [candidate.text for candidate in found[:1]] == ["f(x)"]
+    assert found[0].parses is True
+    assert len(found) == 3, "two rows with the same text are one candidate"
+    broken = ranked(["f(x", "g(x)", "h(x)"], answer="f(x")
+    assert [candidate.parses for candidate in broken] == [True, None, False]
+
+
+def test_a_text_found_in_two_ways_is_one_candidate_and_gains_by_it() -> None:
+    both = ranked(["g(x)", "h(x)"], piece=Recalled("h(x)", 6.0))
+    assert [candidate.text for candidate in both] == ["h(x)", "g(x)"]
+    assert both[0].origins == {Origin.DENOISED, Origin.RECALLED}
+    alone = ranked(["g(x)", "h(x)"])
+    assert both[0].score > next(c.score for c in alone if c.text == "h(x)")
+
+
+def test_a_piece_from_like_surroundings_wins_over_one_from_elsewhere() -> None:
+    found = ranked(["q"], near=Recalled("a()", 5.0), far=Recalled("b()", 0.5))
+    assert [candidate.text for candidate in found].index("a()") < [c.text for c in found].index("b()")
 
 
 def test_a_row_that_writes_something_wins_over_an_empty_one() -> None:
-    model = ToyDenoiser("x", lambda _pass, _slot: 0.9)
-    packed = pack(REQUEST, model.tokenizer, model.format)
-    ranked = rank(model, None, packed, REQUEST, [[], model.tokenizer.encode("z(")], [1, 1])
-    assert [candidate.text for candidate in ranked] == ["z(", ""]
+    assert [candidate.text for candidate in ranked(["", "z("], "x")] == ["z(", ""]
 
 
-def test_a_stutter_loses_even_when_it_parses() -> None:
-    model = ToyDenoiser("x", lambda _pass, _slot: 0.9)
-    packed = pack(REQUEST, model.tokenizer, model.format)
-    rows = [model.tokenizer.encode("xxx"), model.tokenizer.encode("q(")]
-    assert [c.text for c in rank(model, None, packed, REQUEST, rows, [1, 1])] == ["q(", "xxx"]
-    assert not stutters(model.tokenizer.encode("xxyxx"))
+def test_a_stutter_is_told() -> None:
+    assert stutters([7, 7, 7])
+    assert not stutters([7, 7, 8, 7])
 
 
 @pytest.mark.parametrize(
