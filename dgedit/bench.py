@@ -38,6 +38,12 @@ def run(model_name: str, runs: int) -> int:
     _row(f"infill of one line, p50 of {len(times)}", f"{statistics.median(times):.0f} ms")
     _row("infill of one line, p95", f"{ordered[int(0.95 * (len(ordered) - 1))]:.0f} ms")
     _row("passes, mean", f"{statistics.mean(passes):.1f}")
+    _row("tokens a second, whole infill", f"{speed.tokens_per_second(model, chosen):.0f}")
+    resident = resident_mb()
+    _row(
+        "resident memory, model and engine",
+        "not measured (no /proc here)" if resident is None else f"{resident:.0f} MB",
+    )
     folder = CHECKPOINTS / model_name if (CHECKPOINTS / model_name).is_dir() else Path(model_name)
     published = speed.generate_ms(folder, model, chosen[: min(10, runs)])
     if published is None:
@@ -47,6 +53,15 @@ def run(model_name: str, runs: int) -> int:
         _row("transformers' generate, p50", f"{middle:.0f} ms")
         _row("ratio to transformers' generate", f"{middle / statistics.median(times):.1f}x")
     return 0
+
+
+def resident_mb() -> float | None:
+    """Memory of this process in MB that is really held; none where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def _row(name: str, value: str) -> None:

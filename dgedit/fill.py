@@ -72,8 +72,12 @@ def load_model(name: str) -> Denoiser:
         raise DgeditError(str(error), error.hint) from error
 
 
-def make_request(prefix: str, suffix: str, expected_tokens: int | None, options: FillOptions) -> InfillRequest:
+def make_request(
+    prefix: str, suffix: str, expected_tokens: int | None, options: FillOptions, rejected: tuple[str, ...] = ()
+) -> InfillRequest:
     """The engine's request for the span between two texts; markers in them become a stand-in.
+
+    Answers in `rejected` are not given again while there are others.
 
     Raises:
         DgeditError: when the span is longer than the model can write.
@@ -93,6 +97,7 @@ def make_request(prefix: str, suffix: str, expected_tokens: int | None, options:
         max_passes=options.passes,
         expected_tokens=expected_tokens,
         language=options.language,
+        rejected=rejected,
         related=related_texts(options.path),
     )
 

@@ -16,8 +16,8 @@ TOTAL_BYTES_MAX = 600_000
 def related_texts(path: Path | None) -> tuple[str, ...]:
     """Texts of files with the same ending in the same folder: `path`'s likeliest relatives first.
 
-    Relatives by name come first (`test_a.py` and `test_b.py`, `a.py` and `test_a.py`), then the alphabet: the order is the
-    same in every copy of a repository, so that an infill is too.
+    Relatives by name come first (`test_a.py` and `test_b.py`, `a.py` and `test_a.py`), then the alphabet: the order is
+    the same in every copy of a repository, so that an infill is too.
     """
     if path is None:
         return ()

@@ -52,7 +52,7 @@ class RankWeights:
 
     def value(self, known: dict[str, float]) -> float:
         """The number to rank by; what is not in `known` is 0."""
-        return sum(getattr(self, name) * amount for name, amount in known.items())
+        return sum(float(getattr(self, name)) * amount for name, amount in known.items())
 
 
 @dataclass(slots=True)
@@ -102,7 +102,8 @@ def rank(
     merged = merge(proposals)
     known = measure(model, context, merged)
     valued = [(weights.value(each), proposal) for each, proposal in zip(known, merged, strict=True)]
-    valued.sort(key=lambda pair: (not pair[1].text.strip(), -pair[0]))
+    refused = {text.strip() for text in request.rejected}
+    valued.sort(key=lambda pair: (not pair[1].text.strip(), pair[1].text.strip() in refused, -pair[0]))
     return _with_parses(valued, request, weights)
 
 
@@ -141,11 +142,10 @@ def from_memory(model: Denoiser, packed: PackedInfill, recalled: Recalled, place
     return Proposal(recalled.text, ids, {Origin.RECALLED}, recalled=recalled, place=place)
 
 
-def _with_parses(
-    valued: list[tuple[float, Proposal]], request: InfillRequest, weights: RankWeights
-) -> list[Candidate]:
+def _with_parses(valued: list[tuple[float, Proposal]], request: InfillRequest, weights: RankWeights) -> list[Candidate]:
     """Candidates in order, after those that look best were parsed in the file, down to the first that does."""
     found, candidates = False, list[Candidate]()
+    refused = {text.strip() for text in request.rejected}
     for place, (value, proposal) in enumerate(valued):
         fits = None
         if not found and place < PARSED_MAX and proposal.text.strip():
@@ -160,7 +160,7 @@ def _with_parses(
                 origins=frozenset(proposal.origins),
             )
         )
-    return sorted(candidates, key=lambda candidate: (not candidate.text.strip(), -candidate.score))
+    return sorted(candidates, key=lambda c: (not c.text.strip(), c.text.strip() in refused, -c.score))
 
 
 def stutters(ids: list[int]) -> bool:

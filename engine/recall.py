@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from heapq import nlargest
+from operator import itemgetter
 
 WORD = re.compile(r"\w+|[^\w\s]")
 LINES_MAX = 4
@@ -61,7 +62,9 @@ def recall(prefix: str, suffix: str, related: Sequence[str] = (), *, limit: int 
     texts = list(_texts(prefix, suffix, related, hole))
     find = _within_line if hole.head.strip() or hole.rest.strip() else _whole_lines
     found: dict[str, Recalled] = {}
-    for text, score in nlargest(4 * limit, (piece for text in texts for piece in find(text, hole)), key=lambda p: p[1]):
+    for text, score in nlargest(
+        4 * limit, (piece for lines in texts for piece in find(lines, hole)), key=lambda p: p[1]
+    ):
         best = found.get(text)
         found[text] = Recalled(text, score) if best is None else Recalled(text, best.score, best.times + 1)
     return list(found.values())[:limit]
@@ -158,7 +161,11 @@ def _whole_lines(text: _Text, hole: _Hole) -> Iterator[Piece]:
             # A span at the start of a line has its indentation to choose: as far from the line before as the source's.
             above = text.lines[place - 1] if place else ""
             head = " " * max(0, hole.indent_before + own_indent - (len(above) - len(above.lstrip())))
-        base = starts[place] + _SAME_INDENT * (free_indent or own_indent == indent) - _EACH_1000_AWAY * text.distance[place] / 1000
+        base = (
+            starts[place]
+            + _SAME_INDENT * (free_indent or own_indent == indent)
+            - _EACH_1000_AWAY * text.distance[place] / 1000
+        )
         for size in range(1, min(most, count - place) + 1):
             piece = _shifted(text.lines[place : place + size], own_indent, head)
             yield head * free_indent + piece, base + after(place + size) - _EACH_LINE * (size - 1)

@@ -57,6 +57,8 @@ class InfillRequest:
     language: str = "python"
     recall: bool = True
     """Whether pieces of the file are offered beside what the model writes."""
+    rejected: tuple[str, ...] = ()
+    """Answers that were turned down: they come after all others."""
     related: tuple[str, ...] = ()
     """Texts that may hold pieces like the span: other open buffers, files beside this one."""
 

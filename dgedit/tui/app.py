@@ -73,6 +73,7 @@ class DgeditApp(App[int]):
         """The result that Tab accepts; none while denoising."""
         self._hole: tuple[Location, Location] | None = None
         self._seed = self.options.seed
+        self._rejected: tuple[str, ...] = ()
         self._message = ""
         self._warned = ""
         self._warm_up = warm_up
@@ -192,9 +193,10 @@ class DgeditApp(App[int]):
             if self.finished_text is None:
                 return
             self._seed += 1
+            self._rejected = (*self._rejected, self.finished_text)
             area.cancel_preview()
         else:
-            self._seed = self.options.seed
+            self._seed, self._rejected = self.options.seed, ()
             self._hole = self._find_hole()
         assert self._hole is not None, "set by every infill that began"
         self._begin(*self._hole)
@@ -206,10 +208,10 @@ class DgeditApp(App[int]):
         prefix, span, suffix = (document.get_text_range(*pair) for pair in (((0, 0), start), (start, end), (end, last)))
         rewrites = bool(span.strip()) and span != MARKER
         expected = max(1, round(len(span) / CHARS_PER_TOKEN)) if rewrites else None
-        options = replace(self.options, seed=self._seed)
+        options, rejected = replace(self.options, seed=self._seed), self._rejected
         self.finished_text = None
         area.begin_preview(start, end)
-        self.jobs.start(lambda: make_request(prefix, suffix, expected, options))
+        self.jobs.start(lambda: make_request(prefix, suffix, expected, options, rejected))
         self._message = ""
         self._refresh_status("loading the model" if self.jobs.model is None else "reading the context")
 

@@ -16,7 +16,7 @@ from ..load import load
 from ..models.base import Denoiser
 from ..types import InfillRequest
 from . import humaneval, methods, spans
-from .exact_match import Row, evaluate, interval, percentile
+from .exact_match import Method, Row, evaluate, interval, percentile
 from .spans import Kind
 
 HUMANEVAL_FOLDER = Path("../shared/data/humaneval-infilling")
@@ -46,7 +46,7 @@ def table_rows(model: Denoiser, options: argparse.Namespace) -> Iterator[Row]:
     """Every row, as it is measured."""
     limit = options.spans
     lines = spans.load(limit=limit)
-    named: list[tuple[str, list[spans.Span], methods.Method]] = [
+    named: list[tuple[str, list[spans.Span], Method]] = [
         (kind.value, spans.load(limit=limit, kind=kind), methods.engine(model)) for kind in Kind
     ]
     named += [

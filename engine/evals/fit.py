@@ -79,10 +79,8 @@ def gather(model: Denoiser, chosen: Sequence[Span], passes: int) -> list[Example
         request = InfillRequest(prefix=span.prefix, suffix=span.suffix, related=span.related, max_passes=passes)
         recalled, drafts = remembered(request)
         packed = pack(request, model.tokenizer, model.format, drafts)
-        context, step = model.encode(packed.context_ids), None
-        for step in denoise(model, context, packed, default_settings(request), torch.Generator().manual_seed(0)):
-            pass
-        assert step is not None, "there is at least one pass"
+        context, generator = model.encode(packed.context_ids), torch.Generator().manual_seed(0)
+        *_, step = denoise(model, context, packed, default_settings(request), generator)
         found = merge(proposals(step, context, packed, recalled, model, request))
         texts = [proposal.text.strip() for proposal in found]
         if span.answer.strip() in texts:
@@ -108,7 +106,7 @@ def fit(examples: Sequence[Example], pull: float = 0.5) -> RankWeights:
         return total
 
     with torch.inference_mode(False), torch.enable_grad():
-        optimiser.step(loss)
+        optimiser.step(loss)  # type: ignore[no-untyped-call]
     return RankWeights(**dict(zip(NAMES, weights.tolist(), strict=True)))
 
 

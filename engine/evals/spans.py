@@ -12,7 +12,6 @@ import io
 import json
 import random
 import tokenize
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -27,8 +26,22 @@ MAX_FILE_CHARS = 30_000
 SPANS_PER_FILE = 2
 """For the kinds that are drawn when the file is read."""
 EXPRESSIONS = frozenset(
-    ["attribute", "binary_operator", "boolean_operator", "call", "comparison_operator", "conditional_expression"]
-    + ["argument_list", "dictionary", "list", "list_comprehension", "string", "subscript", "tuple", "keyword_argument"]
+    [
+        "argument_list",
+        "attribute",
+        "binary_operator",
+        "boolean_operator",
+        "call",
+        "comparison_operator",
+        "conditional_expression",
+        "dictionary",
+        "keyword_argument",
+        "list",
+        "list_comprehension",
+        "string",
+        "subscript",
+        "tuple",
+    ]
 )
 """Node types of tree-sitter-python that a person selects as one thing."""
 

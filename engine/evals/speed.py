@@ -31,7 +31,7 @@ def _median_ms(call: Callable[[], object], runs: int = 15) -> float:
 
 def parts(model: Denoiser, span: Span) -> Iterator[Line]:
     """Prefill, and one pass by canvas and rows."""
-    request = InfillRequest(prefix=span.text[: span.start], suffix=span.text[span.end :])
+    request = InfillRequest(prefix=span.prefix, suffix=span.suffix)
     ids = pack(request, model.tokenizer, model.format).context_ids
     context = model.encode(ids)
     yield f"prefill of {len(ids)} tokens", f"{_median_ms(lambda: model.encode(ids)):.1f} ms"
@@ -49,7 +49,7 @@ def parts(model: Denoiser, span: Span) -> Iterator[Line]:
 
 def infills(model: Denoiser, spans: list[Span]) -> tuple[list[float], list[int]]:
     """Milliseconds and passes of filling each span once, after one warm-up."""
-    requests = [InfillRequest(prefix=span.text[: span.start], suffix=span.text[span.end :]) for span in spans]
+    requests = [InfillRequest(prefix=span.prefix, suffix=span.suffix, related=span.related) for span in spans]
     fill(requests[0], model)
     times, passes = list[float](), list[int]()
     for request in requests:
@@ -57,6 +57,15 @@ def infills(model: Denoiser, spans: list[Span]) -> tuple[list[float], list[int]]
         passes.append(fill(request, model).passes)
         times.append((time.perf_counter() - began) * 1e3)
     return times, passes
+
+
+def tokens_per_second(model: Denoiser, spans: list[Span]) -> float:
+    """Tokens of the answers over the time of the infills, everything included."""
+    tokens, began = 0, time.perf_counter()
+    for span in spans:
+        result = fill(InfillRequest(prefix=span.prefix, suffix=span.suffix, related=span.related), model)
+        tokens += len(model.tokenizer.encode(result.text))
+    return tokens / (time.perf_counter() - began)
 
 
 def generate_ms(folder: Path, model: Denoiser, spans: list[Span], passes: int = 12) -> list[float] | None:
@@ -71,7 +80,7 @@ def generate_ms(folder: Path, model: Denoiser, spans: list[Span], passes: int = 
     published = DiffusionGemmaForBlockDiffusion.from_pretrained(folder, dtype=torch.bfloat16).eval()
     times = []
     for number, span in enumerate([spans[0], *spans]):
-        request = InfillRequest(prefix=span.text[: span.start], suffix=span.text[span.end :])
+        request = InfillRequest(prefix=span.prefix, suffix=span.suffix)
         ids = torch.tensor([pack(request, model.tokenizer, model.format).context_ids])
         began = time.perf_counter()
         with torch.inference_mode():

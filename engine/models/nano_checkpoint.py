@@ -88,7 +88,7 @@ class NanoInfiller:
         # The vocabulary is the dear part: it is asked about real tokens alone.
         logits = self.network.logits(before[real])
         logs = logits.gather(1, ids[real][:, None])[:, 0] - logits.logsumexp(-1)
-        return list(logs.cpu().split(lengths.tolist()))
+        return list(torch.split(logs.cpu(), lengths.tolist()))
 
     @torch.inference_mode()
     def write(

@@ -33,8 +33,8 @@ class Recipe:
     minutes: float = 90.0
     """Training time budget in minutes of this process's training; the learning-rate schedule follows it."""
     million_tokens: float = 0.0
-    """Budget in millions of tokens instead, where it is not 0: then every step is a function of the steps before it, and
-    a run in several legs is the run in one."""
+    """Budget in millions of tokens instead, where it is not 0: then every step is a function of the steps before it,
+    and a run in several legs is the run in one."""
     causal_share: float = 0.4
     """Share of the budget spent left to right before conversion; 0 trains jointly from the start."""
     decay_share: float = 0.25
@@ -242,7 +242,10 @@ class Trainer:
         self._note({f"heldout_{name}": round(value, 4) for name, value in values.items()})
 
     def _report(self, recent: list[tuple[float, float]], tokens_per_second: float) -> None:
-        causal, denoising = (sum(column) / len(column) for column in zip(*recent, strict=True))
+        causal = sum(pair[0] for pair in recent) / len(recent)
+        # Left-to-right steps have no denoising loss; a report may span the change of stage.
+        denoised = [pair[1] for pair in recent if pair[1]]
+        denoising = sum(denoised) / max(1, len(denoised))
         self._note(
             {"causal": round(causal, 4), "denoising": round(denoising, 4), "tokens_per_s": round(tokens_per_second)}
         )

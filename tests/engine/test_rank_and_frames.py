@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dgedit.engine.denoise import Settings, denoise
@@ -54,6 +56,14 @@ def test_a_piece_from_like_surroundings_wins_over_one_from_elsewhere() -> None:
 
 def test_a_row_that_writes_something_wins_over_an_empty_one() -> None:
     assert [candidate.text for candidate in ranked(["", "z("], "x")] == ["z(", ""]
+
+
+def test_a_rejected_answer_comes_after_the_others() -> None:
+    again = replace(REQUEST, rejected=("f(x)",))
+    model = ToyDenoiser("f(x)", lambda _pass, _slot: 0.9)
+    packed = pack(again, model.tokenizer, model.format)
+    rows = [from_row(model, packed, again, model.tokenizer.encode(t), Origin.DENOISED, 0) for t in ("f(x)", "g", "")]
+    assert [candidate.text for candidate in rank(model, None, packed, again, rows)] == ["g", "f(x)", ""]
 
 
 def test_a_stutter_is_told() -> None:

@@ -80,7 +80,15 @@ def test_a_piece_that_says_its_neighbour_again_is_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("prefix", "suffix"),
-    [("", ""), ("\n\n", "\n\n"), ("x", ""), ("", "x"), ("(((", ")))"), ("\u2028é\n", "\n\u2028"), ("a\tb\n\t", "\n\tc")],
+    [
+        ("", ""),
+        ("\n\n", "\n\n"),
+        ("x", ""),
+        ("", "x"),
+        ("(((", ")))"),
+        ("\u2028é\n", "\n\u2028"),
+        ("a\tb\n\t", "\n\tc"),
+    ],
 )
 def test_odd_texts_give_no_error_and_no_blank_piece(prefix: str, suffix: str) -> None:
     assert all(text.strip() for text in texts(prefix, suffix, "", "\n", "x = 1"))
