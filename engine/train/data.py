@@ -268,15 +268,20 @@ class Sampler:
         if len(text) < 2 or text.startswith("\n") or "\ufffd" in text:
             return span
         cut = int(rng.integers(1, len(text)))
-        rest = tokenizer.decode(span.tokens)[cut:]
-        return Span(span.begin, tokenizer.encode(rest), span.after, head=tokenizer.encode(text[:cut]))
+        rest = tokenizer.encode(tokenizer.decode(span.tokens)[cut:])
+        if len(rest) > self._longest:
+            return span
+        return Span(span.begin, rest, span.after, head=tokenizer.encode(text[:cut]))
 
     def _node_span(self, rng: np.random.Generator, at: int, first: int, end: int) -> Span | None:
         """A node of the syntax tree around `at` (an argument, a call, a condition, a statement), if one fits."""
         tokenizer, stream = self.corpus.tokenizer, self.corpus.ids
         around = min(PARSED_TOKENS, self.shape.context // 4)
         low, high = max(first, at - around), min(end, at + around)
-        source = tokenizer.decode(stream[low:high]).encode()
+        text = tokenizer.decode(stream[low:high])
+        if "\ufffd" in text:
+            return None  # cut inside a character
+        source = text.encode()
         place = len(tokenizer.decode(stream[low:at]).encode())
         root = self._parser.parse(source).root_node
         node = root.named_descendant_for_byte_range(place, min(place + 1, len(source)))

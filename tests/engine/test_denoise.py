@@ -204,3 +204,13 @@ def test_a_span_is_never_empty() -> None:
     model = ToyDenoiser("", lambda _pass, _slot: 0.9)
     step = run(model, with_slots(model, 3), Settings(passes_max=1))[0]
     assert int(step.guess[0, 0]) >= FORMAT.first_text_id
+
+
+def test_a_row_begins_with_its_draft_and_the_model_mends_it() -> None:
+    model = ToyDenoiser("f(x)", lambda _pass, _slot: 0.9999)
+    packed = pack(REQUEST, model.tokenizer, model.format, ["f(y)"])
+    steps = run(model, packed)
+    row, draft = len(packed.slots) - 1, model.tokenizer.encode("f(y)")
+    assert model.seen[0][row, : len(draft)].tolist() == draft
+    assert (model.seen[0][0, : packed.slots[0]] == MASK).all(), "the other rows begin with noise"
+    assert span_ids(steps[-1], row, FORMAT, exact=False) == model.answer

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from dgedit.engine.denoise import Settings
+from dgedit.engine.denoise import Settings, edge_bias
 from dgedit.engine.infill import fill, fill_text, infill
 from dgedit.engine.models.base import Denoiser
-from dgedit.engine.types import InfillRequest
+from dgedit.engine.packing import pack
+from dgedit.engine.types import InfillRequest, Origin
 
 PREFIX = "def total(values):\n    result = 0\n    for value in values:\n        "
 SUFFIX = "\n    return result\n"
@@ -72,6 +73,42 @@ def test_odd_texts_are_filled_without_an_error(nano: Denoiser, prefix: str, suff
     result = fill(InfillRequest(prefix=prefix, suffix=suffix, max_passes=3), nano)
     assert result.passes >= 1
     assert result.context.tokens <= result.context.limit
+
+
+def test_what_is_written_is_what_the_causal_score_finds_likely(nano: Denoiser) -> None:
+    packed = pack(request(), nano.tokenizer, nano.format)
+    context = nano.encode(packed.context_ids)
+    first, later = edge_bias(packed, nano)
+    greedy = nano.write(context, first, later, tokens_max=60, beams=1)
+    wide = nano.write(context, first, later, tokens_max=60, beams=4)
+    assert len(greedy) == 1
+    assert 1 <= len(wide) <= 4
+    likely = [float(logs.mean()) for logs in nano.score(context, [[*ids, nano.format.eom_id] for ids in wide])]
+    assert likely == sorted(likely, reverse=True)
+    # Each token of the greedy span is the likeliest after those before it.
+    for place, token in enumerate(greedy[0]):
+        others = [[*greedy[0][:place], other] for other in range(40, 400, 30)]
+        scores = nano.score(context, [[*greedy[0][:place], token], *others])
+        assert all(scores[0][-1] >= other[-1] - 0.05 for other in scores[1:])
+
+
+def test_too_short_a_limit_writes_nothing(nano: Denoiser) -> None:
+    packed = pack(request(), nano.tokenizer, nano.format)
+    first, later = edge_bias(packed, nano)
+    assert nano.write(nano.encode(packed.context_ids), first, later, tokens_max=0, beams=2) == []
+
+
+def test_a_line_that_the_file_repeats_is_recalled(nano: Denoiser) -> None:
+    block = "def {0}(self):\n    self._check_open()\n    return self.{0}_value\n\n\n"
+    prefix = block.format("first") + block.format("second") + "def third(self):\n    "
+    suffix = "\n    return self.third_value\n"
+    result = fill(InfillRequest(prefix=prefix, suffix=suffix), nano)
+    assert result.text == "self._check_open()"
+    assert Origin.RECALLED in result.candidates[0].origins
+    alone = fill(InfillRequest(prefix=prefix, suffix=suffix, recall=False), nano)
+    assert all(Origin.RECALLED not in candidate.origins for candidate in alone.candidates)
+    other = fill(InfillRequest(prefix=prefix, suffix=suffix, rejected=(result.text,)), nano)
+    assert other.text != result.text
 
 
 def test_a_span_at_the_start_of_a_line_may_be_indented(nano: Denoiser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 import dgedit
 from dgedit.engine.load import load
 from dgedit.engine.models.nano import NanoConfig, NanoDenoiser
-from dgedit.engine.tokenizer import EOM, MASK, PAD, TextTokenizer
+from dgedit.engine.tokenizer import EOM, MASK, PAD, PRE, SUF, TextTokenizer
 from dgedit.engine.train import corpus, data, export, vocabulary
 from dgedit.engine.train.objective import DeviceBatch, attention_mask, hidden_states, losses
 from dgedit.engine.train.trainer import Recipe, Trainer, learning_rate_factor
@@ -84,9 +85,47 @@ def test_canvases_hold_a_span_with_its_end_and_never_see_it_elsewhere(tokens: da
             # The context that the canvas sees ends where its span begins: what follows there is the span itself.
             following = batch.ids[row, depth : min(depth + end, SHAPE.context)]
             following = following[: int((following != PAD).sum())]
-            if number < SHAPE.canvases - 1:
-                said = tokens.tokenizer.decode(target[:end].tolist())
-                assert said.startswith(tokens.tokenizer.decode(following.tolist()))
+            said = tokens.tokenizer.decode(target[:end].tolist())
+            assert said.startswith(tokens.tokenizer.decode(following.tolist()))
+
+
+def test_the_encoder_learns_the_span_and_its_end_left_to_right(tokens: data.TokenCorpus) -> None:
+    for shape in (SHAPE, data.Shape(rows=6, context=160, canvases=0, canvas=0)):
+        batch = data.Sampler(tokens, shape, data.Noise(), seed=5).batch(1)
+        for row in range(shape.rows):
+            used = int((batch.ids[row, : shape.context] != PAD).sum())
+            assert batch.ids[row, used - 1] == EOM
+            assert batch.targets[row, used - 2] == EOM
+            assert batch.weights[row, used - 2] == 1
+            assert (batch.weights[row, used - 1 : shape.context] == 0).all()
+
+
+def test_a_suffix_in_the_context_goes_on_where_the_span_ends(tokens: data.TokenCorpus) -> None:
+    texts = [tokens.tokenizer.decode(tokens.ids[a:b]) for a, b in pairwise(tokens.starts)]
+    sampler, seen = data.Sampler(tokens, SHAPE, data.Noise(), seed=6), 0
+    for row in (row for step in range(8) for row in sampler.batch(step).ids[:, : SHAPE.context]):
+        ids = row[row != PAD].tolist()
+        if ids[0] == SUF:
+            suffix, rest = ids[1 : ids.index(PRE)], ids[ids.index(PRE) + 1 :]
+            # A character may be cut in two at either end.
+            whole = (tokens.tokenizer.decode(rest) + tokens.tokenizer.decode(suffix)).strip("\ufffd")
+            assert any(whole in text for text in texts)
+            seen += 1
+    assert seen > 30
+
+
+def test_a_node_of_the_syntax_tree_is_cut_out_exactly(tokens: data.TokenCorpus) -> None:
+    sampler, found = data.Sampler(tokens, SHAPE, data.Noise(), seed=7), 0
+    for at in range(200, 1000, 20):
+        begin, end = tokens.document_at(at)
+        span = sampler._node_span(np.random.default_rng(at), at, begin, end)
+        if span is None:
+            continue
+        found += 1
+        pieces = [*span.head, *span.tokens, *span.tail]
+        assert tokens.tokenizer.decode(pieces) == tokens.tokenizer.decode(tokens.ids[span.begin : span.after])
+        assert tokens.tokenizer.decode(span.tokens).strip()
+    assert found > 5
 
 
 def test_clean_canvases_are_their_targets(tokens: data.TokenCorpus) -> None:
@@ -145,7 +184,7 @@ def train_steps(trainer: Trainer, count: int) -> None:
 def test_a_resumed_run_is_the_run_that_was_not_cut(
     tmp_path: Path, tokens: data.TokenCorpus, causal_share: float
 ) -> None:
-    recipe = Recipe(rows=2, context=64, causal_share=causal_share, warmup_steps=2)
+    recipe = Recipe(rows=2, context=64, causal_share=causal_share, warmup_steps=2, million_tokens=0.002)
     whole = make(tmp_path / "whole", tokens, recipe)
     train_steps(whole, 6)
     cut = make(tmp_path / "cut", tokens, recipe)
@@ -157,6 +196,14 @@ def test_a_resumed_run_is_the_run_that_was_not_cut(
     assert resumed.progress.tokens == whole.progress.tokens
     for (name, a), (_, b) in zip(whole.model.state_dict().items(), resumed.model.state_dict().items(), strict=True):
         assert torch.equal(a, b), name
+
+
+def test_a_budget_of_tokens_is_spent_by_tokens_alone(tmp_path: Path, tokens: data.TokenCorpus) -> None:
+    trainer = make(tmp_path, tokens, Recipe(rows=2, context=64, causal_share=0.0, million_tokens=0.002))
+    trainer.progress.seconds = 1e6
+    assert trainer.done == 0
+    trainer.progress.tokens = 1000
+    assert trainer.done == pytest.approx(0.5)
 
 
 def test_training_learns(tmp_path: Path, tokens: data.TokenCorpus) -> None:
