@@ -316,7 +316,7 @@ class Sampler:
             # Sometimes the line break before is part of the span: the model then chooses the indentation.
             include_break = begin > first + 1 and rng.random() < 0.35
             stop = self._line_end(begin, min(end, begin + longest), lines)
-            begin -= include_break
+            begin -= include_break and stop - begin < longest
         elif kind < 0.8:
             begin, stop = at, self._line_end(at, min(end, at + longest), 1)
         else:
