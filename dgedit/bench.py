@@ -27,7 +27,7 @@ def run(model_name: str, runs: int) -> int:
     import torch
 
     from .engine.evals import spans, speed
-    from .engine.load import CHECKPOINTS
+    from .engine.load import checkpoint_folder
 
     chosen = spans.load(limit=runs)
     _row("threads", str(torch.get_num_threads()))
@@ -44,8 +44,7 @@ def run(model_name: str, runs: int) -> int:
         "resident memory, model and engine",
         "not measured (no /proc here)" if resident is None else f"{resident:.0f} MB",
     )
-    folder = CHECKPOINTS / model_name if (CHECKPOINTS / model_name).is_dir() else Path(model_name)
-    published = speed.generate_ms(folder, model, chosen[: min(10, runs)])
+    published = speed.generate_ms(checkpoint_folder(model_name), model, chosen[: min(10, runs)])
     if published is None:
         _row("transformers' generate", "not measured (transformers is not installed)")
     else:

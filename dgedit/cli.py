@@ -39,7 +39,7 @@ def _engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=_number(0), default=0, help="0: the likeliest tokens; others sample (default: 0)"
     )
-    parser.add_argument("--steps", type=_number(1), default=12, help="denoising passes at most (default: 12)")
+    parser.add_argument("--steps", type=_number(1), default=8, help="denoising passes at most (default: 8)")
 
 
 def editor_parser() -> argparse.ArgumentParser:

@@ -44,7 +44,7 @@ class FillOptions:
 
     seed: int = 0
     """0 takes the likeliest tokens; any other number samples, and repeats exactly."""
-    passes: int = 12
+    passes: int = 8
     language: str = "python"
     path: Path | None = None
     """The file that the text is of; files beside it are looked through for pieces like the span."""

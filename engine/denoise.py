@@ -30,7 +30,7 @@ class Settings:
         ValueError: when a number is out of its range.
     """
 
-    passes_max: int = 12
+    passes_max: int = 8
     sampler: EntropyBound = field(default_factory=EntropyBound)
     temperature: float = 0.0
     """0 takes the likeliest token; above it tokens are drawn (Gumbel-max)."""
@@ -236,6 +236,18 @@ def edge_bias(packed: PackedInfill, model: Denoiser) -> tuple[Tensor, Tensor]:
     if packed.leading_newline:
         first += torch.where(tokenizer.begins_line(), 0.0, -math.inf)
     return first, later
+
+
+def closing_tokens(packed: PackedInfill, model: Denoiser) -> Tensor:
+    """Which tokens end a span that is written left to right, boolean [V].
+
+    The end-of-span token does; and a line break where the span ends with its line: what stands after it is known.
+    """
+    ends = torch.zeros(model.tokenizer.vocab_size, dtype=torch.bool)
+    ends[model.format.eom_id] = True
+    if packed.suffix_ids and bool(model.tokenizer.begins_line()[packed.suffix_ids[0]]):
+        ends |= model.tokenizer.begins_line()
+    return ends
 
 
 def _bias(packed: PackedInfill, model: Denoiser, free: Tensor) -> Tensor:

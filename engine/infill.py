@@ -15,34 +15,36 @@ from typing import Any
 
 import torch
 
-from .denoise import Settings, Step, denoise, edge_bias
+from .denoise import Settings, Step, closing_tokens, denoise, edge_bias
 from .frames import best_row, frame_spans, span_ids
 from .models.base import Denoiser
-from .packing import PackedInfill, pack
+from .packing import PackedInfill, pack, with_drafts
 from .rank import Proposal, from_memory, from_row, rank
-from .recall import Recalled, recall
-from .types import Candidate, Frame, FrameSpan, InfillRequest, InfillResult, Origin, SlotState
+from .recall import recall
+from .types import Frame, FrameSpan, InfillRequest, InfillResult, Origin, SlotState
 
 SAMPLING_TEMPERATURE = 0.7
 """For every seed but 0."""
 RECALLED = 10
 """Pieces of the file that are ranked with the denoised rows."""
-DRAFT_ROWS = 1
-"""Of them, how many a row begins with: where it is nearly right, the denoiser mends it."""
-BEAMS = 0
+BEAMS = 4
 """Spans that are written left to right beside them."""
-WRITTEN_TOKENS = 20
+WRITTEN_TOKENS = 24
+"""Tokens of the longest."""
+DRAFTED = (Origin.RECALLED, Origin.WRITTEN)
+"""A row begins with the best of each."""
 
 
 def infill(request: InfillRequest, model: Denoiser, settings: Settings | None = None) -> Iterator[Frame]:
     """Denoise the span; one frame a pass, and a last one that carries the result."""
     began = time.perf_counter()
     settings = settings or default_settings(request)
-    recalled, drafts = remembered(request)
-    packed = pack(request, model.tokenizer, model.format, drafts)
+    packed = pack(request, model.tokenizer, model.format)
     generator = torch.Generator().manual_seed(request.seed)
     with torch.inference_mode():
         context = model.encode(packed.context_ids)
+    known = beforehand(model, context, packed, request)
+    packed = with_drafts(packed, drafts(known), model.format)
     step: Step | None = None
     before = time.perf_counter()
     for step in denoise(model, context, packed, settings, generator):
@@ -50,7 +52,7 @@ def infill(request: InfillRequest, model: Denoiser, settings: Settings | None = 
         yield _frame(step, packed, model, settings, elapsed=now - began, took=now - before)
         before = time.perf_counter()
     assert step is not None, "passes_max is at least 1, so there is a step"
-    candidates = propose(step, context, packed, recalled, model, request)
+    candidates = rank(model, context, packed, request, [*denoised(step, packed, model, request), *known])
     result = InfillResult(
         text=candidates[0].text,
         candidates=tuple(candidates),
@@ -92,38 +94,32 @@ def default_settings(request: InfillRequest) -> Settings:
     return Settings(passes_max=request.max_passes, temperature=SAMPLING_TEMPERATURE if request.seed else 0.0)
 
 
-def remembered(request: InfillRequest) -> tuple[list[Recalled], list[str]]:
-    """Pieces to propose, and the texts of those that rows begin with.
+@torch.inference_mode()
+def beforehand(model: Denoiser, context: Any, packed: PackedInfill, request: InfillRequest) -> list[Proposal]:
+    """What might stand in the span before anything is denoised: pieces of the file, spans written left to right.
 
-    Both are empty where the length is given, which is a question about the model alone.
+    Both are empty where the length is given, which is a question about denoising alone.
     """
-    if request.exact_tokens is not None or not request.recall:
-        return [], []
-    found = recall(request.prefix, request.suffix, request.related, limit=RECALLED)
-    return found, [piece.text for piece in found[:DRAFT_ROWS]]
+    if packed.exact:
+        return []
+    pieces = recall(request.prefix, request.suffix, request.related, limit=RECALLED) if request.recall else []
+    found = [from_memory(model, packed, piece, place) for place, piece in enumerate(pieces)]
+    first, later = edge_bias(packed, model)
+    ends = closing_tokens(packed, model)
+    written = model.write(context, first, later, ends, tokens_max=WRITTEN_TOKENS, beams=BEAMS)
+    return found + [from_row(model, packed, request, ids, Origin.WRITTEN, place) for place, ids in enumerate(written)]
 
 
-@torch.inference_mode()
-def proposals(
-    step: Step, context: Any, packed: PackedInfill, recalled: list[Recalled], model: Denoiser, request: InfillRequest
-) -> list[Proposal]:
-    """Everything that might stand in the span: denoised rows, recalled pieces, spans written left to right."""
+def drafts(known: list[Proposal]) -> list[list[int]]:
+    """The proposals that rows begin with: where one is nearly right, the denoiser mends it."""
+    best = [next((p.ids for p in known if origin in p.origins), None) for origin in DRAFTED]
+    return [ids for ids in best if ids is not None]
+
+
+def denoised(step: Step, packed: PackedInfill, model: Denoiser, request: InfillRequest) -> list[Proposal]:
+    """What each row came to."""
     rows = [span_ids(step, row, model.format, exact=packed.exact) for row in range(len(packed.slots))]
-    found = [from_row(model, packed, request, ids, Origin.DENOISED, place) for place, ids in enumerate(rows)]
-    found += [from_memory(model, packed, piece, place) for place, piece in enumerate(recalled)]
-    if BEAMS and not packed.exact:
-        first, later = edge_bias(packed, model)
-        written = model.write(context, first, later, tokens_max=WRITTEN_TOKENS, beams=BEAMS)
-        found += [from_row(model, packed, request, ids, Origin.WRITTEN, place) for place, ids in enumerate(written)]
-    return found
-
-
-@torch.inference_mode()
-def propose(
-    step: Step, context: Any, packed: PackedInfill, recalled: list[Recalled], model: Denoiser, request: InfillRequest
-) -> list[Candidate]:
-    """The candidates in order."""
-    return rank(model, context, packed, request, proposals(step, context, packed, recalled, model, request))
+    return [from_row(model, packed, request, ids, Origin.DENOISED, place) for place, ids in enumerate(rows)]
 
 
 def _frame(

@@ -16,13 +16,18 @@ def bundled_models() -> list[str]:
     return sorted(path.parent.name for path in CHECKPOINTS.glob("*/infill_config.json"))
 
 
+def checkpoint_folder(model: str) -> Path:
+    """The folder that a bundled model's name, or a path, stands for; it need not exist."""
+    return CHECKPOINTS / model if model in bundled_models() else Path(model).expanduser()
+
+
 def load(model: str = DEFAULT_MODEL, *, device: str = "cpu") -> Denoiser:
     """Load a bundled checkpoint by name, or one from a folder.
 
     Raises:
         EngineError: when there is no such model, or its files do not fit each other.
     """
-    folder = CHECKPOINTS / model if model in bundled_models() else Path(model).expanduser()
+    folder = checkpoint_folder(model)
     if not folder.is_dir():
         names = ", ".join(bundled_models()) or "none"
         raise EngineError(f"unknown model {model!r}", f"bundled: {names}; or give the folder of a checkpoint")

@@ -10,7 +10,7 @@ one. What does not fit is left out from the far ends, and the result says so.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .models.base import CanvasFormat
 from .tokenizer import TextTokenizer
@@ -44,13 +44,8 @@ class PackedInfill:
     context: ContextUse
 
 
-def pack(
-    request: InfillRequest, tokenizer: TextTokenizer, form: CanvasFormat, drafts: Sequence[str] = ()
-) -> PackedInfill:
-    """Lay a request out for a checkpoint; deterministic, never fails on odd text.
-
-    Each of the `drafts` becomes one more row, which begins with its text instead of noise.
-    """
+def pack(request: InfillRequest, tokenizer: TextTokenizer, form: CanvasFormat) -> PackedInfill:
+    """Lay a request out for a checkpoint; deterministic, never fails on odd text."""
     prefix, leading_newline = _move_line_break(request.prefix)
     prefix_ids, prefix_whole = _tail(prefix, form.context_tokens, tokenizer)
     suffix_limit = form.near_suffix_tokens + form.far_suffix_tokens
@@ -65,12 +60,6 @@ def pack(
 
     slots = choose_slots(request, form)
     exact = request.exact_tokens is not None
-    starts: list[tuple[int, ...]] = [() for _ in slots]
-    for draft in () if exact else drafts:
-        ids = tokenizer.encode("\n" * leading_newline + draft)
-        if 0 < len(ids) <= form.canvas_tokens - DRAFT_SLACK:
-            starts.append((*ids, form.eom_id))
-            slots = (*slots, len(ids) + DRAFT_SLACK)
     # A long span takes room from the pinned suffix, never the other way round.
     near = near[: max(0, form.canvas_tokens - max(slots) - exact)]
     use = ContextUse(
@@ -85,9 +74,23 @@ def pack(
         pinned_ids=[form.eom_id, *near] if exact else near,
         slots=slots,
         exact=exact,
-        starts=tuple(starts),
+        starts=tuple(() for _ in slots),
         leading_newline=leading_newline,
         context=use,
+    )
+
+
+def with_drafts(packed: PackedInfill, drafts: Sequence[Sequence[int]], form: CanvasFormat) -> PackedInfill:
+    """The same request with one more row for each draft, which begins with those ids instead of noise.
+
+    Drafts that do not fit the canvas beside the pinned suffix are left out, and all where the length is exact.
+    """
+    room = form.canvas_tokens - len(packed.pinned_ids) - DRAFT_SLACK
+    fitting = [ids for ids in drafts if 0 < len(ids) <= room and not packed.exact]
+    return replace(
+        packed,
+        slots=(*packed.slots, *(len(ids) + DRAFT_SLACK for ids in fitting)),
+        starts=(*packed.starts, *((*ids, form.eom_id) for ids in fitting)),
     )
 
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .models.base import Denoiser
@@ -32,23 +33,24 @@ PARSED_MAX = 4
 class RankWeights:
     """What each thing known of a candidate is worth."""
 
-    mean: float = 1.0
+    mean: float = 0.32
     """A nat of mean log-probability a token, the end included."""
-    total: float = 0.0
+    total: float = 0.04
     """A nat of summed log-probability."""
-    end: float = 0.0
+    end: float = -0.08
     """A nat of the end-of-span token's log-probability."""
-    recalled: float = 0.0
-    recall_score: float = 0.5
-    first_recalled: float = 0.0
+    recalled: float = -0.46
+    recall_score: float = 1.06
+    first_recalled: float = 0.73
     """The best of the recalled pieces."""
-    times: float = 0.0
+    times: float = 0.13
     """A nat of the number of places it was recalled from."""
-    denoised: float = 0.0
+    denoised: float = -0.09
     written: float = 0.0
-    unparsable: float = -4.0
-    stutter: float = -6.0
-    repeats: float = -4.0
+    unparsable: float = -1.9
+    stutter: float = -1.0
+    repeats: float = -1.0
+    """These two by hand: the fit met too few of them."""
 
     def value(self, known: dict[str, float]) -> float:
         """The number to rank by; what is not in `known` is 0."""
@@ -101,7 +103,13 @@ def rank(
     weights = weights or RankWeights()
     merged = merge(proposals)
     known = measure(model, context, merged)
-    valued = [(weights.value(each), proposal) for each, proposal in zip(known, merged, strict=True)]
+    values = [weights.value(each) for each in known]
+    if request.seed and not request.rejected:
+        # The fitted numbers are logarithms of probabilities: with Gumbel noise the first one is a sample.
+        uniform = torch.rand(len(values), generator=torch.Generator().manual_seed(request.seed))
+        noise = -(-uniform.clamp(1e-6, 1 - 1e-6).log()).log()
+        values = [value + each for value, each in zip(values, noise.tolist(), strict=True)]
+    valued = list(zip(values, merged, strict=True))
     refused = {text.strip() for text in request.rejected}
     valued.sort(key=lambda pair: (not pair[1].text.strip(), pair[1].text.strip() in refused, -pair[0]))
     return _with_parses(valued, request, weights)

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from heapq import nlargest
-from operator import itemgetter
 
 WORD = re.compile(r"\w+|[^\w\s]")
 LINES_MAX = 4

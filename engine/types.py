@@ -48,7 +48,7 @@ class InfillRequest:
     """All text after the span."""
     seed: int = 0
     """0 takes the likeliest token everywhere; any other seed samples, and repeats exactly."""
-    max_passes: int = 12
+    max_passes: int = 8
     """Denoising passes at most."""
     expected_tokens: int | None = None
     """About how long the span is, where that is known (a selection that is rewritten)."""

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..infill import fill
-from ..load import load
+from ..load import checkpoint_folder, load
 from ..models.base import Denoiser
 from ..types import InfillRequest
 from . import humaneval, methods, spans
@@ -33,8 +33,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path, default=None, help="also write the rows to this file")
     options = parser.parse_args()
     rows = list[Row]()
+    model = load(options.model)
     print(HEADER)
-    for row in table_rows(load(options.model), options):
+    for row in table_rows(model, options):
         rows.append(row)
         print(line(row), flush=True)
         if options.json:
@@ -57,6 +58,11 @@ def table_rows(model: Denoiser, options: argparse.Namespace) -> Iterator[Row]:
         ("line: copy, this file", lines, methods.copy(related=False)),
         ("line: copy, all files", lines, methods.copy(related=True)),
     ]
+    stock = methods.generate_pinned(checkpoint_folder(options.model), model)
+    if stock is None:
+        print("transformers is not installed: its `generate` is left out", file=sys.stderr)
+    else:
+        named.append(("line: stock generate, pins", lines, stock))
     if options.corpus is None:
         print("no --corpus: the corpus lookup is left out", file=sys.stderr)
     else:

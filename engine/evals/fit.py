@@ -17,10 +17,10 @@ from pathlib import Path
 import torch
 
 from ..denoise import denoise
-from ..infill import default_settings, proposals, remembered
+from ..infill import beforehand, default_settings, denoised, drafts
 from ..load import load
 from ..models.base import Denoiser
-from ..packing import pack
+from ..packing import pack, with_drafts
 from ..rank import RankWeights, measure, merge, parses
 from ..types import InfillRequest
 from . import spans
@@ -77,11 +77,12 @@ def gather(model: Denoiser, chosen: Sequence[Span], passes: int) -> list[Example
     examples = []
     for span in chosen:
         request = InfillRequest(prefix=span.prefix, suffix=span.suffix, related=span.related, max_passes=passes)
-        recalled, drafts = remembered(request)
-        packed = pack(request, model.tokenizer, model.format, drafts)
+        packed = pack(request, model.tokenizer, model.format)
         context, generator = model.encode(packed.context_ids), torch.Generator().manual_seed(0)
+        before = beforehand(model, context, packed, request)
+        packed = with_drafts(packed, drafts(before), model.format)
         *_, step = denoise(model, context, packed, default_settings(request), generator)
-        found = merge(proposals(step, context, packed, recalled, model, request))
+        found = merge([*denoised(step, packed, model, request), *before])
         texts = [proposal.text.strip() for proposal in found]
         if span.answer.strip() in texts:
             known = measure(model, context, found)

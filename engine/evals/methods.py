@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ..denoise import edge_bias
+from ..denoise import closing_tokens, edge_bias
 from ..infill import fill
 from ..models.base import Denoiser
 from ..packing import pack
@@ -53,15 +53,73 @@ def copy(*, related: bool) -> Method:
 
 
 def left_to_right(model: Denoiser) -> Method:
-    """The same weights through the causal encoder, greedily, until they end the span."""
+    """The same weights through the causal encoder, greedily, to the end of the span or of its line."""
 
     @torch.inference_mode()
     def answer(span: Span) -> Answer:
         packed = pack(InfillRequest(prefix=span.prefix, suffix=span.suffix), model.tokenizer, model.format)
         first, later = edge_bias(packed, model)
         context = model.encode(packed.context_ids)
-        written = model.write(context, first, later, tokens_max=WRITTEN_TOKENS, beams=1)
+        ends = closing_tokens(packed, model)
+        written = model.write(context, first, later, ends, tokens_max=WRITTEN_TOKENS, beams=1)
         return Answer(text=span_text(model, packed, written[0]) if written else "")
+
+    return answer
+
+
+def generate_pinned(folder: Path, model: Denoiser, *, passes: int = 8) -> Method | None:
+    """transformers' own `generate` on the same weights, its canvas pinned by hand; none where it is not installed.
+
+    One row of the longest of our lengths. The stock sampler starts from random tokens and knows no pins, so it is given
+    the noise that the checkpoint was trained with, and the near suffix as certain logits.
+    """
+    try:
+        from transformers import DiffusionGemmaForBlockDiffusion, LogitsProcessor, LogitsProcessorList
+    except ImportError:
+        return None
+    form = model.format
+    published = DiffusionGemmaForBlockDiffusion.from_pretrained(folder, dtype=torch.bfloat16).eval()
+
+    class Pins(LogitsProcessor):  # type: ignore[misc]
+        """Forbids tokens that have a role, and makes what is pinned certain."""
+
+        def __init__(self, bias: torch.Tensor, pinned: torch.Tensor) -> None:
+            self.bias, self.pinned = bias, pinned
+
+        def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, cur_step: object = None) -> torch.Tensor:
+            scores = scores + self.bias
+            scores[0, -len(self.pinned) :] = -1e4
+            scores[0, torch.arange(-len(self.pinned), 0), self.pinned] = 0.0
+            return scores
+
+    @torch.inference_mode()
+    def answer(span: Span) -> Answer:
+        packed = pack(InfillRequest(prefix=span.prefix, suffix=span.suffix), model.tokenizer, form)
+        slots, near = max(packed.slots), packed.suffix_ids or [form.pad_id]
+        first, later = edge_bias(packed, model)
+        bias = later.clamp(min=-1e4).repeat(slots + len(near), 1)
+        bias[0] = first.clamp(min=-1e4)
+        noise = torch.full((1, slots), form.mask_id if form.mask_id is not None else form.first_text_id)
+        canvas = torch.cat((noise, torch.tensor([near])), dim=1)
+        published.config.canvas_length = canvas.shape[1]
+        prepare = type(published)._prepare_sampler
+
+        def sampler(config: object) -> object:
+            made = prepare(published, config)
+            made.initialize_canvas = lambda batch_size, device: canvas.clone()
+            return made
+
+        published._prepare_sampler = sampler
+        torch.manual_seed(0)
+        generated = published.generate(
+            torch.tensor([packed.context_ids]),
+            max_new_tokens=canvas.shape[1],
+            max_denoising_steps=passes,
+            logits_processor=LogitsProcessorList([Pins(bias, torch.tensor(near))]),
+        )
+        ids = generated.sequences[0, len(packed.context_ids) :][:slots].tolist()
+        ends = [place for place, token in enumerate(ids) if token in (form.eom_id, form.pad_id)]
+        return Answer(text=span_text(model, packed, ids[: ends[0]] if ends else ids), passes=passes)
 
     return answer
 

@@ -72,12 +72,15 @@ class Denoiser(Protocol):
     def score(self, context: Any, rows: list[list[int]]) -> list[Tensor]:
         """Log-probability of every token of each row, left to right after the context."""
 
-    def write(self, context: Any, first: Tensor, later: Tensor, *, tokens_max: int, beams: int) -> list[list[int]]:
-        """Spans written left to right by beam search, the likeliest a token first, without their end-of-span token.
+    def write(
+        self, context: Any, first: Tensor, later: Tensor, ends: Tensor, *, tokens_max: int, beams: int
+    ) -> list[list[int]]:
+        """Spans written left to right by beam search, the likeliest first, without the token that ends them.
 
         A span that does not end within `tokens_max` is left out, so there may be fewer than `beams`, or none.
 
         Args:
             first: added to the logits [V] of the first token; minus infinity forbids.
             later: the same for every other token.
+            ends: boolean [V], the tokens after the first that end a span, of which it cannot hold any.
         """

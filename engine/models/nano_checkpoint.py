@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +21,19 @@ from torch import Tensor
 from ..tokenizer import TextTokenizer
 from ..types import EngineError, ModelInfo
 from .base import CanvasFormat
-from .nano import KeyValues, NanoConfig, NanoDenoiser
+from .nano import NanoConfig, NanoDenoiser
+from .nano_fused import Cache, FusedNano
 
 PREFIX = "model.decoder."
+ROOM = 320
+"""Positions that a context's cache has for rows of canvases and candidates before it must grow."""
 
 
 @dataclass(frozen=True, slots=True)
 class NanoContext:
-    """An encoded context: keys and values [1, G, T, K] a layer, and the last position's hidden state [1, D]."""
+    """An encoded context: its keys and values, and the last position's hidden state [1, D]."""
 
-    past: KeyValues
+    cache: Cache
     last_hidden: Tensor
 
 
@@ -38,96 +41,97 @@ class NanoInfiller:
     """The nano network behind the `Denoiser` protocol."""
 
     def __init__(self, network: NanoDenoiser, tokenizer: TextTokenizer, form: CanvasFormat, info: ModelInfo) -> None:
-        self.network, self.tokenizer, self.format, self.info = network, tokenizer, form, info
-        self.device = network.embed_tokens.weight.device
+        self.network, self.tokenizer, self.format, self.info = FusedNano(network), tokenizer, form, info
+        self.device = self.network.device
+        self._last: tuple[list[int], NanoContext] | None = None
 
     @torch.inference_mode()
     def encode(self, context_ids: list[int]) -> NanoContext:
-        """Keys and values of the context, read causally."""
-        ids = torch.tensor([context_ids], device=self.device)
-        positions = torch.arange(len(context_ids), device=self.device)[None]
-        hidden, past = self.network.run(
-            self.network.embed(ids), positions, _causal_mask(len(context_ids), 0, self.device)
-        )
-        return NanoContext(past, hidden[:, -1])
+        """Keys and values of the context, read causally; those of the last one are kept for another try at it."""
+        if self._last is not None and self._last[0] == context_ids:
+            return self._last[1]
+        ids = torch.tensor(context_ids, device=self.device)
+        cache = self.network.new_cache(len(ids) + ROOM)
+        places = torch.arange(len(ids), device=self.device)
+        hidden = self.network.run(self.network.embed(ids), places, places[:, None] >= places, cache)
+        cache.length = len(ids)
+        context = NanoContext(cache, hidden[-1:])
+        self._last = (list(context_ids), context)
+        return context
 
     @torch.inference_mode()
     def predict(
         self, context: NanoContext, canvas: Tensor, valid: Tensor, free: Tensor, previous: Tensor | None
     ) -> Tensor:
         """Logits [F, V] of the free positions; see `Denoiser.predict`."""
-        rows, width = canvas.shape
         canvas, valid, free = (tensor.to(self.device) for tensor in (canvas, valid, free))
-        soft = None
-        if previous is not None:
-            known = self.network.soft_embed(previous.to(self.device))
-            soft = known.new_zeros(rows, width, known.shape[-1])
-            soft[free] = known
-        depth = context.past.length
-        positions = (depth + torch.arange(width, device=self.device))[None].expand(rows, -1)
-        mask = None
-        if not bool(valid.all()):
-            mask = torch.cat((valid.new_ones(rows, depth), valid), dim=1)[:, None, None]
-        hidden, _ = self.network.run(self.network.embed_canvas(canvas, soft), positions, mask, context.past)
-        return self.network.logits(hidden[free]).cpu()
+        soft = None if previous is None else self.network.soft_embed(previous.to(self.device))
+        row, column = valid.nonzero().unbind(1)
+        chosen = free[valid]
+        x = self.network.embed_canvas(canvas[valid], soft, chosen)
+        mask = None if len(canvas) == 1 else self._behind(context, row[:, None] == row)
+        hidden = self.network.run(x, context.cache.length + column, mask, context.cache)
+        return self.network.logits(hidden[chosen]).cpu()
 
     @torch.inference_mode()
     def score(self, context: NanoContext, rows: list[list[int]]) -> list[Tensor]:
         """Left-to-right log-probabilities of each row's tokens after the context."""
-        width = max(map(len, rows), default=0)
-        if width == 0:
+        if not any(rows):
             return [torch.zeros(0) for _ in rows]
-        ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=self.device)
-        depth = context.past.length
-        positions = (depth + torch.arange(width, device=self.device))[None].expand(len(rows), -1)
-        mask = _causal_mask(width, depth, self.device)
-        hidden, _ = self.network.run(self.network.embed(ids), positions, mask, context.past)
-        before = torch.cat((context.last_hidden[None].expand(len(rows), -1, -1), hidden[:, :-1]), dim=1)
-        lengths = torch.tensor([len(row) for row in rows], device=self.device)
-        real = torch.arange(width, device=self.device) < lengths[:, None]
-        # The vocabulary is the dear part: it is asked about real tokens alone.
-        logits = self.network.logits(before[real])
-        logs = logits.gather(1, ids[real][:, None])[:, 0] - logits.logsumexp(-1)
-        return list(torch.split(logs.cpu(), lengths.tolist()))
+        lengths = [len(row) for row in rows]
+        read = torch.tensor([number for number, row in enumerate(rows) for _ in row[:-1]], device=self.device)
+        place = torch.tensor([place for row in rows for place in range(len(row) - 1)], device=self.device)
+        hidden = context.last_hidden
+        if len(read):
+            ids = torch.tensor([token for row in rows for token in row[:-1]], device=self.device)
+            mask = self._behind(context, (read[:, None] == read) & (place[:, None] >= place))
+            positions = context.cache.length + place
+            hidden = torch.cat((hidden, self.network.run(self.network.embed(ids), positions, mask, context.cache)))
+        logits = self.network.logits(hidden)
+        # The first token of every row is predicted by the context, each later one by the token before it.
+        sources, begin = list[int](), 1
+        for length in lengths:
+            sources += [0, *range(begin, begin + length - 1)][:length]
+            begin += max(0, length - 1)
+        targets = torch.tensor([token for row in rows for token in row], device=self.device)
+        logs = logits[sources, targets] - logits.logsumexp(-1)[sources]
+        return list(torch.split(logs.cpu(), lengths))
 
     @torch.inference_mode()
     def write(
-        self, context: NanoContext, first: Tensor, later: Tensor, *, tokens_max: int, beams: int
+        self, context: NanoContext, first: Tensor, later: Tensor, ends: Tensor, *, tokens_max: int, beams: int
     ) -> list[list[int]]:
         """Spans written left to right by beam search, the likeliest first; see `Denoiser.write`."""
-        network, end = self.network, self.format.eom_id
-        past, depth = context.past, context.past.length
-        logs = (network.logits(context.last_hidden[:, None])[0, 0].log_softmax(-1) + first)[None]
-        scores = torch.zeros(1)
-        rows: list[list[int]] = [[]]
+        network, depth = self.network, context.cache.length
+        # All beams are kept in one flat sequence; each looks at its own tokens in it.
+        cache = replace(context.cache)
+        own = torch.zeros(1, 0, dtype=torch.bool, device=self.device)
+        logs = network.logits(context.last_hidden).log_softmax(-1).cpu() + first
+        scores, rows = torch.zeros(1), [list[int]()]
         ended: list[tuple[float, list[int]]] = []
         for length in range(tokens_max + 1):
-            best, flat = (scores[:, None] + logs).flatten().topk(2 * beams)
-            source, token = flat // logs.shape[1], flat % logs.shape[1]
-            kept = list[int]()
-            for place, (total, row, new) in enumerate(zip(best.tolist(), source.tolist(), token.tolist(), strict=True)):
-                if new == end and place < beams:
-                    ended.append((total / (length + 1), rows[row]))
-                elif new != end and len(kept) < beams and total > -math.inf:
-                    kept.append(place)
-            if len(ended) >= beams or not kept or length == tokens_max:
+            if length:
+                finals = scores + logs[:, ends].logsumexp(-1)
+                ended = sorted([*ended, *zip(finals.tolist(), rows, strict=True)], key=lambda e: -e[0])[:beams]
+                logs = logs.masked_fill(ends, -math.inf)
+            scores, flat = (scores[:, None] + logs).flatten().topk(beams)
+            # A longer span is never likelier: what is already below the worst one kept cannot come back.
+            alive = scores > (ended[-1][0] if len(ended) == beams else -math.inf)
+            if length == tokens_max or not bool(alive.any()):
                 break
-            source, token, scores = source[kept], token[kept], best[kept]
+            scores, source, token = scores[alive], flat[alive] // logs.shape[1], flat[alive] % logs.shape[1]
             rows = [[*rows[row], new] for row, new in zip(source.tolist(), token.tolist(), strict=True)]
-            past = KeyValues([k[source] for k in past.keys], [v[source] for v in past.values])
-            positions = torch.full((len(kept), 1), depth + length, device=self.device)
-            hidden, fresh = network.run(network.embed(token[:, None]), positions, None, past)
-            past = KeyValues(
-                [torch.cat(pair, dim=2) for pair in zip(past.keys, fresh.keys, strict=True)],
-                [torch.cat(pair, dim=2) for pair in zip(past.values, fresh.values, strict=True)],
-            )
-            logs = network.logits(hidden)[:, 0].log_softmax(-1) + later
-        return [ids for _, ids in sorted(ended, reverse=True)[:beams]]
+            source, token = source.to(self.device), token.to(self.device)
+            own = torch.cat((own[source], torch.eye(len(rows), dtype=torch.bool, device=self.device)), dim=1)
+            positions = torch.full((len(rows),), depth + length, device=self.device)
+            hidden = network.run(network.embed(token), positions, self._behind(context, own), cache)
+            cache.length += len(rows)
+            logs = network.logits(hidden).log_softmax(-1).cpu() + later
+        return [ids for score, ids in ended if score > -math.inf]
 
-
-def _causal_mask(length: int, past: int, device: torch.device) -> Tensor:
-    """Boolean [1, 1, length, past + length]."""
-    return torch.ones(length, past + length, dtype=torch.bool, device=device).tril(past)[None, None]
+    def _behind(self, context: NanoContext, own: Tensor) -> Tensor:
+        """The mask of N tokens that see the whole context, and of what stands behind it what `own` [N, M] says."""
+        return torch.cat((own.new_ones(len(own), context.cache.length), own), dim=1)
 
 
 def load(folder: Path, name: str, *, device: str = "cpu", dtype: torch.dtype = torch.bfloat16) -> NanoInfiller:

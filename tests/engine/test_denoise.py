@@ -10,7 +10,7 @@ import torch
 from dgedit.engine.denoise import Settings, Step, begin, denoise
 from dgedit.engine.frames import best_row, span_ids
 from dgedit.engine.models.base import Denoiser
-from dgedit.engine.packing import PackedInfill, pack
+from dgedit.engine.packing import PackedInfill, pack, with_drafts
 from dgedit.engine.samplers.entropy_bound import EntropyBound
 from dgedit.engine.tokenizer import EOM, MASK, PAD
 from dgedit.engine.types import InfillRequest
@@ -208,9 +208,10 @@ def test_a_span_is_never_empty() -> None:
 
 def test_a_row_begins_with_its_draft_and_the_model_mends_it() -> None:
     model = ToyDenoiser("f(x)", lambda _pass, _slot: 0.9999)
-    packed = pack(REQUEST, model.tokenizer, model.format, ["f(y)"])
+    draft = model.tokenizer.encode("f(y)")
+    packed = with_drafts(pack(REQUEST, model.tokenizer, model.format), [draft], model.format)
     steps = run(model, packed)
-    row, draft = len(packed.slots) - 1, model.tokenizer.encode("f(y)")
+    row = len(packed.slots) - 1
     assert model.seen[0][row, : len(draft)].tolist() == draft
     assert (model.seen[0][0, : packed.slots[0]] == MASK).all(), "the other rows begin with noise"
     assert span_ids(steps[-1], row, FORMAT, exact=False) == model.answer

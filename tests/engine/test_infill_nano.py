@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-from dgedit.engine.denoise import Settings, edge_bias
+from dgedit.engine.denoise import Settings, closing_tokens, edge_bias
 from dgedit.engine.infill import fill, fill_text, infill
 from dgedit.engine.models.base import Denoiser
 from dgedit.engine.packing import pack
@@ -26,7 +27,10 @@ def test_the_same_seed_gives_the_same_bytes(nano: Denoiser, seed: int) -> None:
 
 
 def test_seeds_differ(nano: Denoiser) -> None:
-    assert len({fill(request(seed), nano).text for seed in range(1, 9)}) > 1
+    results = [fill(request(seed), nano) for seed in range(1, 9)]
+    assert len({result.text for result in results}) > 1
+    assert results[0] != results[1]
+    assert fill(request(1), nano).candidates == results[0].candidates
 
 
 def test_a_cancelled_run_yields_nothing_more(nano: Denoiser) -> None:
@@ -76,26 +80,47 @@ def test_odd_texts_are_filled_without_an_error(nano: Denoiser, prefix: str, suff
 
 
 def test_what_is_written_is_what_the_causal_score_finds_likely(nano: Denoiser) -> None:
-    packed = pack(request(), nano.tokenizer, nano.format)
+    packed = pack(
+        InfillRequest(prefix="import os\nx = [1, 2]\nfor a in x:\n    print(", suffix=")\n"),
+        nano.tokenizer,
+        nano.format,
+    )
     context = nano.encode(packed.context_ids)
     first, later = edge_bias(packed, nano)
-    greedy = nano.write(context, first, later, tokens_max=60, beams=1)
-    wide = nano.write(context, first, later, tokens_max=60, beams=4)
+    ends = nano.tokenizer.begins_line().clone()
+    ends[nano.format.eom_id] = True
+    greedy, wide = (nano.write(context, first, later, ends, tokens_max=60, beams=beams) for beams in (1, 4))
     assert len(greedy) == 1
-    assert 1 <= len(wide) <= 4
-    likely = [float(logs.mean()) for logs in nano.score(context, [[*ids, nano.format.eom_id] for ids in wide])]
-    assert likely == sorted(likely, reverse=True)
+    assert len(wide) == 4
+    assert len({tuple(ids) for ids in wide}) == 4
+    for ids in [*greedy, *wide]:
+        assert not any(ends[token] for token in ids[1:])
+
+    def total(ids: list[int]) -> float:
+        """The logarithm of the probability of a span and any of its ends."""
+        final = ends.nonzero()[:, 0].tolist()
+        ended = torch.stack([logs[-1] for logs in nano.score(context, [[*ids, token] for token in final])])
+        return float(nano.score(context, [ids])[0].sum() + ended.logsumexp(0))
+
+    values = [total(ids) for ids in wide]
+    assert values == pytest.approx(sorted(values, reverse=True), abs=0.2)
+    assert values[0] >= total(greedy[0]) - 0.2
     # Each token of the greedy span is the likeliest after those before it.
     for place, token in enumerate(greedy[0]):
-        others = [[*greedy[0][:place], other] for other in range(40, 400, 30)]
+        others = [[*greedy[0][:place], other] for other in range(40, 400, 30) if place == 0 or not ends[other]]
         scores = nano.score(context, [[*greedy[0][:place], token], *others])
-        assert all(scores[0][-1] >= other[-1] - 0.05 for other in scores[1:])
+        assert all(scores[0][-1] >= other[-1] - 0.1 for other in scores[1:])
 
 
 def test_too_short_a_limit_writes_nothing(nano: Denoiser) -> None:
     packed = pack(request(), nano.tokenizer, nano.format)
-    first, later = edge_bias(packed, nano)
-    assert nano.write(nano.encode(packed.context_ids), first, later, tokens_max=0, beams=2) == []
+    context, (first, later) = nano.encode(packed.context_ids), edge_bias(packed, nano)
+    ends = closing_tokens(packed, nano)
+    assert nano.write(context, first, later, ends, tokens_max=0, beams=2) == []
+    # What was written is not part of the context.
+    before = nano.score(context, [[50, 60]])[0]
+    assert nano.write(context, first, later, ends, tokens_max=9, beams=2)
+    torch.testing.assert_close(nano.score(context, [[50, 60]])[0], before)
 
 
 def test_a_line_that_the_file_repeats_is_recalled(nano: Denoiser) -> None:

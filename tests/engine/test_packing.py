@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dgedit.engine.packing import DEFAULT_SLOTS, DRAFT_SLACK, choose_slots, pack
+from dgedit.engine.packing import DEFAULT_SLOTS, DRAFT_SLACK, choose_slots, pack, with_drafts
 from dgedit.engine.tokenizer import BOS, EOM, PRE, SUF
 from dgedit.engine.types import InfillRequest
 
@@ -45,15 +45,18 @@ def test_no_suffix_leaves_its_header_out() -> None:
 
 
 def test_a_draft_is_one_more_row_that_begins_with_it() -> None:
-    packed = pack(request("x = ", "\n"), TOKENIZER, FORMAT, ["f(y)"])
+    draft = TOKENIZER.encode("f(y)")
+    packed = with_drafts(pack(request("x = ", "\n"), TOKENIZER, FORMAT), [draft], FORMAT)
     noise = choose_slots(request("", ""), FORMAT)
     assert packed.slots == (*noise, 4 + DRAFT_SLACK)
-    assert packed.starts == (*[()] * len(noise), (*TOKENIZER.encode("f(y)"), EOM))
+    assert packed.starts == (*[()] * len(noise), (*draft, EOM))
 
 
 def test_a_draft_that_does_not_fit_and_one_for_a_known_length_are_left_out() -> None:
-    assert pack(request("x = ", "\n"), TOKENIZER, FORMAT, ["y" * 99]).slots == choose_slots(request("", ""), FORMAT)
-    assert pack(request("x = ", "\n", exact_tokens=3), TOKENIZER, FORMAT, ["yyy"]).slots == (3,)
+    packed = pack(request("x = ", "\n"), TOKENIZER, FORMAT)
+    assert with_drafts(packed, [TOKENIZER.encode("y" * 99), []], FORMAT) == packed
+    packed = pack(request("x = ", "\n", exact_tokens=3), TOKENIZER, FORMAT)
+    assert with_drafts(packed, [TOKENIZER.encode("yyy")], FORMAT).slots == (3,)
 
 
 def test_empty_texts_are_packed() -> None:

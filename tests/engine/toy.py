@@ -81,6 +81,8 @@ class ToyDenoiser:
             for row in rows
         ]
 
-    def write(self, context: Any, first: Tensor, later: Tensor, *, tokens_max: int, beams: int) -> list[list[int]]:
+    def write(
+        self, context: Any, first: Tensor, later: Tensor, ends: Tensor, *, tokens_max: int, beams: int
+    ) -> list[list[int]]:
         """The answer, where it is short enough."""
         return [self.answer] if len(self.answer) <= tokens_max else []
