@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import sysconfig
+import time
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -24,13 +25,15 @@ from ..models.nano import NanoConfig, NanoDenoiser
 from ..models.nano_checkpoint import NanoInfiller
 from ..tokenizer import TextTokenizer
 from ..types import ModelInfo
-from . import corpus, data, vocabulary
+from . import bundle, corpus, data, vocabulary
 from .card import model_card
 from .export import canvas_format, export
 from .trainer import Recipe, Trainer
 
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_TOP_PAD_": "1000000000"}
 """glibc hands big buffers back after every step and takes them again page by page; kept, training is 2-4x faster."""
+
+BEGAN = time.monotonic()
 
 PROBE_SPANS = 60
 """Held-out lines for the exact match that is printed while training."""
@@ -56,6 +59,14 @@ def parser() -> argparse.ArgumentParser:
         default=None,
         help="end this leg after so many tokens in all; the same command goes on",
     )
+    out.add_argument(
+        "--leg-minutes",
+        type=float,
+        default=None,
+        help="end this leg after so many minutes of this process; the same command goes on",
+    )
+    out.add_argument("--write-bundle", type=Path, default=None, help="only pack the corpus into this file, a tar.xz")
+    out.add_argument("--bundle", type=Path, default=None, help="take the corpus from such a file, not from --roots")
     out.add_argument("--no-compile", action="store_true", help="do not compile the training step")
     out.add_argument("--card-note", default="", help="a sentence for the model card")
     for cls in (Recipe, NanoConfig):
@@ -72,7 +83,14 @@ def main() -> int:
     if sys.platform == "linux" and not ALLOCATOR.keys() <= os.environ.keys():
         # The allocator reads its settings when the process starts, so the process starts again.
         os.execve(sys.executable, [sys.executable, "-m", "dgedit.engine.train", *sys.argv[1:]], os.environ | ALLOCATOR)
+    if options.bundle:
+        bundle.read(options.bundle, options.out)
     prepare(options.out, options.roots)
+    if options.write_bundle:
+        print(
+            f"{options.write_bundle}: {bundle.write(options.out, options.write_bundle) / 1e6:.1f} MB", file=sys.stderr
+        )
+        return 0
     tokenizer = TextTokenizer.load(options.out / "tokenizer.json")
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
     sizes = {f.name: getattr(options, f.name) for f in fields(NanoConfig) if f.name != "vocab_size"}
@@ -87,7 +105,11 @@ def main() -> int:
         exact_match=exact_match_probe(options.out / "tokenizer.json", recipe),
     )
     if trainer.done < 1:
-        trainer.run(stop_at_tokens=options.stop_at_tokens)
+        minutes = options.leg_minutes
+        trainer.run(
+            stop_at_tokens=options.stop_at_tokens,
+            stop_at_time=None if minutes is None else BEGAN + minutes * 60,
+        )
     write_checkpoint(trainer.model, recipe, options.out, note=options.card_note)
     return 0
 

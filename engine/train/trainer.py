@@ -84,6 +84,26 @@ def optimisers(model: NanoDenoiser, recipe: Recipe) -> list[torch.optim.Optimize
     ]
 
 
+def training_flops(model: NanoDenoiser, context: int) -> float:
+    """Operations of training one token: six for each weight of a matrix, and attention over half the context."""
+    matrices = sum(p.numel() for p in model.parameters() if p.ndim == 2)
+    config = model.config
+    return 6.0 * matrices + 6.0 * config.num_layers * context * config.num_heads * config.head_dim
+
+
+def matrix_ceiling(device: torch.device, size: int = 2048, runs: int = 7) -> float:
+    """Operations a second of a large bfloat16 matrix product here: what model FLOPs utilisation (MFU) is a share of."""
+    a, b = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2))
+    times = list[float]()
+    for _ in range(runs):
+        began = time.perf_counter()
+        a @ b
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - began)
+    return 2 * size**3 / min(times)
+
+
 class Trainer:
     """One run in one folder; making it again with the same folder goes on where it stopped."""
 
@@ -107,6 +127,8 @@ class Trainer:
         self.optimisers = optimisers(self.model, recipe)
         self.base_rates = [group["lr"] for optimiser in self.optimisers for group in optimiser.param_groups]
         self.progress = Progress()
+        self._ceiling: float | None = None
+        self._token_cost = training_flops(self.model, recipe.context)
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "last" / "state.json").exists():
             self._load(folder / "last")
@@ -116,8 +138,11 @@ class Trainer:
     @property
     def done(self) -> float:
         """Spent share of the budget, 0 to 1."""
+        return self._done_at(self.progress.tokens)
+
+    def _done_at(self, tokens: int) -> float:
         if self.recipe.million_tokens:
-            return self.progress.tokens / 1e6 / self.recipe.million_tokens
+            return tokens / 1e6 / self.recipe.million_tokens
         return self.progress.seconds / 60 / self.recipe.minutes
 
     @property
@@ -125,10 +150,10 @@ class Trainer:
         """Whether the run is past its left-to-right stage."""
         return self.done >= self.recipe.causal_share
 
-    def shapes(self) -> list[Shape]:
-        """Batch shapes of the present stage; they take turns by step, the first three times in four."""
+    def shapes(self, done: float) -> list[Shape]:
+        """Batch shapes of the stage at that share of the budget; they take turns by step, the first thrice in four."""
         rows, context = self.recipe.rows, self.recipe.context
-        if not self.converting:
+        if done < self.recipe.causal_share:
             return [Shape(rows=rows, context=context + 192, canvases=0, canvas=0)]
         short = Shape(rows=rows, context=context, canvases=4, canvas=48)
         return [short, short, short, Shape(rows=rows, context=context, canvases=2, canvas=96)]
@@ -137,11 +162,16 @@ class Trainer:
         self,
         *,
         stop_at_tokens: int | None = None,
+        stop_at_time: float | None = None,
         save_every_s: float = 240.0,
         report_every_s: float = 30.0,
         evaluate_every_s: float = 900.0,
     ) -> None:
-        """Train until the budget is spent or so many tokens are seen, saving as it goes."""
+        """Train until the budget is spent, saving as it goes; or until so many tokens are seen, or a time has come.
+
+        Args:
+            stop_at_time: by `time.monotonic`; a step that has begun is ended, then everything is saved.
+        """
         saved = reported = evaluated = time.monotonic()
         recent: list[tuple[float, float]] = []
         tokens_before = self.progress.tokens
@@ -151,6 +181,7 @@ class Trainer:
             now = time.monotonic()
             self.progress.seconds += now - began
             stop = self.done >= 1 or (stop_at_tokens is not None and self.progress.tokens >= stop_at_tokens)
+            stop |= stop_at_time is not None and now >= stop_at_time
             if now - reported > report_every_s or stop:
                 self._report(recent, (self.progress.tokens - tokens_before) / (now - reported))
                 recent, reported, tokens_before = [], now, self.progress.tokens
@@ -168,17 +199,19 @@ class Trainer:
         """Batches in order, the next one made while the present one trains."""
         noise = Noise(mask_share=self.recipe.mask_share)
 
-        def make(step: int) -> DeviceBatch:
-            turn = self.shapes()
+        def make(step: int, done: float) -> DeviceBatch:
+            turn = self.shapes(done)
             shape = turn[step % len(turn)]
             batch = Sampler(self.train_corpus, shape, noise, self.recipe.seed).batch(step)
             return DeviceBatch.of(batch, shape.context, self.device)
 
         with ThreadPoolExecutor(1) as pool:
-            coming = pool.submit(make, self.progress.step)
+            coming = pool.submit(make, self.progress.step, self.done)
             while True:
                 batch = coming.result()
-                coming = pool.submit(make, self.progress.step + 1)
+                # Not `done` as it is now: a leg that resumes after this batch must make the same next one.
+                after = self._done_at(self.progress.tokens + batch.ids.numel())
+                coming = pool.submit(make, self.progress.step + 1, after)
                 yield batch
 
     def _step(self, batch: DeviceBatch) -> tuple[float, float]:
@@ -242,12 +275,19 @@ class Trainer:
         self._note({f"heldout_{name}": round(value, 4) for name, value in values.items()})
 
     def _report(self, recent: list[tuple[float, float]], tokens_per_second: float) -> None:
+        if self._ceiling is None:
+            self._ceiling = matrix_ceiling(self.device)
         causal = sum(pair[0] for pair in recent) / len(recent)
         # Left-to-right steps have no denoising loss; a report may span the change of stage.
         denoised = [pair[1] for pair in recent if pair[1]]
         denoising = sum(denoised) / max(1, len(denoised))
         self._note(
-            {"causal": round(causal, 4), "denoising": round(denoising, 4), "tokens_per_s": round(tokens_per_second)}
+            {
+                "causal": round(causal, 4),
+                "denoising": round(denoising, 4),
+                "tokens_per_s": round(tokens_per_second),
+                "mfu": round(tokens_per_second * self._token_cost / self._ceiling, 3),
+            }
         )
 
     def _note(self, values: dict[str, float]) -> None:

@@ -14,9 +14,9 @@ import dgedit
 from dgedit.engine.load import load
 from dgedit.engine.models.nano import NanoConfig, NanoDenoiser
 from dgedit.engine.tokenizer import EOM, MASK, PAD, PRE, SUF, TextTokenizer
-from dgedit.engine.train import corpus, data, export, vocabulary
+from dgedit.engine.train import bundle, corpus, data, export, vocabulary
 from dgedit.engine.train.objective import DeviceBatch, attention_mask, hidden_states, losses
-from dgedit.engine.train.trainer import Recipe, Trainer, learning_rate_factor
+from dgedit.engine.train.trainer import Recipe, Trainer, learning_rate_factor, matrix_ceiling, training_flops
 
 SIZES = NanoConfig(
     vocab_size=600,
@@ -204,6 +204,54 @@ def test_a_budget_of_tokens_is_spent_by_tokens_alone(tmp_path: Path, tokens: dat
     assert trainer.done == 0
     trainer.progress.tokens = 1000
     assert trainer.done == pytest.approx(0.5)
+
+
+def test_a_leg_ends_at_its_time_and_the_next_one_goes_on(tmp_path: Path, tokens: data.TokenCorpus) -> None:
+    recipe = Recipe(rows=2, context=64, causal_share=0.5, warmup_steps=2, million_tokens=0.004)
+    whole = make(tmp_path / "whole", tokens, recipe)
+    whole.run()
+    legs = 0
+    while (leg := make(tmp_path / "legs", tokens, recipe)).done < 1:
+        leg.run(stop_at_time=0.0)  # long past: one step, and all is saved
+        legs += 1
+    assert legs == whole.progress.step > 2
+    for (name, a), (_, b) in zip(whole.model.state_dict().items(), leg.model.state_dict().items(), strict=True):
+        assert torch.equal(a, b), name
+    reported = [row for row in whole.progress.log if "mfu" in row]
+    assert reported
+    assert all(0 < row["mfu"] < 1 for row in reported)
+
+
+def test_operations_of_a_token_are_those_of_the_matrices_and_of_attention() -> None:
+    sizes = NanoConfig(vocab_size=64, hidden_size=32, num_layers=2, num_heads=2, num_kv_heads=1, head_dim=16)
+    model = NanoDenoiser(sizes)
+    layer = 32 * (32 + 16 + 16) + 32 * 32 + 3 * 32 * (sizes.intermediate_size + sizes.expert_size)
+    last = layer - 32 * 16  # values are the keys
+    matrices = 64 * 32 + layer + last + 3 * 32 * sizes.intermediate_size
+    assert training_flops(model, 10) == 6 * matrices + 6 * 2 * 10 * 32
+    assert matrix_ceiling(torch.device("cpu"), size=64, runs=2) > 0
+
+
+def test_a_bundle_is_the_corpus_on_another_machine(tmp_path: Path, folder: Path) -> None:
+    home, file, away = tmp_path / "home", tmp_path / "corpus.tar.xz", tmp_path / "away"
+    for split in ("train", "heldout"):
+        (home / split).mkdir(parents=True)
+        for name in ("tokens.bin", "starts.npy"):
+            (home / split / name).write_bytes((folder / name).read_bytes())
+    (home / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes())
+    with pytest.raises(FileNotFoundError, match=r"manifest\.json"):
+        bundle.write(home, file)
+    assert not file.exists()
+    (home / "manifest.json").write_text("[]")
+    assert bundle.write(home, file) == file.stat().st_size
+    away.mkdir()
+    (away / "manifest.json").write_text("mine")
+    bundle.read(file, away)
+    assert (away / "manifest.json").read_text() == "mine"
+    assert all((away / name).read_bytes() == (home / name).read_bytes() for name in bundle.MEMBERS[2:])
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(ValueError, match="not readable as a bundle"):
+        bundle.read(file, tmp_path / "other")
 
 
 def test_training_learns(tmp_path: Path, tokens: data.TokenCorpus) -> None:
