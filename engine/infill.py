@@ -10,7 +10,7 @@ Closing the generator cancels; it is looked at between passes. Nothing here keep
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -20,13 +20,14 @@ from .frames import best_row, frame_spans, span_ids
 from .models.base import Denoiser
 from .packing import PackedInfill, pack, with_drafts
 from .rank import Proposal, from_memory, from_row, rank
-from .recall import recall
+from .recall import Recalled, recall
 from .types import Frame, FrameSpan, InfillRequest, InfillResult, Origin, SlotState
 
 SAMPLING_TEMPERATURE = 0.7
 """For every seed but 0."""
 RECALLED = 10
 """Pieces of the file that are ranked with the denoised rows."""
+REGIONS_TRIED = 3
 BEAMS = 4
 """Spans that are written left to right beside them."""
 WRITTEN_TOKENS = 24
@@ -39,11 +40,12 @@ def infill(request: InfillRequest, model: Denoiser, settings: Settings | None = 
     """Denoise the span; one frame a pass, and a last one that carries the result."""
     began = time.perf_counter()
     settings = settings or default_settings(request)
-    packed = pack(request, model.tokenizer, model.format)
     generator = torch.Generator().manual_seed(request.seed)
+    pieces = remembered(request)
+    packed = pack(request, model.tokenizer, model.format, region(pieces))
     with torch.inference_mode():
         context = model.encode(packed.context_ids)
-    known = beforehand(model, context, packed, request)
+    known = beforehand(model, context, packed, request, pieces)
     packed = with_drafts(packed, drafts(known), model.format)
     step: Step | None = None
     before = time.perf_counter()
@@ -94,15 +96,25 @@ def default_settings(request: InfillRequest) -> Settings:
     return Settings(passes_max=request.max_passes, temperature=SAMPLING_TEMPERATURE if request.seed else 0.0)
 
 
-@torch.inference_mode()
-def beforehand(model: Denoiser, context: Any, packed: PackedInfill, request: InfillRequest) -> list[Proposal]:
-    """What might stand in the span before anything is denoised: pieces of the file, spans written left to right.
+def remembered(request: InfillRequest) -> list[Recalled]:
+    """Pieces of the file and of related ones; none where the length is given, which asks about denoising alone."""
+    if request.exact_tokens is not None or not request.recall:
+        return []
+    return recall(request.prefix, request.suffix, request.related, limit=RECALLED)
 
-    Both are empty where the length is given, which is a question about denoising alone.
-    """
+
+def region(pieces: Sequence[Recalled]) -> str:
+    """What is read before the prefix: the surroundings of the best piece that is not near the span."""
+    return next((piece.region for piece in pieces[:REGIONS_TRIED] if piece.region), "")
+
+
+@torch.inference_mode()
+def beforehand(
+    model: Denoiser, context: Any, packed: PackedInfill, request: InfillRequest, pieces: Sequence[Recalled]
+) -> list[Proposal]:
+    """What might stand in the span before anything is denoised: pieces of the file, spans written left to right."""
     if packed.exact:
         return []
-    pieces = recall(request.prefix, request.suffix, request.related, limit=RECALLED) if request.recall else []
     found = [from_memory(model, packed, piece, place) for place, piece in enumerate(pieces)]
     first, later = edge_bias(packed, model)
     ends = closing_tokens(packed, model)

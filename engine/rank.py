@@ -45,6 +45,8 @@ class RankWeights:
     """The best of the recalled pieces."""
     times: float = 0.13
     """A nat of the number of places it was recalled from."""
+    adapted: float = 0.0
+    """Names in it were changed to those of the span's surroundings."""
     denoised: float = -0.09
     written: float = 0.0
     unparsable: float = -1.9
@@ -87,6 +89,7 @@ class Proposal:
                 "recall_score": self.recalled.score,
                 "first_recalled": float(self.place == 0),
                 "times": math.log(self.recalled.times),
+                "adapted": float(self.recalled.adapted),
             }
         return known
 

@@ -11,11 +11,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from functools import lru_cache
 from heapq import nlargest
+from typing import NamedTuple
 
 WORD = re.compile(r"\w+|[^\w\s]")
+NAME_PART = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])|\s+|.")
+"""Of `readLines` and `read_lines` the words; signs one by one."""
 LINES_MAX = 4
 """A piece has at most so many lines."""
 OWN_LINES_MAX = 4_000
@@ -24,6 +28,8 @@ RELATED_LINES_MAX = 12_000
 """Of all related files together."""
 ANCHORS = 48
 """Places whose lines before are alike, for which several lengths are tried."""
+NEAR_LINES = 20
+"""So many lines on either side of the span are read with it anyway, more or less."""
 RELATED_DISTANCE = 500
 """A related file counts as so many lines away."""
 
@@ -42,6 +48,10 @@ class Recalled:
     on both sides."""
     times: int = 1
     """In how many of the places found it stands."""
+    adapted: bool = False
+    """Names in it were changed as those around it differ from those around the span."""
+    region: str = ""
+    """Where it was found, with the lines around it; empty where that is next to the span."""
 
 
 @lru_cache(maxsize=1 << 16)
@@ -56,17 +66,43 @@ def alike(a: frozenset[str], b: frozenset[str]) -> float:
 
 
 def recall(prefix: str, suffix: str, related: Sequence[str] = (), *, limit: int = 8) -> list[Recalled]:
-    """Pieces for the span between two texts, best first, each text once."""
+    """Pieces for the span between two texts, best first, each text once; at most `limit`, and those adapted."""
     hole = _Hole.of(prefix, suffix)
     texts = list(_texts(prefix, suffix, related, hole))
     find = _within_line if hole.head.strip() or hole.rest.strip() else _whole_lines
     found: dict[str, Recalled] = {}
-    for text, score in nlargest(
-        4 * limit, (piece for lines in texts for piece in find(lines, hole)), key=lambda p: p[1]
-    ):
-        best = found.get(text)
-        found[text] = Recalled(text, score) if best is None else Recalled(text, best.score, best.times + 1)
-    return list(found.values())[:limit]
+    around: dict[str, str] = {}
+    for piece in nlargest(4 * limit, (piece for lines in texts for piece in find(lines, hole)), key=lambda p: p.score):
+        seen = found.get(piece.text)
+        if seen is not None:
+            found[piece.text] = replace(seen, times=seen.times + 1)
+        elif len(found) < limit:
+            found[piece.text] = Recalled(piece.text, piece.score, region=piece.region())
+            around[piece.text] = piece.around()
+    adapted = [replace(p, text=adapt(p.text, around[p.text], hole.around), adapted=True) for p in found.values()]
+    return [*found.values(), *{piece.text: piece for piece in adapted if piece.text not in found}.values()]
+
+
+def adapt(piece: str, source: str, target: str) -> str:
+    """The piece with the parts of names changed that differ between two surroundings, line by line.
+
+    Where `source` says `def first(self)` and `target` says `def third(self)`, `self.first_value` becomes
+    `self.third_value`.
+    """
+    changes: dict[str, str] = {}
+    for old_line, new_line in zip(source.split("\n"), target.split("\n"), strict=False):
+        old, new = NAME_PART.findall(old_line), NAME_PART.findall(new_line)
+        for what, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+            before, after = "".join(old[a:b]), "".join(new[c:d])
+            if what == "replace" and before.isidentifier() and after.isidentifier():
+                changes.setdefault(before, after)
+                changes.setdefault(before.lower(), after.lower())
+                changes.setdefault(before.capitalize(), after.capitalize())
+    if not changes:
+        return piece
+    longest_first = sorted(changes, key=len, reverse=True)
+    pattern = "|".join(rf"(?<![^\W_]){re.escape(name)}(?![a-z0-9])" for name in longest_first)
+    return re.sub(pattern, lambda match: changes[match.group()], piece)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +117,8 @@ class _Hole:
     """The lines next to the span: to say one again is seldom what is missing."""
     indent_before: int
     """Of the line before the span that is not blank."""
+    around: str
+    """The two lines before, the span's own line as far as it is known, and the two lines after."""
 
     @classmethod
     def of(cls, prefix: str, suffix: str) -> _Hole:
@@ -91,7 +129,8 @@ class _Hole:
         following = _first_lines(suffix[len(rest) :], 2)
         below = [words(line) for line in following]
         neighbours = frozenset(line.strip() for line in (*lines[:1], *following[:1]))
-        return cls(head, rest, _pair(above), _pair(below), neighbours, indent)
+        around = _five_lines(lines[::-1], head, following)
+        return cls(head, rest, _pair(above), _pair(below), neighbours, indent, around)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +143,27 @@ class _Text:
     """How far each line is from the span."""
 
 
-Piece = tuple[str, float]
+class _Piece(NamedTuple):
+    """A place where a piece was found: lines [begin, end) of a text, from character `head` of its one line."""
+
+    text: str
+    score: float
+    source: _Text
+    begin: int
+    end: int
+    head: int = 0
+
+    def around(self) -> str:
+        """What stands around it, as in `_Hole`."""
+        lines = self.source.lines
+        own = lines[self.begin][: self.head]
+        return _five_lines(lines[max(0, self.begin - 2) : self.begin], own, lines[self.end : self.end + 2])
+
+    def region(self) -> str:
+        """Its lines and two on either side, unless they are near the span."""
+        if self.source.distance[self.begin] < NEAR_LINES:
+            return ""
+        return "\n".join(self.source.lines[max(0, self.begin - 2) : self.end + 2])
 
 
 def _texts(prefix: str, suffix: str, related: Sequence[str], hole: _Hole) -> Iterator[_Text]:
@@ -124,7 +183,7 @@ def _text(lines: list[str], distance: Iterable[int]) -> _Text:
     return _Text([line for line, _ in kept], [words(line) for line, _ in kept], [far for _, far in kept])
 
 
-def _whole_lines(text: _Text, hole: _Hole) -> Iterator[Piece]:
+def _whole_lines(text: _Text, hole: _Hole) -> Iterator[_Piece]:
     """Runs of lines that stand between lines like those around the span."""
     known, count = text.words, len(text.lines)
     indent, free_indent = len(hole.head), not hole.head
@@ -167,10 +226,11 @@ def _whole_lines(text: _Text, hole: _Hole) -> Iterator[Piece]:
         )
         for size in range(1, min(most, count - place) + 1):
             piece = _shifted(text.lines[place : place + size], own_indent, head)
-            yield head * free_indent + piece, base + after(place + size) - _EACH_LINE * (size - 1)
+            score = base + after(place + size) - _EACH_LINE * (size - 1)
+            yield _Piece(head * free_indent + piece, score, text, place, place + size)
 
 
-def _within_line(text: _Text, hole: _Hole) -> Iterator[Piece]:
+def _within_line(text: _Text, hole: _Hole) -> Iterator[_Piece]:
     """Parts of lines that follow the same words and, where the span's line goes on, stand before the same word.
 
     Where the span begins inside a word, words that begin with its first part will do.
@@ -204,16 +264,23 @@ def _within_line(text: _Text, hole: _Hole) -> Iterator[Piece]:
             if piece is not None and piece.strip():
                 base = _surroundings(text, place, hole) if base is None else base
                 whole = _WHOLE_HEAD if run == len(wanted) and at + 1 == run else 0.0
-                yield piece, base + whole + _EACH_WORD * (run if word == last else run - 0.5)
+                score = base + whole + _EACH_WORD * (run if word == last else run - 0.5)
+                yield _Piece(piece, score, text, place, place + 1, begin)
 
 
-def _line_starts(text: _Text, hole: _Hole) -> Iterator[Piece]:
+def _line_starts(text: _Text, hole: _Hole) -> Iterator[_Piece]:
     """Parts of lines from their start to the word that the span's line goes on with."""
     stop = WORD.search(hole.rest)
     for place, line in enumerate(text.lines):
         piece = _until(line, len(line) - len(line.lstrip()), list(WORD.finditer(line)), stop)
         if piece is not None and piece.strip():
-            yield piece, _surroundings(text, place, hole)
+            yield _Piece(piece, _surroundings(text, place, hole), text, place, place + 1)
+
+
+def _five_lines(before: list[str], own: str, after: list[str]) -> str:
+    """At most two lines before, one, and at most two after, blank where there is none."""
+    lines = [*[""] * (2 - len(before)), *before, own, *after, *[""] * (2 - len(after))]
+    return "\n".join(line.strip() for line in lines)
 
 
 def _until(line: str, begin: int, later: list[re.Match[str]], stop: re.Match[str] | None) -> str | None:

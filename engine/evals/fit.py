@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from ..denoise import denoise
-from ..infill import beforehand, default_settings, denoised, drafts
+from ..infill import beforehand, default_settings, denoised, drafts, region, remembered
 from ..load import load
 from ..models.base import Denoiser
 from ..packing import pack, with_drafts
@@ -77,9 +77,10 @@ def gather(model: Denoiser, chosen: Sequence[Span], passes: int) -> list[Example
     examples = []
     for span in chosen:
         request = InfillRequest(prefix=span.prefix, suffix=span.suffix, related=span.related, max_passes=passes)
-        packed = pack(request, model.tokenizer, model.format)
+        pieces = remembered(request)
+        packed = pack(request, model.tokenizer, model.format, region(pieces))
         context, generator = model.encode(packed.context_ids), torch.Generator().manual_seed(0)
-        before = beforehand(model, context, packed, request)
+        before = beforehand(model, context, packed, request, pieces)
         packed = with_drafts(packed, drafts(before), model.format)
         *_, step = denoise(model, context, packed, default_settings(request), generator)
         found = merge([*denoised(step, packed, model, request), *before])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dgedit.engine.recall import recall
+from dgedit.engine.recall import adapt, recall
 
 METHODS = """class Store:
     def get(self, key):
@@ -29,7 +29,8 @@ def test_the_line_between_like_lines_comes_first() -> None:
     found = recall(METHODS + "        ", "\n        with self.lock:\n            del self.items[key]\n")
     assert found[0].text == "self._check(key)"
     assert found[0].times == 2
-    assert [piece.score for piece in found] == sorted((piece.score for piece in found), reverse=True)
+    scores = [piece.score for piece in found if not piece.adapted]
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_a_file_beside_it_is_looked_through_too() -> None:
@@ -98,3 +99,30 @@ def test_no_more_pieces_than_asked_for_and_none_twice() -> None:
     source = "".join(f"call_{n}(value)\n" for n in range(60))
     found = recall(source, "\n", limit=5)
     assert len(found) == len({piece.text for piece in found}) == 5
+
+
+@pytest.mark.parametrize(
+    ("piece", "source", "target", "wanted"),
+    [
+        ("return self.first_value", "def first(self):", "def third(self):", "return self.third_value"),
+        ("x = FIRST", "first = 1", "third = 1", "x = FIRST"),
+        ("x = First()", "first = 1", "third = 1", "x = Third()"),
+        ("read(max_size)", "self.max_size = 1", "self.limit = 1", "read(limit)"),
+        ("a.firstly(first1)", "first = 1", "third = 1", "a.firstly(first1)"),
+        ("f(old)", "old\nnothing", "new\nnothing", "f(new)"),
+        ("f(old)", "", "new", "f(old)"),
+        ("f(x)", "a[0] = ((", "b[1] = )", "f(x)"),
+    ],
+)
+def test_names_change_as_those_around_them_do(piece: str, source: str, target: str, wanted: str) -> None:
+    assert adapt(piece, source, target) == wanted
+
+
+def test_a_piece_in_other_names_is_offered_in_those_of_the_span() -> None:
+    prefix = (
+        "def first(self):\n    self.check()\n    return self.first_value\n\ndef third(self):\n    self.check()\n    "
+    )
+    found = recall(prefix, "\n")
+    piece = next(piece for piece in found if piece.text == "return self.third_value")
+    assert piece.adapted
+    assert not next(piece for piece in found if piece.text == "return self.first_value").adapted
