@@ -27,7 +27,6 @@ SAMPLING_TEMPERATURE = 0.7
 """For every seed but 0."""
 RECALLED = 10
 """Pieces of the file that are ranked with the denoised rows."""
-REGIONS_TRIED = 3
 BEAMS = 4
 """Spans that are written left to right beside them."""
 WRITTEN_TOKENS = 24
@@ -42,7 +41,7 @@ def infill(request: InfillRequest, model: Denoiser, settings: Settings | None = 
     settings = settings or default_settings(request)
     generator = torch.Generator().manual_seed(request.seed)
     pieces = remembered(request)
-    packed = pack(request, model.tokenizer, model.format, region(pieces))
+    packed = pack(request, model.tokenizer, model.format)
     with torch.inference_mode():
         context = model.encode(packed.context_ids)
     known = beforehand(model, context, packed, request, pieces)
@@ -101,11 +100,6 @@ def remembered(request: InfillRequest) -> list[Recalled]:
     if request.exact_tokens is not None or not request.recall:
         return []
     return recall(request.prefix, request.suffix, request.related, limit=RECALLED)
-
-
-def region(pieces: Sequence[Recalled]) -> str:
-    """What is read before the prefix: the surroundings of the best piece that is not near the span."""
-    return next((piece.region for piece in pieces[:REGIONS_TRIED] if piece.region), "")
 
 
 @torch.inference_mode()

@@ -1,6 +1,6 @@
 """Text to what the denoiser reads: encoder context and canvas rows.
 
-    encoder: <suf> suffix <pre> [<bos>] [region] prefix      (read causally, kept as keys and values)
+    encoder: <suf> suffix <pre> [<bos>] prefix               (read causally, kept as keys and values)
     canvas : span slots … | near suffix (pinned) | padding   (one row for each length that is tried)
 
 The near suffix is also pinned inside the canvas, because in training the decoder never saw clean keys to the right of
@@ -20,8 +20,6 @@ CHARS_PER_TOKEN = 12
 """Text is cut to so many characters for each token of budget before it is tokenised."""
 DRAFT_SLACK = 4
 """Slots that a draft's row has beyond its tokens, the end included."""
-REGION_TOKENS = 64
-"""Of the context, for a recalled region."""
 DEFAULT_SLOTS = (8, 16, 28)
 """Row lengths for a span of unknown size; most lines of Python fit the second."""
 
@@ -46,11 +44,8 @@ class PackedInfill:
     context: ContextUse
 
 
-def pack(request: InfillRequest, tokenizer: TextTokenizer, form: CanvasFormat, region: str = "") -> PackedInfill:
-    """Lay a request out for a checkpoint; deterministic, never fails on odd text.
-
-    A `region` of other code that is like the span's stands before the prefix and takes its room from it.
-    """
+def pack(request: InfillRequest, tokenizer: TextTokenizer, form: CanvasFormat) -> PackedInfill:
+    """Lay a request out for a checkpoint; deterministic, never fails on odd text."""
     prefix, leading_newline = _move_line_break(request.prefix)
     prefix_ids, prefix_whole = _tail(prefix, form.context_tokens, tokenizer)
     suffix_limit = form.near_suffix_tokens + form.far_suffix_tokens
@@ -58,13 +53,9 @@ def pack(request: InfillRequest, tokenizer: TextTokenizer, form: CanvasFormat, r
     near = suffix_ids[: form.near_suffix_tokens]
 
     header = [form.suffix_id, *suffix_ids, form.prefix_id] if suffix_ids else [form.prefix_id]
-    recalled = tokenizer.encode(region + "\n")[:REGION_TOKENS] if region else []
-    room = form.context_tokens - len(header) - len(recalled)
+    room = form.context_tokens - len(header)
     prefix_cut = not prefix_whole or len(prefix_ids) + 1 > room
     body = prefix_ids[-room:] if prefix_cut else [form.start_id, *prefix_ids]
-    if recalled:
-        # As if the file began with it.
-        body = [form.start_id, *recalled, *body[1:]]
     context_ids = header + body
 
     slots = choose_slots(request, form)

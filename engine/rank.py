@@ -9,7 +9,10 @@ left-to-right model is what chooses between lengths (Hsu et al., PILL).
 from __future__ import annotations
 
 import ast
+import builtins
+import keyword
 import math
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +28,11 @@ from .types import Candidate, InfillRequest, Origin
 
 PARSE_LIMIT_CHARS = 400_000
 """Larger files are not parsed for each candidate."""
+NAME = re.compile(r"[^\W\d]\w*")
+ORDINARY_NAMES = frozenset((*keyword.kwlist, *dir(builtins), "self", "cls"))
+NAMES_CHARS = 200_000
+"""So much text on either side is looked through for names."""
+UNKNOWN_MAX = 3
 PARSED_MAX = 4
 """So many candidates are parsed at most, from the best down."""
 
@@ -49,6 +57,8 @@ class RankWeights:
     """Names in it were changed to those of the span's surroundings."""
     denoised: float = -0.09
     written: float = 0.0
+    unknown_names: float = 0.0
+    """A name in it that stands nowhere else in the file, up to three."""
     unparsable: float = -1.9
     stutter: float = -1.0
     repeats: float = -1.0
@@ -105,7 +115,7 @@ def rank(
     """Candidates of the proposals, best first; equal texts appear once, blank ones last."""
     weights = weights or RankWeights()
     merged = merge(proposals)
-    known = measure(model, context, merged)
+    known = measure(model, context, request, merged)
     values = [weights.value(each) for each in known]
     if request.seed and not request.rejected:
         # The fitted numbers are logarithms of probabilities: with Gumbel noise the first one is a sample.
@@ -132,10 +142,21 @@ def merge(proposals: Sequence[Proposal]) -> list[Proposal]:
     return list(merged.values())
 
 
-def measure(model: Denoiser, context: Any, proposals: Sequence[Proposal]) -> list[dict[str, float]]:
-    """What is known of each proposal, from one causal pass over all of them."""
+def measure(
+    model: Denoiser, context: Any, request: InfillRequest, proposals: Sequence[Proposal]
+) -> list[dict[str, float]]:
+    """What is known of each proposal, from one causal pass over all of them and the names in the file."""
     logs = model.score(context, [[*proposal.ids, model.format.eom_id] for proposal in proposals])
-    return [proposal.known(each) for proposal, each in zip(proposals, logs, strict=True)]
+    names = names_in(request.prefix[-NAMES_CHARS:]) | names_in(request.suffix[:NAMES_CHARS]) | ORDINARY_NAMES
+    return [
+        proposal.known(each) | {"unknown_names": float(min(UNKNOWN_MAX, len(names_in(proposal.text) - names)))}
+        for proposal, each in zip(proposals, logs, strict=True)
+    ]
+
+
+def names_in(text: str) -> frozenset[str]:
+    """The names in a text, keywords among them."""
+    return frozenset(NAME.findall(text))
 
 
 def from_row(

@@ -28,8 +28,6 @@ RELATED_LINES_MAX = 12_000
 """Of all related files together."""
 ANCHORS = 48
 """Places whose lines before are alike, for which several lengths are tried."""
-NEAR_LINES = 20
-"""So many lines on either side of the span are read with it anyway, more or less."""
 RELATED_DISTANCE = 500
 """A related file counts as so many lines away."""
 
@@ -50,8 +48,6 @@ class Recalled:
     """In how many of the places found it stands."""
     adapted: bool = False
     """Names in it were changed as those around it differ from those around the span."""
-    region: str = ""
-    """Where it was found, with the lines around it; empty where that is next to the span."""
 
 
 @lru_cache(maxsize=1 << 16)
@@ -77,7 +73,7 @@ def recall(prefix: str, suffix: str, related: Sequence[str] = (), *, limit: int 
         if seen is not None:
             found[piece.text] = replace(seen, times=seen.times + 1)
         elif len(found) < limit:
-            found[piece.text] = Recalled(piece.text, piece.score, region=piece.region())
+            found[piece.text] = Recalled(piece.text, piece.score)
             around[piece.text] = piece.around()
     adapted = [replace(p, text=adapt(p.text, around[p.text], hole.around), adapted=True) for p in found.values()]
     return [*found.values(), *{piece.text: piece for piece in adapted if piece.text not in found}.values()]
@@ -158,12 +154,6 @@ class _Piece(NamedTuple):
         lines = self.source.lines
         own = lines[self.begin][: self.head]
         return _five_lines(lines[max(0, self.begin - 2) : self.begin], own, lines[self.end : self.end + 2])
-
-    def region(self) -> str:
-        """Its lines and two on either side, unless they are near the span."""
-        if self.source.distance[self.begin] < NEAR_LINES:
-            return ""
-        return "\n".join(self.source.lines[max(0, self.begin - 2) : self.end + 2])
 
 
 def _texts(prefix: str, suffix: str, related: Sequence[str], hole: _Hole) -> Iterator[_Text]:

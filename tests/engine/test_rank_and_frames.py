@@ -10,7 +10,7 @@ from dgedit.engine.denoise import Settings, denoise
 from dgedit.engine.frames import frame_spans
 from dgedit.engine.infill import fill, infill
 from dgedit.engine.packing import pack
-from dgedit.engine.rank import from_memory, from_row, parses, rank, stutters, trim_suffix
+from dgedit.engine.rank import from_memory, from_row, measure, parses, rank, stutters, trim_suffix
 from dgedit.engine.recall import Recalled
 from dgedit.engine.types import Candidate, InfillRequest, Origin, SlotState
 
@@ -64,6 +64,14 @@ def test_a_rejected_answer_comes_after_the_others() -> None:
     packed = pack(again, model.tokenizer, model.format)
     rows = [from_row(model, packed, again, model.tokenizer.encode(t), Origin.DENOISED, 0) for t in ("f(x)", "g", "")]
     assert [candidate.text for candidate in rank(model, None, packed, again, rows)] == ["g", "f(x)", ""]
+
+
+def test_names_that_stand_nowhere_else_count_up_to_three() -> None:
+    model = ToyDenoiser("f(x)", lambda _pass, _slot: 0.9)
+    packed = pack(REQUEST, model.tokenizer, model.format)
+    texts = ("b + len(a)", "zz", "zz(zz)", "p(q, r, s, t)")
+    rows = [from_row(model, packed, REQUEST, model.tokenizer.encode(t), Origin.DENOISED, 0) for t in texts]
+    assert [known["unknown_names"] for known in measure(model, None, REQUEST, rows)] == [0, 1, 1, 3]
 
 
 def test_a_stutter_is_told() -> None:
