@@ -41,25 +41,25 @@ PARSED_MAX = 4
 class RankWeights:
     """What each thing known of a candidate is worth."""
 
-    mean: float = 0.32
+    mean: float = 0.21
     """A nat of mean log-probability a token, the end included."""
     total: float = 0.04
     """A nat of summed log-probability."""
-    end: float = -0.08
+    end: float = -0.11
     """A nat of the end-of-span token's log-probability."""
-    recalled: float = -0.46
-    recall_score: float = 1.06
-    first_recalled: float = 0.73
+    recalled: float = -0.15
+    recall_score: float = 1.2
+    first_recalled: float = 0.42
     """The best of the recalled pieces."""
-    times: float = 0.13
+    times: float = 0.12
     """A nat of the number of places it was recalled from."""
-    adapted: float = 0.0
+    adapted: float = 0.26
     """Names in it were changed to those of the span's surroundings."""
-    denoised: float = -0.09
-    written: float = 0.0
-    unknown_names: float = 0.0
+    denoised: float = 0.09
+    written: float = 0.7
+    unknown_names: float = -0.9
     """A name in it that stands nowhere else in the file, up to three."""
-    unparsable: float = -1.9
+    unparsable: float = -3.07
     stutter: float = -1.0
     repeats: float = -1.0
     """These two by hand: the fit met too few of them."""

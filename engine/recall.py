@@ -58,7 +58,8 @@ def words(line: str) -> frozenset[str]:
 
 def alike(a: frozenset[str], b: frozenset[str]) -> float:
     """Jaccard similarity, 0..1."""
-    return len(a & b) / len(a | b) if a and b else 0.0
+    shared = len(a & b)
+    return shared / (len(a) + len(b) - shared) if shared else 0.0
 
 
 def recall(prefix: str, suffix: str, related: Sequence[str] = (), *, limit: int = 8) -> list[Recalled]:
