@@ -8,16 +8,27 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .errors import DgeditError
+from .errors import DgeditError, ExitCode
+
+if TYPE_CHECKING:
+    from .config import Infill
 
 EPILOG = """\
+places: +LINE FILE, +LINE:COLUMN FILE, FILE:LINE, FILE:LINE:COLUMN; after -- everything is a file
+
 commands:
-  dgedit FILE          edit a file; select a span or stand in an empty place and press Ctrl+G
+  dgedit FILE...       edit files; select a span or stand in an empty place and press Ctrl+G
   dgedit fill FILE|-   fill every <FILL_ME> and every --lines A-B; the whole text goes to standard output
-  dgedit bench         time the bundled model on this machine
+  dgedit bench         time the model (or, with --ui, the editor) on this machine
+  dgedit config        print every setting with its default, as a file to keep and change
+  dgedit stats         print what was shown and accepted; the counts stay on this machine
+
+A file with the name of a command is opened as ./NAME.
 """
 
 
@@ -34,25 +45,27 @@ def _number(low: int) -> Callable[[str], int]:
     return parse
 
 
-def _engine_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="nano", help="a bundled model or the folder of a checkpoint (default: nano)")
+def _engine_options(parser: argparse.ArgumentParser, *, model: str, seed: int, steps: int) -> None:
     parser.add_argument(
-        "--seed", type=_number(0), default=0, help="0: the likeliest tokens; others sample (default: 0)"
+        "--model", default=model, help=f"a bundled model or the folder of a checkpoint (default: {model})"
     )
-    parser.add_argument("--steps", type=_number(1), default=8, help="denoising passes at most (default: 8)")
+    parser.add_argument(
+        "--seed", type=_number(0), default=seed, help=f"0: the likeliest tokens; others sample (default: {seed})"
+    )
+    parser.add_argument("--steps", type=_number(1), default=steps, help=f"denoising passes at most (default: {steps})")
 
 
-def editor_parser() -> argparse.ArgumentParser:
-    """`dgedit [FILE]`."""
+def editor_parser(infill: Infill) -> argparse.ArgumentParser:
+    """`dgedit [FILE...]`."""
     parser = argparse.ArgumentParser(
         prog="dgedit",
         description="A terminal editor whose infill is diffusion.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", nargs="?", help="the file to edit; it may be new")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="files to edit; they may be new")
     parser.add_argument("--version", action="version", version=f"dgedit {metadata.version('dgedit')}")
-    _engine_options(parser)
+    _engine_options(parser, model=infill.model, seed=infill.seed, steps=infill.passes)
     return parser
 
 
@@ -73,7 +86,7 @@ def fill_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--language", help="what the text is written in (default: by the file's name; python for -)")
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
-    _engine_options(parser)
+    _engine_options(parser, model="nano", seed=0, steps=8)
     return parser
 
 
@@ -82,6 +95,7 @@ def bench_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dgedit bench", description="Time the model on this machine.")
     parser.add_argument("--model", default="nano", help="a bundled model or the folder of a checkpoint (default: nano)")
     parser.add_argument("--runs", type=_number(1), default=40, help="infills to time (default: 40)")
+    parser.add_argument("--ui", action="store_true", help="time the editor: first paint, keys, frames")
     return parser
 
 
@@ -93,7 +107,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _fill(fill_parser().parse_args(arguments[1:]))
         if arguments[:1] == ["bench"]:
             return _bench(bench_parser().parse_args(arguments[1:]))
-        return _edit(editor_parser().parse_args(arguments))
+        if arguments in (["config"], ["stats"]):
+            return _print(arguments[0])
+        return _edit(arguments)
     except DgeditError as error:
         print(f"dgedit: {error.line()}", file=sys.stderr)
         return error.code
@@ -115,14 +131,45 @@ def _fill(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    if options.ui:
+        from .bench_ui import run as run_ui
+
+        return run_ui(options.model)
     from .bench import run
 
     return run(options.model, options.runs)
 
 
-def _edit(options: argparse.Namespace) -> int:
+def _print(what: str) -> int:
+    """The settings, or the counts."""
+    if what == "stats":
+        from .stats import Stats
+
+        print(Stats().summary())
+    else:
+        from .config import document
+        from .tui.commands import COMMANDS
+
+        print(document(commands=COMMANDS), end="")
+    return ExitCode.OK
+
+
+def _edit(arguments: list[str]) -> int:
+    from . import config, locations
+    from .tui.commands import COMMANDS
+
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    # Help and version come before a broken settings file is complained of.
+    parser = editor_parser(config.Infill())
+    parser.parse_args(arguments[:split])
+    loaded = config.load(commands=COMMANDS)
+    options = editor_parser(loaded.infill).parse_args(arguments[:split])
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         raise DgeditError("the editor needs a terminal", "in a pipe, use: dgedit fill -")
+    places = locations.parse([*options.files, *arguments[split:]])
+
+    from .fill import FillOptions
     from .tui.app import run
 
-    return run(options.file, model=options.model, seed=options.seed, passes=options.steps)
+    chosen = replace(loaded, infill=replace(loaded.infill, model=options.model))
+    return run(places, config=chosen, options=FillOptions(seed=options.seed, passes=options.steps))

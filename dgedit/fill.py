@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import DgeditError
-from .holes import MARKER, STAND_IN, Hole
+from .holes import CHARS_PER_TOKEN, MARKER, STAND_IN, Hole
 from .nearby import related_texts
 
 if TYPE_CHECKING:
+    from .engine.infill import Prepared
     from .engine.models.base import Denoiser
-    from .engine.types import Frame, InfillRequest, InfillResult
+    from .engine.types import Frame, InfillRequest, InfillResult, Start
 
 MAX_SPAN_TOKENS = 70
 """A longer span does not fit the canvas of the bundled model together with its suffix."""
@@ -48,6 +49,10 @@ class FillOptions:
     language: str = "python"
     path: Path | None = None
     """The file that the text is of; files beside it are looked through for pieces like the span."""
+    open_texts: tuple[str, ...] = ()
+    """Texts of other open files of the same language; they are looked through first."""
+    instruction: str = ""
+    """What a person asks for; used where the model can follow one."""
 
 
 def load_model(name: str) -> Denoiser:
@@ -72,58 +77,140 @@ def load_model(name: str) -> Denoiser:
         raise DgeditError(str(error), error.hint) from error
 
 
-def make_request(
-    prefix: str, suffix: str, expected_tokens: int | None, options: FillOptions, rejected: tuple[str, ...] = ()
-) -> InfillRequest:
-    """The engine's request for the span between two texts; markers in them become a stand-in.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A span to fill among texts that stay."""
 
-    Answers in `rejected` are not given again while there are others.
+    code: str = ""
+    """The code that stands there and is rewritten; empty for a marker or the place of a cursor."""
+    rejected: tuple[str, ...] = ()
+    """Answers that are not given again while there are others."""
+    strength: float = 1.0
+    """Below 1 the code is mended: so much of it is noised."""
+    start: Start | None = None
+    """A pass of an earlier infill to go on from."""
+
+    @property
+    def stand_in(self) -> str:
+        """What the model sees here while another gap is filled."""
+        return self.code if self.code.strip() else STAND_IN
+
+    def expected_tokens(self) -> int | None:
+        """About how many tokens the answer has, where that is known."""
+        return max(1, round(len(self.code) / CHARS_PER_TOKEN)) if self.code.strip() else None
+
+
+def gap_request(
+    before: str, parts: Sequence[str | Gap], number: int, after: str, options: FillOptions
+) -> InfillRequest:
+    """The engine's request for one gap among parts: texts as they are, later gaps by their stand-in.
+
+    Raises:
+        DgeditError: when the span is longer than the model can write.
+    """
+    texts = [part if isinstance(part, str) else part.stand_in for part in parts]
+    gap = parts[number]
+    assert isinstance(gap, Gap), "only a gap is asked for"
+    return make_request(before + "".join(texts[:number]), "".join(texts[number + 1 :]) + after, gap, options)
+
+
+def make_request(prefix: str, suffix: str, gap: Gap, options: FillOptions) -> InfillRequest:
+    """The engine's request for the span between two texts; markers in them become a stand-in.
 
     Raises:
         DgeditError: when the span is longer than the model can write.
     """
     from .engine.types import InfillRequest
 
-    if expected_tokens is not None and expected_tokens > MAX_SPAN_TOKENS:
+    expected = gap.expected_tokens()
+    if expected is not None and expected > MAX_SPAN_TOKENS:
         raise DgeditError(
-            f"the span is about {expected_tokens} tokens long, the model writes at most {MAX_SPAN_TOKENS}",
+            f"the span is about {expected} tokens long, the model writes at most {MAX_SPAN_TOKENS}",
             "choose fewer lines",
         )
     before, after = (part.replace("\r\n", "\n").replace(MARKER, STAND_IN) for part in (prefix, suffix))
+    mends = gap.strength < 1 and bool(gap.code.strip())
     return InfillRequest(
         prefix=before,
         suffix=after,
         seed=options.seed,
         max_passes=options.passes,
-        expected_tokens=expected_tokens,
+        expected_tokens=expected,
         language=options.language,
-        rejected=rejected,
-        related=related_texts(options.path),
+        rejected=(*gap.rejected, gap.code) if mends else gap.rejected,
+        related=(*(text.replace("\r\n", "\n") for text in options.open_texts), *related_texts(options.path)),
+        original=gap.code.replace("\r\n", "\n") if mends else "",
+        strength=gap.strength if mends else 1.0,
+        start=gap.start,
+        instruction=options.instruction,
     )
 
 
-def frames(request: InfillRequest, model: Denoiser) -> Iterator[Frame]:
+def frames(request: InfillRequest, model: Denoiser, prepared: Prepared | None = None) -> Iterator[Frame]:
     """The frames of an infill; close the iterator to cancel."""
     from .engine.infill import infill
 
-    return infill(request, model)
+    return infill(request, model, prepared=prepared)
+
+
+def prepare(request: InfillRequest, model: Denoiser) -> Prepared:
+    """What can be done for a request before the key is pressed.
+
+    Raises:
+        DgeditError: when the model has no room for the span.
+    """
+    from .engine.infill import prepare
+    from .engine.types import EngineError
+
+    try:
+        return prepare(request, model)
+    except EngineError as error:
+        raise DgeditError(str(error), error.hint) from error
+
+
+def fill_gaps(
+    before: str,
+    parts: Sequence[str | Gap],
+    after: str,
+    model: Denoiser,
+    options: FillOptions,
+    prepared: Prepared | None = None,
+) -> Iterator[tuple[int, Frame]]:
+    """Fill every gap among `parts`, first to last, each seeing the answers before it; close to cancel.
+
+    Yields the number of the part and its frame; the last frame of each carries its result, which is blank only when
+    `ATTEMPTS` seeds found nothing.
+
+    Raises:
+        DgeditError: when a span is too long.
+    """
+    filled = list(parts)
+    for number, part in enumerate(parts):
+        if isinstance(part, str):
+            continue
+        request = gap_request(before, filled, number, after, options)
+        for frame in _attempts(request, model, prepared):
+            yield number, frame
+            if frame.result is not None:
+                filled[number] = frame.result.text
+
+
+def _attempts(request: InfillRequest, model: Denoiser, prepared: Prepared | None) -> Iterator[Frame]:
+    """Frames of the first seed, and of the next ones while the answer is blank."""
+    ready = prepared if prepared is not None and prepared.serves(request) else prepare(request, model)
+    for attempt in range(ATTEMPTS):
+        for frame in frames(replace(request, seed=request.seed + attempt), model, ready):
+            blank = frame.result is not None and not frame.result.text.strip()
+            if blank and attempt + 1 < ATTEMPTS:
+                continue
+            yield frame
+            if frame.result is not None:
+                return
 
 
 def with_line_ending(answer: str, text: str) -> str:
     """The answer with the line ending that the text uses."""
     return answer.replace("\n", "\r\n") if text.count("\r\n") * 2 > text.count("\n") else answer
-
-
-def _fill_one(request: InfillRequest, model: Denoiser, progress: Callable[[Frame], None]) -> InfillResult | None:
-    """The first result that says something, trying the next seeds after a blank one; none when all are blank."""
-    for attempt in range(ATTEMPTS):
-        result = None
-        for frame in frames(replace(request, seed=request.seed + attempt), model):
-            progress(frame)
-            result = frame.result
-        if result is not None and result.text.strip():
-            return result
-    return None
 
 
 def fill_holes(
@@ -138,17 +225,20 @@ def fill_holes(
     Raises:
         DgeditError: when a span is too long or comes back empty; nothing is then filled.
     """
-    done, results, position = "", list["InfillResult"](), 0
+    bounds = [0, *(edge for hole in holes for edge in (hole.start, hole.end)), len(text)]
+    parts: list[str | Gap] = [text[start:end] for start, end in pairwise(bounds)]
     for number, hole in enumerate(holes):
-        done += text[position : hole.start]
-        request = make_request(done, text[hole.end :], hole.expected_tokens(), options)
-        result = _fill_one(request, model, partial(progress, number))
-        if result is None:
-            line = text.count("\n", 0, hole.start) + 1
+        parts[2 * number + 1] = Gap(code=text[hole.start : hole.end] if hole.replaces else "")
+    results = list["InfillResult"]()
+    for place, frame in fill_gaps("", tuple(parts), "", model, options):
+        progress(place // 2, frame)
+        if frame.result is None:
+            continue
+        if not frame.result.text.strip():
+            line = text.count("\n", 0, holes[place // 2].start) + 1
             raise DgeditError(
                 f"the model found no text for the span at line {line}", "try another --seed, or a shorter span"
             )
-        results.append(result)
-        done += with_line_ending(result.text, text)
-        position = hole.end
-    return done + text[position:], results
+        results.append(frame.result)
+        parts[place] = with_line_ending(frame.result.text, text)
+    return "".join(part for part in parts if isinstance(part, str)), results

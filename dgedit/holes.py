@@ -23,10 +23,6 @@ class Hole:
     replaces: bool = False
     """The span holds code that is rewritten, so its length is a hint; a marker's is not."""
 
-    def expected_tokens(self) -> int | None:
-        """About how many tokens the answer has, where that is known."""
-        return max(1, round((self.end - self.start) / CHARS_PER_TOKEN)) if self.replaces else None
-
 
 def marked_holes(text: str) -> list[Hole]:
     """Every marker in the text."""

@@ -20,6 +20,7 @@ from ..kernels import ops
 from .models.base import CanvasFormat, Denoiser
 from .packing import PackedInfill
 from .samplers.entropy_bound import EntropyBound, in_order
+from .types import UNDECIDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ class Step:
     """The complete state after a pass; tensors [R, W] where nothing else is said."""
 
     pass_index: int
-    """1 after the first pass, 0 for the starting noise."""
+    """1 after the first pass, 0 for the starting noise; a start counts the passes behind it."""
     canvas: Tensor
     """Ids that the next pass reads."""
     guess: Tensor
@@ -92,20 +93,24 @@ def begin(packed: PackedInfill, form: CanvasFormat, vocab_size: int, generator: 
     valid = place < slots + len(packed.pinned_ids)
     canvas = torch.full((rows, width), form.pad_id)
     canvas[free] = _noise(int(free.sum()), form, vocab_size, generator)
+    known = torch.zeros(rows, width, dtype=torch.bool)
     for row, draft in enumerate(packed.starts):
         if draft:
-            canvas[row, : slots[row]] = form.pad_id
-            canvas[row, : len(draft)] = torch.tensor(draft)
+            canvas[row, len(draft) : slots[row]] = form.pad_id
+            ids = torch.tensor(draft)
+            known[row, : len(draft)] = ids != UNDECIDED
+            canvas[row, : len(draft)] = torch.where(ids != UNDECIDED, ids, canvas[row, : len(draft)])
     canvas[valid & ~free] = torch.tensor(packed.pinned_ids * rows, dtype=torch.long)
     zero = torch.zeros(rows, width)
     none = torch.zeros(rows, width, dtype=torch.bool)
     return Step(
-        pass_index=0,
+        pass_index=packed.passes,
         canvas=canvas,
         guess=canvas,
         confidence=zero,
         entropy=zero,
-        accepted=none,
+        # A draft is only a proposal; what a start has decided stays decided until a pass revises it.
+        accepted=known if packed.passes else none,
         changed=none,
         free=free,
         valid=valid,

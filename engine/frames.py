@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from .denoise import Step
 from .models.base import CanvasFormat, Denoiser
 from .packing import PackedInfill
-from .types import FrameSpan, SlotState
+from .types import UNDECIDED, FrameSpan, SlotState
 
 DRAFT_CONFIDENCE = 0.25
 """A guess below this is shown as noise."""
@@ -39,6 +39,13 @@ def span_ids(step: Step, row: int, form: CanvasFormat, *, exact: bool) -> list[i
         return ids
     ends = [number for number, i in enumerate(ids) if i in (form.eom_id, form.pad_id)]
     return ids[: ends[0]] if ends else ids
+
+
+def slot_ids(step: Step, row: int) -> tuple[int, ...]:
+    """A row's slots, `UNDECIDED` where no token is accepted."""
+    free = step.free[row]
+    kept = zip(step.guess[row][free].tolist(), step.accepted[row][free].tolist(), strict=True)
+    return tuple(token if accepted else UNDECIDED for token, accepted in kept)
 
 
 def frame_spans(step: Step, row: int, packed: PackedInfill, model: Denoiser) -> tuple[FrameSpan, ...]:

@@ -4,19 +4,21 @@
     fill(request)   -> InfillResult         the pipe and the hook
     fill_text(...)  -> str                  a script
 
-Closing the generator cancels; it is looked at between passes. Nothing here keeps state between requests.
+Closing the generator cancels; it is looked at between passes. Nothing here keeps state between requests: what can be
+done before the key is pressed (`prepare`) is a value that the caller keeps and hands back.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from .denoise import Settings, Step, closing_tokens, denoise, edge_bias
-from .frames import best_row, frame_spans, span_ids
+from .frames import best_row, frame_spans, slot_ids, span_ids
 from .models.base import Denoiser
 from .packing import PackedInfill, pack, with_drafts
 from .rank import Proposal, from_memory, from_row, rank
@@ -35,45 +37,70 @@ DRAFTED = (Origin.RECALLED, Origin.WRITTEN)
 """A row begins with the best of each."""
 
 
-def infill(request: InfillRequest, model: Denoiser, settings: Settings | None = None) -> Iterator[Frame]:
-    """Denoise the span; one frame a pass, and a last one that carries the result."""
-    began = time.perf_counter()
-    settings = settings or default_settings(request)
-    generator = torch.Generator().manual_seed(request.seed)
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What an infill needs before its first pass: the context read, pieces recalled, spans written."""
+
+    request: InfillRequest
+    packed: PackedInfill
+    context: Any
+    known: tuple[Proposal, ...]
+
+    def serves(self, request: InfillRequest) -> bool:
+        """Whether it was made for this request, seed and rejected answers aside."""
+        return self.request == _preparation(request)
+
+
+def _preparation(request: InfillRequest) -> InfillRequest:
+    """The request without what `prepare` does not look at."""
+    seed = request.seed if request.strength < 1 else 0
+    return replace(request, seed=seed, rejected=())
+
+
+def prepare(request: InfillRequest, model: Denoiser) -> Prepared:
+    """Everything that does not depend on the seed: most of the time before the first pass."""
+    request = _preparation(request)
     pieces = remembered(request)
     packed = pack(request, model.tokenizer, model.format)
     with torch.inference_mode():
         context = model.encode(packed.context_ids)
     known = beforehand(model, context, packed, request, pieces)
-    packed = with_drafts(packed, drafts(known), model.format)
+    return Prepared(request, with_drafts(packed, drafts(known), model.format), context, tuple(known))
+
+
+def infill(
+    request: InfillRequest, model: Denoiser, settings: Settings | None = None, prepared: Prepared | None = None
+) -> Iterator[Frame]:
+    """Denoise the span; one frame a pass, and a last one that carries the result.
+
+    Args:
+        prepared: from `prepare`, for this very context; another one is not used.
+    """
+    began = time.perf_counter()
+    settings = settings or default_settings(request)
+    generator = torch.Generator().manual_seed(request.seed)
+    ready = prepared if prepared is not None and prepared.serves(request) else prepare(request, model)
+    packed, context = ready.packed, ready.context
     step: Step | None = None
     before = time.perf_counter()
     for step in denoise(model, context, packed, settings, generator):
         now = time.perf_counter()
         yield _frame(step, packed, model, settings, elapsed=now - began, took=now - before)
         before = time.perf_counter()
-    assert step is not None, "passes_max is at least 1, so there is a step"
+    assert step is not None, "passes_max is above the passes of a start, so there is a step"
+    # Ranking marks proposals; those of `ready` serve again with another seed.
+    known = [replace(proposal, origins=set(proposal.origins)) for proposal in ready.known]
     candidates = rank(model, context, packed, request, [*denoised(step, packed, model, request), *known])
     result = InfillResult(
         text=candidates[0].text,
         candidates=tuple(candidates),
-        passes=step.pass_index,
+        passes=step.pass_index - packed.passes,
         elapsed_ms=(time.perf_counter() - began) * 1e3,
         context=packed.context,
     )
     last = _frame(step, packed, model, settings, elapsed=time.perf_counter() - began, took=time.perf_counter() - before)
     spans = (FrameSpan(result.text, SlotState.FIXED, 1.0),) if result.text else ()
-    yield Frame(
-        pass_index=last.pass_index,
-        passes_max=last.passes_max,
-        spans=spans,
-        mean_entropy=last.mean_entropy,
-        elapsed_ms=last.elapsed_ms,
-        pass_ms=last.pass_ms,
-        tokens_per_second=last.tokens_per_second,
-        context=packed.context,
-        result=result,
-    )
+    yield replace(last, spans=spans, result=result)
 
 
 def fill(request: InfillRequest, model: Denoiser, settings: Settings | None = None) -> InfillResult:
@@ -95,9 +122,14 @@ def default_settings(request: InfillRequest) -> Settings:
     return Settings(passes_max=request.max_passes, temperature=SAMPLING_TEMPERATURE if request.seed else 0.0)
 
 
+def denoises_alone(request: InfillRequest) -> bool:
+    """Whether rows are all there is: the length is given, a pass is branched from, or a text is mended."""
+    return request.exact_tokens is not None or request.start is not None or request.strength < 1
+
+
 def remembered(request: InfillRequest) -> list[Recalled]:
-    """Pieces of the file and of related ones; none where the length is given, which asks about denoising alone."""
-    if request.exact_tokens is not None or not request.recall:
+    """Pieces of the file and of related ones; none where the request is about denoising alone."""
+    if denoises_alone(request) or not request.recall:
         return []
     return recall(request.prefix, request.suffix, request.related, limit=RECALLED)
 
@@ -107,7 +139,7 @@ def beforehand(
     model: Denoiser, context: Any, packed: PackedInfill, request: InfillRequest, pieces: Sequence[Recalled]
 ) -> list[Proposal]:
     """What might stand in the span before anything is denoised: pieces of the file, spans written left to right."""
-    if packed.exact:
+    if denoises_alone(request):
         return []
     found = [from_memory(model, packed, piece, place) for place, piece in enumerate(pieces)]
     first, later = edge_bias(packed, model)
@@ -141,4 +173,5 @@ def _frame(
         pass_ms=took * 1e3,
         tokens_per_second=int((step.accepted[row] & step.span[row]).sum()) / elapsed,
         context=packed.context,
+        slots=slot_ids(step, row),
     )

@@ -9,17 +9,20 @@ one. What does not fit is left out from the far ends, and the result says so.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .models.base import CanvasFormat
 from .tokenizer import TextTokenizer
-from .types import ContextUse, InfillRequest
+from .types import UNDECIDED, ContextUse, EngineError, InfillRequest
 
 CHARS_PER_TOKEN = 12
 """Text is cut to so many characters for each token of budget before it is tokenised."""
 DRAFT_SLACK = 4
 """Slots that a draft's row has beyond its tokens, the end included."""
+BRANCHES = 3
+"""Rows that go on from one start: they differ by what is drawn or noised."""
 DEFAULT_SLOTS = (8, 16, 28)
 """Row lengths for a span of unknown size; most lines of Python fit the second."""
 
@@ -38,14 +41,20 @@ class PackedInfill:
     exact: bool
     """The span has exactly the slots of its one row: its end is pinned, not guessed."""
     starts: tuple[tuple[int, ...], ...]
-    """What each row begins with: tokens of a draft, or nothing for noise."""
+    """What each row begins with: tokens of a draft, `UNDECIDED` where it has noise; nothing for noise alone."""
+    passes: int
+    """Passes that are behind the rows: above 0 for a start or a partial strength."""
     leading_newline: bool
     """The line break before the span is part of it, so that the model chooses the indentation."""
     context: ContextUse
 
 
 def pack(request: InfillRequest, tokenizer: TextTokenizer, form: CanvasFormat) -> PackedInfill:
-    """Lay a request out for a checkpoint; deterministic, never fails on odd text."""
+    """Lay a request out for a checkpoint; deterministic, never fails on odd text.
+
+    Raises:
+        EngineError: when a text to mend is longer than the canvas.
+    """
     prefix, leading_newline = _move_line_break(request.prefix)
     prefix_ids, prefix_whole = _tail(prefix, form.context_tokens, tokenizer)
     suffix_limit = form.near_suffix_tokens + form.far_suffix_tokens
@@ -58,7 +67,7 @@ def pack(request: InfillRequest, tokenizer: TextTokenizer, form: CanvasFormat) -
     body = prefix_ids[-room:] if prefix_cut else [form.start_id, *prefix_ids]
     context_ids = header + body
 
-    slots = choose_slots(request, form)
+    slots, starts, passes = choose_rows(request, leading_newline, tokenizer, form)
     exact = request.exact_tokens is not None
     # A long span takes room from the pinned suffix, never the other way round.
     near = near[: max(0, form.canvas_tokens - max(slots) - exact)]
@@ -74,7 +83,8 @@ def pack(request: InfillRequest, tokenizer: TextTokenizer, form: CanvasFormat) -
         pinned_ids=[form.eom_id, *near] if exact else near,
         slots=slots,
         exact=exact,
-        starts=tuple(() for _ in slots),
+        starts=starts,
+        passes=passes,
         leading_newline=leading_newline,
         context=use,
     )
@@ -92,6 +102,40 @@ def with_drafts(packed: PackedInfill, drafts: Sequence[Sequence[int]], form: Can
         slots=(*packed.slots, *(len(ids) + DRAFT_SLACK for ids in fitting)),
         starts=(*packed.starts, *((*ids, form.eom_id) for ids in fitting)),
     )
+
+
+def choose_rows(
+    request: InfillRequest, leading_newline: bool, tokenizer: TextTokenizer, form: CanvasFormat
+) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...], int]:
+    """Slots and starting tokens of each row, and the passes behind them."""
+    if request.start is not None:
+        slots = request.start.slots[: form.canvas_tokens]
+        return (len(slots),) * BRANCHES, (slots,) * BRANCHES, min(request.start.passes, request.max_passes - 1)
+    if request.strength < 1:
+        ids = tokenizer.encode("\n" * leading_newline + request.original)
+        if len(ids) > form.canvas_tokens - DRAFT_SLACK:
+            room = form.canvas_tokens - DRAFT_SLACK
+            raise EngineError(f"the span has {len(ids)} tokens, the model mends at most {room}", "choose fewer lines")
+        rows = noised_rows(ids, request.strength, request.seed, form)
+        return tuple(map(len, rows)), rows, round((1 - request.strength) * (request.max_passes - 1))
+    lengths = choose_slots(request, form)
+    return lengths, tuple(() for _ in lengths), 0
+
+
+def noised_rows(ids: Sequence[int], strength: float, seed: int, form: CanvasFormat) -> tuple[tuple[int, ...], ...]:
+    """Rows of a text with a share of its tokens noised, other ones in each row.
+
+    The first row keeps its length; the others have their end noised too, with a few slots to grow into.
+    """
+    chooser = random.Random(seed)
+    count = max(1, round(strength * len(ids)))
+    rows = []
+    for row in range(BRANCHES):
+        noised = set(chooser.sample(range(len(ids)), count)) if ids else set()
+        kept = [UNDECIDED if place in noised else token for place, token in enumerate(ids)]
+        end = [form.eom_id] if row == 0 else [UNDECIDED] * DRAFT_SLACK
+        rows.append((*kept, *end))
+    return tuple(rows)
 
 
 def choose_slots(request: InfillRequest, form: CanvasFormat) -> tuple[int, ...]:

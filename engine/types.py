@@ -34,6 +34,30 @@ class SlotState(Enum):
     """Accepted earlier and unchanged."""
 
 
+UNDECIDED = -1
+"""Stands in a row of slots where no token is accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A canvas to go on from, instead of noise: a pass of an earlier infill that is branched from.
+
+    Raises:
+        ValueError: when there is no slot, or the count of passes is negative.
+    """
+
+    slots: tuple[int, ...]
+    """Token ids of the span slots, `UNDECIDED` where there is noise; as in `Frame.slots`."""
+    passes: int
+    """Passes that are behind it; the others of the request remain."""
+
+    def __post_init__(self) -> None:
+        if not self.slots:
+            raise ValueError("a start needs at least one slot")
+        if self.passes < 0:
+            raise ValueError(f"passes must not be negative, got {self.passes}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfillRequest:
     """One span to fill.
@@ -61,10 +85,22 @@ class InfillRequest:
     """Answers that were turned down: they come after all others."""
     related: tuple[str, ...] = ()
     """Texts that may hold pieces like the span: other open buffers, files beside this one."""
+    original: str = ""
+    """What stands in the span now; read where `strength` is below 1."""
+    strength: float = 1.0
+    """The share of `original` that is noised before it is denoised again: little mends it, 1 writes anew."""
+    start: Start | None = None
+    """Where to go on from; nothing is then recalled or written beside it."""
+    instruction: str = ""
+    """What a person asks for; read by models that say they can follow one (`ModelInfo.instructed`)."""
 
     def __post_init__(self) -> None:
         if self.max_passes < 1:
             raise ValueError(f"max_passes must be at least 1, got {self.max_passes}")
+        if not 0 < self.strength <= 1:
+            raise ValueError(f"strength must be above 0 and at most 1, got {self.strength}")
+        if self.strength < 1 and not self.original:
+            raise ValueError("a strength below 1 needs the original text")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
 
@@ -106,6 +142,8 @@ class Frame:
     tokens_per_second: float
     """Accepted tokens of the row shown, over the time since the start."""
     context: ContextUse
+    slots: tuple[int, ...] = ()
+    """Token ids of the row shown, `UNDECIDED` where there is noise: what a branch starts from."""
     result: InfillResult | None = None
     """Set in the last frame alone."""
 
@@ -158,3 +196,5 @@ class ModelInfo:
     device: str
     digest: str
     """First 12 hex digits of the weights' SHA-256."""
+    instructed: bool = False
+    """Whether the model reads an instruction."""

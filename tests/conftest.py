@@ -6,6 +6,8 @@ import os
 
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
+from pathlib import Path
+
 import pytest
 
 from dgedit.engine.load import load
@@ -16,3 +18,19 @@ from dgedit.engine.models.base import Denoiser
 def nano() -> Denoiser:
     """The bundled checkpoint."""
     return load("nano")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of this suite."""
+    parser.addoption("--kills", type=int, default=200, help="how often the tests of lost power kill a process")
+    parser.addoption("--keys", type=int, default=20_000, help="how many random keys are pressed")
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Settings, journals and counts of the person who runs the tests are neither read nor written."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(home / name.lower()))
+    monkeypatch.delenv("DGEDIT_CONFIG", raising=False)
+    return home

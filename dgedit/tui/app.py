@@ -1,311 +1,488 @@
-"""The editor: routes keys to the text area, the file and the infill; draws frames as they come.
+"""The editor: builds the screen and routes keys to the parts that carry them out.
 
 It paints before torch is imported: nothing on this path imports the engine, the model loads behind the first paint.
+The parts: `Filing` (tabs, saving), `Writing` (editing keys), `Finding` (search), `Infilling` (diffusion).
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
 import shutil
+import signal
+import time
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import on
-from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
-from textual.widgets import Static, TextArea
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import Binding, BindingsMap, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import ContentSwitcher, Static, TextArea
 
+from .. import config as settings
+from .. import journal
+from ..config import Config
 from ..errors import DgeditError
-from ..fill import FillOptions, make_request
-from ..holes import CHARS_PER_TOKEN, MARKER
-from .buffer import Buffer
+from ..fill import FillOptions
+from ..languages import detect
+from ..locations import OpenAt
+from ..stats import Event, Stats
+from .commands import COMMANDS, bindings, default_keys, key_label
+from .dialogs import Ask, FindBar, HelpScreen, TabBar, keyboard_is_taken
 from .editor import CodeArea
+from .filing import Filing, Tab
+from .finding import Finding
+from .infilling import WARM_AFTER_S, Infilling
 from .job import InfillJobs
-from .overlay import Location
-from .status import file_line, infill_line, model_name
-from .theme import DEFAULT_THEME, FOLDER, load_theme
+from .status import file_line, model_name
+from .theme import Theme, find_theme, list_themes
+from .watch import Kind, Watcher
+from .writing import Writing
 
-if TYPE_CHECKING:
-    from ..engine.types import Frame
-
-POLLS_PER_SECOND = 30
 MIN_COLUMNS, MIN_ROWS = 40, 8
-HELP = "Ctrl+G infill  F8 next hole  Ctrl+S save  Ctrl+Q quit"
-HELP_RUNNING = "denoising  Esc cancel"
-HELP_DONE = "Tab accept  Esc cancel  Ctrl+G another"
+QUIET_S = 0.1
+"""After so long without a key it is found out whether the text differs from the file."""
+KEEP_EVERY_S = 2.0
+LOOK_EVERY_S = 0.5
+EDITED_WITHIN_S = 10.0
+IN_FIND_BAR = frozenset(
+    {"save", "quit_guarded", "find", "replace", "help", "command_palette", "next_tab", "previous_tab"}
+)
+"""Commands that work while the find bar has the keyboard; the other keys are its own."""
 
 
 class DgeditApp(App[int]):
-    """One file: the text area, a status line, a line of keys."""
+    """The text areas in tabs, a find bar, a status line, a line of keys."""
 
-    ENABLE_COMMAND_PALETTE = False
+    TITLE = "dgedit"
     CSS = """
     Screen { layers: base; }
-    #code { border: none; padding: 0; height: 1fr; }
+    ContentSwitcher { height: 1fr; }
+    CodeArea { border: none; padding: 0; height: 1fr; }
     #status, #help { height: 1; width: 100%; padding: 0 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "save", "Save", priority=True),
-        Binding("ctrl+q", "quit_guarded", "Quit", priority=True),
-        Binding("ctrl+g", "infill", "Infill", priority=True),
-        Binding("f8", "next_hole", "Next hole", priority=True),
-        Binding("tab", "accept", "Accept", priority=True),
-        Binding("escape", "cancel", "Cancel", priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    class Arrived(Message):
+        """The engine delivered something."""
 
     def __init__(
-        self, path: Path, *, model: str = "nano", options: FillOptions | None = None, warm_up: bool = True
+        self,
+        places: Sequence[OpenAt] | Path = (),
+        *,
+        config: Config | None = None,
+        options: FillOptions | None = None,
+        warm_up: bool | None = None,
     ) -> None:
-        """Open a file.
+        """Open files; the first one is shown.
 
         Raises:
-            DgeditError: when the file or the theme is not readable.
+            DgeditError: when a file or the theme is not readable.
         """
         super().__init__()
-        self.buffer, self._text = Buffer.open(path)
-        self._palette = load_theme(FOLDER / f"{DEFAULT_THEME}.toml")
-        self.area = CodeArea(self._palette, syntax=self.buffer.language)
+        self.config = config or Config()
+        self.palette = find_theme(self.config.editor.theme, _own_themes())
+        self._bindings = BindingsMap(self._keys())
+        self._chosen = options or FillOptions(seed=self.config.infill.seed, passes=self.config.infill.passes)
+        self._warm_up = self.config.infill.warm_up if warm_up is None else warm_up
+        self.jobs = InfillJobs(self.config.infill.model, self._mail_from_thread)
+        self.switcher, self.tab_bar, self.find_bar = ContentSwitcher(), TabBar(), FindBar()
         self._status, self._help = Static(id="status"), Static(id="help")
-        self.jobs = InfillJobs(model)
-        self.options = options or FillOptions(language=self.buffer.language, path=path)
-        self.finished_text: str | None = None
-        """The result that Tab accepts; none while denoising."""
-        self._hole: tuple[Location, Location] | None = None
-        self._seed = self.options.seed
-        self._rejected: tuple[str, ...] = ()
+        self.filing, self.writing, self.finding = Filing(self), Writing(self), Finding(self, self.find_bar)
+        self.infilling = Infilling(self, self.jobs, self._options)
+        self._actions = self._table()
         self._message = ""
-        self._warned = ""
-        self._warm_up = warm_up
-        self._dirty = False
-        self._model_said = False
+        self._watcher: Watcher | None = None
+        self._quiet: Timer | None = None
+        self._hold: Timer | None = None
+        self._accepted: tuple[CodeArea, int, float] | None = None
+        self.stats = Stats()
+        wanted = [OpenAt(places)] if isinstance(places, Path) else list(places)
+        self._places: list[OpenAt | None] = [*wanted] or [None]
+        for place in self._places:
+            self.filing.tabs.append(self.filing.make_tab(place.path if place is not None else None))
+
+    def _keys(self) -> list[Binding]:
+        keymap = {**default_keys(), **self.config.keys}
+        return [replace(binding, action=f"run('{binding.action}')") for binding in bindings(keymap)]
+
+    def key(self, command: str) -> str:
+        """The key of a command, as people write it."""
+        keys = self.config.keys.get(command, default_keys()[command])
+        return key_label(keys[0]) if keys else "the command palette"
 
     # -- life ------------------------------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
-        """The text area over the status line."""
-        yield self.area
+        """Tabs over the text over the find bar over the status line."""
+        yield self.tab_bar
+        with self.switcher:
+            for tab in self.filing.tabs:
+                yield tab.area
+        yield self.find_bar
         yield self._status
         yield self._help
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         """Show the text, then load the model behind it."""
-        colours = self._palette.colours["editor"]
-        self._status.styles.color = colours["status_foreground"]
-        self._status.styles.background = colours["status_background"]
-        self._help.styles.color = colours["gutter"]
-        self._help.styles.background = colours["background"]
-        self.area.open_text(self._text)
-        self.area.focus()
-        self._refresh_status()
-        self.set_interval(1 / POLLS_PER_SECOND, self.draw_newest_frame)
+        self.use_theme(self.palette)
+        self.filing.show(0)
+        self.call_after_refresh(self._after_first_paint)
+
+    async def _after_first_paint(self) -> None:
+        """Everything that the first picture does not need."""
+        if self.config.editor.watch:
+            self._watch_themes()
+        for tab, place in zip(list(self.filing.tabs), self._places, strict=True):
+            if place is not None:
+                tab.area.go_to_place(place.row, place.column)
+            self.filing.started(tab)
         if self._warm_up:
-            self.call_after_refresh(self.jobs.warm_up)
+            self.jobs.load()
+        self.set_interval(KEEP_EVERY_S, self._keep_unsaved)
+        self.set_interval(LOOK_EVERY_S, self._look_outside)
+        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                asyncio.get_running_loop().add_signal_handler(number, self._ended_from_outside, number)
+        self.ask(self._recover())
+
+    async def _recover(self) -> None:
+        for tab in list(self.filing.tabs):
+            await self.filing.offer_recovery(tab)
+        if self.config.editor.recover:
+            await asyncio.to_thread(journal.clean_up)
+
+    def _ended_from_outside(self, number: int) -> None:
+        """The terminal went away or the system ends us: unsaved work stays in the journal."""
+        self.filing.keep_at_once()
+        self.leave(128 + number)
+
+    def leave(self, code: int) -> None:
+        """End the editor."""
+        self.jobs.cancel()
+        self.stats.flush()
+        if self._watcher is not None:
+            self._watcher.stop()
+        self.exit(code)
+
+    def ask(self, steps: Coroutine[Any, Any, Any]) -> None:
+        """Carry out steps that may wait for the person; one such thing after the other."""
+        self.run_worker(steps, group="ask", exclusive=False)
+
+    # -- what the parts ask for ------------------------------------------------------------------------------------
+
+    @property
+    def area(self) -> CodeArea:
+        """The active text."""
+        return self.filing.tab.area
+
+    def language_of(self, path: Path | None, text: str) -> str:
+        """What a text is written in: the person's word first, then the file's name, then what it says itself."""
+        said = self.config.language_of(path) if path is not None else None
+        return said or detect(path, text)
+
+    def _options(self, area: CodeArea) -> FillOptions:
+        tab = self.filing.tab_of(area)
+        same = (other.area for other in self.filing.tabs if other.area is not area)
+        texts = tuple(other.true_text() for other in same if other.syntax_name == area.syntax_name)
+        path = tab.buffer.path if tab is not None else None
+        return replace(self._chosen, language=area.syntax_name, path=path, open_texts=texts)
+
+    def say(self, message: str) -> None:
+        """Put a message into the status line; the next key that changes the text takes it away."""
+        self._message = message
+        self.refresh_status()
+
+    def refresh_status(self) -> None:
+        """Draw the status line, the keys and the tabs anew."""
+        if not self.is_mounted(self._status):
+            return
+        area, review = self.area, self.infilling.review
+        if review is not None and self.infilling.area is area:
+            line, loaded = self.infilling.line(), ""
+        else:
+            tab, (row, column) = self.filing.tab, area.cursor_location
+            line = file_line(tab.name, dirty=tab.dirty, row=row, column=column, lines=area.document.line_count,
+                             ending=area.document.newline, encoding=tab.buffer.encoding.name, language=area.syntax_name,
+                             locked=bool(tab.buffer.read_only_reason))  # fmt: skip
+            loaded = self.jobs.load_error or (model_name(self.jobs.model.info) if self.jobs.model is not None else "")
+        self._status.update(Text("  |  ".join(part for part in (self._message, line, loaded) if part)))
+        self._help.update(Text(self._help_line()))
+        self.tab_bar.show(self.filing.listed(), self.filing.at)
+
+    def _help_line(self) -> str:
+        review = self.infilling.review
+        if review is None:
+            pairs = [(command.id, command.shown) for command in COMMANDS if command.shown]
+        elif not review.finished:
+            pairs = [("cancel", "cancel")]
+        else:
+            pairs = [("tab", "accept"), ("cancel", "cancel"), ("accept_word", "word"), ("accept_line", "line"),
+                     ("infill", "roll again"), ("next_alternative", "next answer"), ("pin", "pin"),
+                     ("earlier_pass", "earlier pass"), ("branch", "branch"), ("weaker", "less"), ("stronger", "more")]  # fmt: skip
+        shown = "  ".join(f"{self.key(command)} {label}" for command, label in pairs)
+        return shown if review is None or review.finished else f"denoising  {shown}"
+
+    def tell(self, call: Callable[..., object], *values: object) -> None:
+        """Call something on the screen's thread, from another one; dropped when the editor has ended."""
+        with contextlib.suppress(RuntimeError):
+            self.call_from_thread(call, *values)
+
+    def count(self, event: Event, elapsed_ms: float = 0.0) -> None:
+        """Add to the local counters; they are for the person alone."""
+        self.run_worker(lambda: self.stats.record(event, elapsed_ms), thread=True, group="stats", exit_on_error=False)
+
+    def accepted(self, area: CodeArea, event: Event) -> None:
+        """An infill went into a text."""
+        self.count(event)
+        self._accepted = (area, area.version, time.monotonic())
+        self._message = ""
+        self.refresh_status()
+
+    def watch_file(self, path: Path) -> None:
+        """Hear of changes that other programs make to a file."""
+        if self._watcher is not None:
+            self._watcher.watch(path, Kind.FILE)
+
+    # -- events ----------------------------------------------------------------------------------------------------
+
+    def _mail_from_thread(self) -> None:
+        with contextlib.suppress(RuntimeError):
+            self.post_message(self.Arrived())
+
+    @on(Arrived)
+    def _mail(self) -> None:
+        self.infilling.arrived()
+        if self.infilling.review is None:
+            self.refresh_status()
 
     @on(TextArea.Changed)
-    def _text_changed(self) -> None:
-        self._dirty = self.buffer.is_dirty(self.area.text)
-        if self._dirty:
-            # A change that was saved before this message came must not wipe "saved" away.
-            self._message = ""
-        self._refresh_status()
+    def _text_changed(self, event: TextArea.Changed) -> None:
+        area = event.text_area
+        if self._accepted is not None and self._accepted[0] is area and self._accepted[1] != self.area.version:
+            if time.monotonic() - self._accepted[2] < EDITED_WITHIN_S:
+                self.count(Event.EDITED)
+            self._accepted = None
+        self._message = ""
+        self._wait_for_quiet()
 
     @on(TextArea.SelectionChanged)
     def _selection_changed(self) -> None:
-        if self.area.preview is None:
-            self._refresh_status()
+        self.refresh_status()
+        if self._warm_up:
+            if self._hold is not None:
+                self._hold.stop()
+            self._hold = self.set_timer(WARM_AFTER_S, self.infilling.warm)
 
-    def _say(self, message: str) -> None:
-        self._message = message
-        self._refresh_status()
+    def _wait_for_quiet(self) -> None:
+        if self._quiet is not None:
+            self._quiet.stop()
+        self._quiet = self.set_timer(QUIET_S, self._is_quiet)
 
-    def _refresh_status(self, line: str = "") -> None:
-        if not line:
-            row, column = self.area.cursor_location
-            document = self.area.document
-            line = file_line(
-                self.buffer.path.name,
-                dirty=self._dirty,
-                row=row,
-                column=column,
-                lines=document.line_count,
-                ending=document.newline,
-            )
-        loaded = "" if self.jobs.model is None or self.area.preview else model_name(self.jobs.model.info)
-        helps = HELP if self.area.preview is None else HELP_RUNNING if self.finished_text is None else HELP_DONE
-        shown = "  |  ".join(part for part in (self._message, line, loaded) if part)
-        self._status.update(Text(shown))
-        self._help.update(Text(helps))
+    def _is_quiet(self) -> None:
+        for tab in self.filing.tabs:
+            self.filing.check_dirty(tab)
+        self.refresh_status()
 
-    # -- files -----------------------------------------------------------------------------------------------------
+    async def _keep_unsaved(self) -> None:
+        if self.config.editor.recover:
+            await self.filing.keep_unsaved()
 
-    def action_save(self) -> None:
-        """Save, atomically; a file that changed outside is overwritten only at the second press."""
-        if self.area.preview is not None:
-            self._say("accept or cancel the infill first")
+    def _look_outside(self) -> None:
+        if self._watcher is None:
             return
-        if self.buffer.changed_outside() and self._warned != "outside":
-            self._warned = "outside"
-            self._say("the file changed on disk; Ctrl+S again overwrites it")
-            return
-        self._warned = ""
-        try:
-            size = self.buffer.save(self.area.text)
-        except DgeditError as error:
-            self._say(error.line())
-            return
-        self._dirty = False
-        self._say(f"saved {size:,} bytes")
+        for path in self._watcher.poll():
+            kinds = self._watcher.kinds(path)
+            if Kind.FILE in kinds:
+                self.filing.look_outside([path])
+            if Kind.THEME in kinds:
+                self._theme_may_have_changed()
+            if Kind.CONFIG in kinds:
+                self._settings_may_have_changed()
 
-    def action_quit_guarded(self) -> None:
-        """Quit; with unsaved work only at the second press."""
-        if self.area.preview is not None:
-            self.action_cancel()
-        if self.buffer.is_dirty(self.area.text) and self._warned != "quit":
-            self._warned = "quit"
-            self._say("unsaved changes: Ctrl+S saves, Ctrl+Q again discards them")
-            return
-        self.jobs.cancel()
-        self.exit(0)
+    @on(FindBar.Changed)
+    def _find_changed(self, event: FindBar.Changed) -> None:
+        self.finding.changed(event.settings)
 
-    # -- infill ----------------------------------------------------------------------------------------------------
+    @on(FindBar.Next)
+    def _find_next(self, event: FindBar.Next) -> None:
+        self.finding.step(backwards=event.backwards)
 
-    def action_next_hole(self) -> None:
-        """Select the next marker after the cursor, or the first one."""
-        if self.area.preview is not None:
-            return
-        text, newline = self.area.text, self.area.document.newline
-        after = self.area.document.get_index_from_location(max(self.area.selection))  # type: ignore[attr-defined]
-        at = text.find(MARKER, after)
-        at = text.find(MARKER) if at < 0 else at
-        if at < 0:
-            self._say(f"no {MARKER} in this file")
-            return
-        row = text.count(newline, 0, at)
-        column = at - (text.rfind(newline, 0, at) + len(newline) if row else 0)
-        self.area.move_cursor((row, column))
-        self.area.move_cursor((row, column + len(MARKER)), select=True, center=True)
+    @on(FindBar.ReplaceOne)
+    def _replace_one(self, event: FindBar.ReplaceOne) -> None:
+        self.finding.replace_one(event.replacement)
 
-    def action_infill(self) -> None:
-        """Denoise the selection or the place of the cursor; at a finished infill, try another seed."""
-        area = self.area
-        if area.preview is not None:
-            if self.finished_text is None:
-                return
-            self._seed += 1
-            self._rejected = (*self._rejected, self.finished_text)
-            area.cancel_preview()
-        else:
-            self._seed, self._rejected = self.options.seed, ()
-            self._hole = self._find_hole()
-        assert self._hole is not None, "set by every infill that began"
-        self._begin(*self._hole)
+    @on(FindBar.ReplaceAll)
+    def _replace_all(self, event: FindBar.ReplaceAll) -> None:
+        self.finding.replace_all(event.replacement)
 
-    def _begin(self, start: Location, end: Location) -> None:
-        area = self.area
-        document = area.document
-        last = (document.line_count - 1, len(document[document.line_count - 1]))
-        prefix, span, suffix = (document.get_text_range(*pair) for pair in (((0, 0), start), (start, end), (end, last)))
-        rewrites = bool(span.strip()) and span != MARKER
-        expected = max(1, round(len(span) / CHARS_PER_TOKEN)) if rewrites else None
-        options, rejected = replace(self.options, seed=self._seed), self._rejected
-        self.finished_text = None
-        area.begin_preview(start, end)
-        self.jobs.start(lambda: make_request(prefix, suffix, expected, options, rejected))
-        self._message = ""
-        self._refresh_status("loading the model" if self.jobs.model is None else "reading the context")
+    @on(FindBar.Closed)
+    def _find_closed(self) -> None:
+        self.finding.closed()
 
-    def _find_hole(self) -> tuple[Location, Location]:
-        """The span to fill: a selection without its outer white space, a marker on the line, or the cursor."""
-        area = self.area
-        start, end = sorted(area.selection)
-        document = area.document
-        if start == end:
-            line = document[start[0]]
-            marker = line.rfind(MARKER, 0, start[1] + len(MARKER))
-            marker = line.find(MARKER) if marker < 0 else marker
-            if marker >= 0:
-                return (start[0], marker), (start[0], marker + len(MARKER))
-            # White space behind the cursor on an otherwise empty rest of the line would end up after the infill.
-            rest = line[start[1] :]
-            return start, (start[0], len(line)) if not rest.strip() else end
-        if end[1] == 0 and end[0] > start[0]:
-            end = (end[0] - 1, len(document[end[0] - 1]))
-        line = document[start[0]]
-        indent = len(line) - len(line.lstrip(" \t"))
-        if start[1] < indent and (start[0] < end[0] or end[1] > indent):
-            start = (start[0], indent)
-        return start, max(start, end)
+    @on(TabBar.Selected)
+    def _tab_selected(self, event: TabBar.Selected) -> None:
+        self.filing.show(event.index)
 
-    def draw_newest_frame(self) -> None:
-        """Take the newest frame from the mailbox, if there is one, and draw it."""
-        if self.jobs.model is not None and not self._model_said:
-            self._model_said = True
-            if self.area.preview is None:
-                self._refresh_status()
-        delivery = self.jobs.poll()
-        if delivery is None or self.area.preview is None:
-            return
-        if delivery.error is not None or delivery.frame is None:
-            self.area.cancel_preview()
-            self._say(delivery.error or "the infill gave nothing")
-            return
-        self.show_frame(delivery.frame)
+    @on(TabBar.CloseWanted)
+    def _tab_close_wanted(self, event: TabBar.CloseWanted) -> None:
+        self.filing.show(event.index)
+        self.filing.close_asked()
 
-    def show_frame(self, frame: Frame) -> None:
-        """Draw a frame into the text and the status line; the last one carries what Tab accepts."""
-        self.area.show_pieces(tuple((span.text, span.state.value, span.confidence) for span in frame.spans))
-        if frame.result is not None:
-            self.finished_text = frame.result.text
-            if not frame.result.text.strip():
-                self.area.cancel_preview()
-                self._say("the model found no text here; try another place or a selection")
-                return
-        model = self.jobs.model
-        self._refresh_status(infill_line(frame, None if model is None else model.info))
+    # -- commands --------------------------------------------------------------------------------------------------
 
-    def action_accept(self) -> None:
-        """Accept a finished infill; without one, Tab is a key of the text."""
-        if self.area.preview is None:
-            self._tab()
-        elif self.finished_text is not None:
-            text, self.finished_text = self.finished_text, None
-            self.area.accept_preview(text)
+    def _table(self) -> dict[str, Callable[[], object]]:
+        """What carries out each command."""
+        filing, writing, finding, infilling = self.filing, self.writing, self.finding, self.infilling
+        named: dict[str, Callable[[], object]] = {
+            "new": filing.new, "open": filing.open_asked, "save": filing.save_asked, "save_as": filing.save_as_asked,
+            "close_tab": filing.close_asked, "reload": filing.reload_asked, "quit_guarded": filing.quit_asked,
+            "next_tab": lambda: filing.show(filing.at + 1), "previous_tab": lambda: filing.show(filing.at - 1),
+            "find": finding.open, "replace": lambda: finding.open(replacing=True),
+            "find_next": lambda: finding.step(backwards=False), "find_previous": lambda: finding.step(backwards=True),
+            "go_to_line": finding.go_to_line, "go_to_symbol": finding.go_to_symbol,
+            "command_palette": self.action_command_palette, "help": self._show_help, "next_theme": self._next_theme,
+            "tab": self._tab, "cancel": self._cancel, "infill_instructed": self._instruct,
+            "next_alternative": lambda: infilling.cycle(1), "previous_alternative": lambda: infilling.cycle(-1),
+            "earlier_pass": lambda: infilling.scrub(-1), "later_pass": lambda: infilling.scrub(1),
+            "weaker": lambda: infilling.change_strength(-1), "stronger": lambda: infilling.change_strength(1),
+        }  # fmt: skip
+        parts = (writing, infilling)
+        for command in COMMANDS:
+            if command.id not in named:
+                named[command.id] = next(getattr(part, command.id) for part in parts if hasattr(part, command.id))
+        return named
+
+    async def action_run(self, command: str) -> None:
+        """Carry out a command."""
+        self._actions[command]()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys of dialogs and of the find bar are theirs."""
+        if action == "run" and keyboard_is_taken(self):
+            return not self.screen.is_modal and parameters[0] in IN_FIND_BAR
+        return True
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every command, for the palette."""
+        for command in COMMANDS:
+            if command.id != "command_palette":
+                keys = self.config.keys.get(command.id, command.keys)
+                hint = f"{command.group}  {'  '.join(map(key_label, keys))}"
+                yield SystemCommand(command.title, hint, self._actions[command.id])
+
+    def _show_help(self) -> None:
+        keymap = {**default_keys(), **self.config.keys}
+        rows = [(command.group, "  ".join(map(key_label, keymap[command.id])), command.title) for command in COMMANDS]
+        self.push_screen(HelpScreen(rows))
 
     def _tab(self) -> None:
-        """Insert spaces to the next tab stop."""
-        area = self.area
-        column = min(area.selection)[1]
-        area.replace(
-            " " * (area.indent_width - column % area.indent_width), *area.selection, maintain_selection_offset=False
-        )
+        if self.infilling.review is not None and self.infilling.area is self.area:
+            self.infilling.accept()
+        else:
+            self.writing.tab()
 
-    def action_cancel(self) -> None:
-        """Cancel an infill: the bytes of the span come back exactly."""
-        if self.area.preview is None:
-            area = self.area
-            area.move_cursor(area.cursor_location)
+    def _cancel(self) -> None:
+        if self.infilling.review is not None:
+            self.infilling.cancel()
+        elif self.find_bar.is_open:
+            self.find_bar.action_close()
+        else:
+            self.area.move_cursor(self.area.cursor_location)
+
+    def _instruct(self) -> None:
+        if self.infilling.review is None:
+            self.push_screen(Ask("Instruction"), self._instructed)
+
+    def _instructed(self, instruction: str | None) -> None:
+        if instruction is not None:
+            self.infilling.infill_instructed(instruction)
+
+    # -- themes ----------------------------------------------------------------------------------------------------
+
+    def use_theme(self, theme: Theme) -> None:
+        """Draw everything in a theme."""
+        self.palette = theme
+        app_theme = theme.app_theme()
+        self.register_theme(app_theme)
+        self.theme = app_theme.name
+        for tab in self.filing.tabs:
+            tab.area.use_palette(theme)
+        self._status.styles.color = theme.colour("editor.status_foreground")
+        self._status.styles.background = theme.colour("editor.status_background")
+        self._help.styles.color = theme.colour("editor.gutter")
+        self._help.styles.background = theme.colour("editor.background")
+        self.refresh_css(animate=False)
+
+    def _watch_themes(self) -> None:
+        self._watcher = Watcher()
+        self._watcher.start()
+        self._watcher.watch(settings.config_path(), Kind.CONFIG)
+        for path in list_themes(_own_themes()).values():
+            self._watcher.watch(path, Kind.THEME)
+        if self._watcher.note:
+            self.say(self._watcher.note)
+
+    def _next_theme(self) -> None:
+        names = sorted(list_themes(_own_themes()))
+        after = names[(names.index(self.palette.name) + 1) % len(names)] if self.palette.name in names else names[0]
+        try:
+            self.use_theme(find_theme(after, _own_themes()))
+        except DgeditError as error:
+            self.say(error.line())
             return
-        self.jobs.cancel()
-        self.finished_text = None
-        self.area.cancel_preview()
-        self._say("cancelled")
+        self.say(f"theme {after}; [editor] theme in {settings.config_path()} keeps it")
+
+    def _theme_may_have_changed(self) -> None:
+        try:
+            theme = find_theme(self.palette.name, _own_themes())
+        except DgeditError as error:
+            self.say(error.line())
+            return
+        if theme != self.palette:
+            self.use_theme(theme)
+            self.say(theme.warnings[0] if theme.warnings else f"theme {theme.name} was read again")
+
+    def _settings_may_have_changed(self) -> None:
+        try:
+            loaded = settings.load(commands=COMMANDS)
+            theme = find_theme(loaded.editor.theme, _own_themes())
+        except DgeditError as error:
+            self.say(error.line())
+            return
+        self.config = loaded
+        self._bindings = BindingsMap(self._keys())
+        self.use_theme(theme)
+        self.say("the settings were read again; those of the model and of open texts count from the next start")
 
 
-def run(file: str | None, *, model: str, seed: int, passes: int) -> int:
+def _own_themes() -> Path:
+    """Where a person's own themes are."""
+    return settings.folder() / "themes"
+
+
+def run(places: Sequence[OpenAt], *, config: Config, options: FillOptions) -> int:
     """Run the editor on the terminal; returns the exit code.
 
     Raises:
-        DgeditError: when there is no file to open, or the terminal is too small.
+        DgeditError: when a file cannot be opened, or the terminal is too small.
     """
-    if file is None:
-        raise DgeditError("no file to edit", "name one: dgedit FILE (it may be new)")
     size = shutil.get_terminal_size()
     if size.columns < MIN_COLUMNS or size.lines < MIN_ROWS:
         raise DgeditError(
             f"the terminal has {size.columns}x{size.lines} cells", f"make it at least {MIN_COLUMNS}x{MIN_ROWS}"
         )
-    app = DgeditApp(Path(file), model=model)
-    app.options = FillOptions(seed=seed, passes=passes, language=app.buffer.language, path=Path(file))
+    app = DgeditApp(places, config=config, options=options)
+    os.environ.setdefault("ESCDELAY", "30")
     result = app.run()
     return result if result is not None else app.return_code or 0
+
+
+__all__ = ["DgeditApp", "Tab", "run"]

@@ -1,34 +1,34 @@
-"""The text area: lossless documents, highlighting by viewport, and a span that denoises in place.
+"""The text area of the editor: what keys and the mouse do in it, and a span that denoises in place.
 
 While a span denoises its text is written straight into the document, past the undo history; the original comes
 back before anything else happens, and an accepted infill is then one edit and one undo step.
-
-Several names of Textual's TextArea used here are private to it; the version is pinned and tests cover each use.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.document._document import Document
-from textual.document._document_navigator import DocumentNavigator
+from textual.binding import Binding, BindingType
 from textual.document._edit import Edit
-from textual.document._wrapped_document import WrappedDocument
-from textual.strip import Strip
-from textual.widgets import TextArea
+from textual.message import Message
 from textual.widgets.text_area import Selection
 
-from .document import PlainDocument, SyntaxDocument
+from .. import config, editing
+from ..editing import Change
+from ..languages import indents_after
+from .area import SourceArea
+from .document import line_ending
 from .overlay import Cell, Location, place
+from .places import changed_range
+from .review import Piece
+from .syntax import Symbol
 from .theme import Theme
 
-HIGHLIGHT_MARGIN = 60
-"""Rows above and below the visible ones that are highlighted with them."""
-HIGHLIGHT_LINES_MAX = 12_000
-"""Longer files are shown plain: reparsing them would be felt at every key."""
+INFILL_LOCK = "the text is locked while an infill is open: Tab accepts, Esc cancels"
 
 
 @dataclass(slots=True)
@@ -40,122 +40,212 @@ class Preview:
     """Where the text shown now ends."""
     original: str
     selection: Selection
+    shown: tuple[Piece, ...] = ()
     cells: dict[int, list[Cell]] = field(default_factory=dict)
 
 
-class CodeArea(TextArea):
-    """A TextArea for source files."""
+class CodeArea(SourceArea):
+    """A text that is edited."""
 
-    def __init__(self, theme: Theme, *, syntax: str | None) -> None:
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+home", "document_edge(False, False)", "Start of the text", show=False),
+        Binding("ctrl+end", "document_edge(True, False)", "End of the text", show=False),
+        Binding("ctrl+shift+home", "document_edge(False, True)", "Select to the start", show=False),
+        Binding("ctrl+shift+end", "document_edge(True, True)", "Select to the end", show=False),
+        Binding("shift+pageup", "page(-1)", "Select a page up", show=False),
+        Binding("shift+pagedown", "page(1)", "Select a page down", show=False),
+    ]
+
+    class Refused(Message):
+        """A key would have changed a text that is locked."""
+
+        def __init__(self, reason: str) -> None:
+            super().__init__()
+            self.reason = reason
+
+    def __init__(self, palette: Theme, editor: config.Editor) -> None:
         self.preview: Preview | None = None
-        self._palette = theme
-        self._highlighted_rows = range(0)
-        super().__init__(
-            "", soft_wrap=False, show_line_numbers=True, tab_behavior="indent", max_checkpoints=10_000, id="code"
-        )
-        self.register_theme(theme.text_area_theme())
-        self.theme = theme.name
-        self.cursor_blink = False
-        self._syntax = syntax
+        self._read_only_reason = ""
+        self._grown = list[tuple[Selection, Selection]]()
+        super().__init__(palette, editor)
 
-    # -- documents ---------------------------------------------------------------------------------------------
+    # -- what may be changed ---------------------------------------------------------------------------------------
 
-    def open_text(self, text: str) -> None:
-        """Show a text, with no undo history."""
-        self.history.clear()
-        wants_syntax = self._syntax if text.count("\n") <= HIGHLIGHT_LINES_MAX else None
-        self._set_document(text, wants_syntax)
-        self.post_message(self.Changed(self))
+    @property
+    def locked(self) -> str:
+        """Why keys cannot change the text now; empty where they can."""
+        return INFILL_LOCK if self.preview is not None else self._read_only_reason
 
-    def _set_document(self, text: str, language: str | None) -> None:
-        document: Document = PlainDocument(text)
-        self._highlight_query = None
-        if language == "python":
-            import tree_sitter_python
-            from tree_sitter import Language
+    def locked_because(self, reason: str | None) -> None:
+        """Lock the text, or unlock it without a reason."""
+        self._read_only_reason = reason or ""
+        self.read_only = bool(self.locked)
 
-            aware = SyntaxDocument(text, Language(tree_sitter_python.language()))
-            self._highlight_query = aware.prepare_query(tree_sitter_python.HIGHLIGHTS_QUERY)
-            document = aware
-        self.document = document
-        self.wrapped_document = WrappedDocument(document, tab_width=self.indent_width)
-        self.navigator = DocumentNavigator(self.wrapped_document)
-        self._build_highlight_map()
-        self.move_cursor((0, 0))
-        self._rewrap_and_refresh_virtual_size()
+    def true_text(self) -> str:
+        """The text without what an open infill shows."""
+        if self.preview is None:
+            return self.text
+        before = self.document.get_text_range((0, 0), self.preview.start)
+        return before + self.preview.original + self.document.get_text_range(self.preview.end, self.document.end)
 
-    def _build_highlight_map(self) -> None:
-        """Highlight the visible rows and a margin; Textual's own version queries the whole tree at every key."""
-        self._line_cache.clear()
-        self._highlights.clear()
-        top = max(0, int(self.scroll_offset.y) - HIGHLIGHT_MARGIN)
-        rows = range(top, int(self.scroll_offset.y) + max(self.size.height, 50) + HIGHLIGHT_MARGIN)
-        self._highlighted_rows = rows
-        if self._highlight_query is None:
+    def apply(self, change: Change) -> None:
+        """Carry out a change as one undo step."""
+        self.history.checkpoint()
+        self.edit(Edit(change.text, change.start, change.end, False))
+        self.history.checkpoint()
+        self.selection = Selection(*change.selection)
+        self.record_cursor_width()
+
+    def replace_changed(self, old: str, new: str, *, keep_cursor: bool = False) -> None:
+        """Turn the text from `old` into `new` by one edit of what differs."""
+        if line_ending(new) != self.document.newline:
+            self.open_text(new, None, self.syntax_name)
             return
-        captures = self.document.query_syntax_tree(self._highlight_query, (rows.start, 0), (rows.stop, 0))
-        for name, nodes in captures.items():
-            for node in nodes:
-                first, last = node.start_point, node.end_point
-                for row in range(max(first[0], rows.start), min(last[0], rows.stop - 1) + 1):
-                    start = first[1] if row == first[0] else 0
-                    end = last[1] if row == last[0] else None
-                    self._highlights[row].append((start, end, name))
+        start, stop, new_stop = changed_range(old, new)
+        if start == stop == new_stop:
+            return
+        before, scroll = self.selection, self.scroll_offset
+        first, last = self.location_of(start), self.location_of(stop)
+        end = self.end_of(first, new[start:new_stop])
+        self.apply(Change(first, last, new[start:new_stop], (end, end)))
+        if keep_cursor:
+            self.selection = before
+            self.scroll_to(scroll.x, scroll.y, animate=False)
 
-    def _watch_scroll_y(self) -> None:
-        super()._watch_scroll_y()
-        top = int(self.scroll_offset.y)
-        if top < self._highlighted_rows.start or top + self.size.height > self._highlighted_rows.stop:
-            self._build_highlight_map()
+    def insert_pasted(self, text: str) -> None:
+        """Put a pasted text in the place of the selection."""
+        # Terminals send carriage returns for the line breaks of a paste.
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        start, end = sorted(self.selection)
+        after = self.end_of(start, text)
+        self.apply(Change(start, end, text, (after, after)))
+        self.scroll_cursor_visible()
 
-    # -- keys that Textual leaves open ---------------------------------------------------------------------------
+    # -- moving ----------------------------------------------------------------------------------------------------
+
+    def go_to(self, row: int, column: int) -> None:
+        """Put the cursor somewhere, in the middle of the screen; outside is the nearest place."""
+        row = min(max(0, row), self.document.line_count - 1)
+        column = min(max(0, column), len(self.document[row]))
+        self.move_cursor((row, column), center=not self.shows_row(row))
+
+    def go_to_place(self, row: int | None, column: int | None) -> None:
+        """Go to a place of the command line, where it names one."""
+        if row is not None:
+            self.go_to(row, column or 0)
+
+    def action_document_edge(self, end: bool, select: bool) -> None:
+        """Go to the start or the end of the text."""
+        self.move_cursor(self.document.end if end else (0, 0), select=select)
+
+    def action_page(self, pages: int) -> None:
+        """Select a page up or down."""
+        row, column = self.cursor_location
+        row = min(max(0, row + pages * max(1, self.size.height - 1)), self.document.line_count - 1)
+        self.move_cursor((row, min(column, len(self.document[row]))), select=True)
+
+    def symbols(self) -> list[Symbol]:
+        """Classes, functions, headings, in order."""
+        return self.document.syntax.symbols()
+
+    def expand_selection(self) -> None:
+        """Select the next larger piece of code around the selection."""
+        start, end = sorted(self.selection)
+        for larger in self.document.syntax.node_ranges(start, end):
+            if larger[0] <= start and end <= larger[1] and larger != (start, end):
+                before, self.selection = self.selection, Selection(*larger)
+                self._grown.append((self.selection, before))
+                return
+
+    def shrink_selection(self) -> None:
+        """Go back to the selection before it was expanded."""
+        if self._grown and self._grown[-1][0] == self.selection:
+            self.selection = self._grown.pop()[1]
+        else:
+            self._grown.clear()
+            self.move_cursor(self.cursor_location)
+
+    # -- keys and the mouse ----------------------------------------------------------------------------------------
 
     async def _on_paste(self, event: events.Paste) -> None:
-        """Terminals send carriage returns for the line breaks of a paste."""
         event.prevent_default()
         event.stop()
-        if not self.read_only:
-            text = event.text.replace("\r\n", "\n").replace("\r", "\n")
-            self._replace_via_keyboard(text, *self.selection)
+        if self.locked:
+            self.post_message(self.Refused(self.locked))
+        else:
+            self.insert_pasted(event.text)
 
     async def _on_key(self, event: events.Key) -> None:
-        """Enter keeps the indentation of the line."""
-        if event.key == "enter" and not self.read_only:
+        changes = event.is_printable or event.key in ("enter", "backspace", "delete")
+        if self.locked and changes:
             event.prevent_default()
             event.stop()
-            row, column = min(self.selection)
-            line = self.document[row][:column]
-            indent = line[: len(line) - len(line.lstrip(" \t"))]
-            deeper = " " * self.indent_width if line.rstrip().endswith(":") else ""
-            self._replace_via_keyboard("\n" + indent + deeper, *self.selection)
-            return
-        await super()._on_key(event)
+            self.post_message(self.Refused(self.locked))
+        elif event.key == "enter":
+            event.prevent_default()
+            event.stop()
+            self._break_line()
+        else:
+            await super()._on_key(event)
 
-    def action_undo(self) -> None:
-        """Undo, but never into a span that is being denoised."""
-        if self.preview is None:
-            super().action_undo()
+    def _break_line(self) -> None:
+        if self.editor.auto_indent:
+            language = self.syntax_name
+            self.apply(
+                editing.newline(
+                    self.document.lines, self.selection, self.indent, lambda line: indents_after(language, line)
+                )
+            )
+            self.scroll_cursor_visible()
+        else:
+            self._replace_via_keyboard("\n", *self.selection)
 
-    def action_redo(self) -> None:
-        """Redo, but never into a span that is being denoised."""
-        if self.preview is None:
-            super().action_redo()
+    def action_delete_left(self) -> None:
+        """Delete the character before the cursor; before code, back to the tab stop."""
+        change = None
+        if not self.locked:
+            change = editing.backspace(self.document.lines, self.selection, self.indent)
+        if change is not None:
+            self.apply(change)
+        else:
+            super().action_delete_left()
 
-    # -- the denoising span --------------------------------------------------------------------------------------
+    async def _on_click(self, event: events.Click) -> None:
+        """Twice selects a word, three times a line."""
+        if event.chain == 2:
+            row, column = self.get_target_document_location(event)
+            start, end = editing.word_at(self.document[row], column)
+            self.selection = Selection((row, start), (row, end))
+        elif event.chain > 2:
+            row, _ = self.get_target_document_location(event)
+            self.select_line(row)
+
+    # -- the denoising span ----------------------------------------------------------------------------------------
 
     def begin_preview(self, start: Location, end: Location) -> None:
         """Take a range over for denoising; the rest of the text is locked until it is accepted or cancelled."""
         original = self.document.get_text_range(start, end)
         self.preview = Preview(start, end, original, self.selection)
         self.read_only = True
+        self.move_cursor(start)
 
-    def show_pieces(self, pieces: tuple[tuple[str, str, float], ...]) -> None:
+    def show_pieces(self, pieces: Sequence[Piece]) -> None:
         """Write a frame's (text, state, confidence) pieces into the span."""
         preview = self.preview
         if preview is None:
             return
-        preview.end = self._raw_replace("".join(text for text, _, _ in pieces), preview.start, preview.end)
-        preview.cells = place(preview.start, pieces)
+        texts = ["".join(text for text, _, _ in parts) for parts in (preview.shown, pieces)]
+        old = texts[0] if preview.shown else preview.original
+        start, stop, new_stop = changed_range(old, texts[1])
+        if start < stop or start < new_stop:
+            first = self.end_of(preview.start, old[:start])
+            last = self.end_of(preview.start, old[:stop])
+            self.raw_replace(texts[1][start:new_stop], first, last)
+        preview.end = self.end_of(preview.start, texts[1])
+        preview.shown, preview.cells = tuple(pieces), place(preview.start, pieces)
+        row, column = self.cursor_location
+        if row >= self.document.line_count or column > len(self.document[row]):
+            self.move_cursor(min((row, column), preview.end))
         self._build_highlight_map()
         self.refresh()
 
@@ -173,55 +263,21 @@ class CodeArea(TextArea):
             return
         # Undo restores the selection that the edit began with: the one the person had.
         self.selection = preview.selection
-        end = self._end_of(preview.start, preview.original)
-        self.edit(Edit(text, preview.start, end, False))
+        after = self.end_of(preview.start, text)
+        self.apply(Change(preview.start, self.end_of(preview.start, preview.original), text, (after, after)))
 
     def _take_preview(self) -> Preview | None:
         preview, self.preview = self.preview, None
         if preview is not None:
-            self._raw_replace(preview.original, preview.start, preview.end)
-            self.read_only = False
+            self.raw_replace(preview.original, preview.start, preview.end)
+            self.read_only = bool(self.locked)
             self._build_highlight_map()
         return preview
 
-    def _end_of(self, start: Location, text: str) -> Location:
-        lines = text.split(self.document.newline)
-        return start[0] + len(lines) - 1, len(lines[-1]) + (start[1] if len(lines) == 1 else 0)
-
-    def _raw_replace(self, text: str, start: Location, end: Location) -> Location:
-        """Change the document past the undo history; returns where the new text ends."""
-        gutter = self.gutter_width
-        result = self.document.replace_range(start, end, text)
-        if self.gutter_width != gutter:
-            self.wrapped_document.wrap(self.wrap_width, self.indent_width)
-        else:
-            self.wrapped_document.wrap_range(start, end, result.end_location)
-        self._refresh_size()
-        self._line_cache.clear()
-        return result.end_location
-
-    def _render_line(self, y: int) -> Strip:
-        strip = super()._render_line(y)
-        if self.preview is None:
-            return strip
-        try:
-            line_info = self.wrapped_document._offset_to_line_info[y + int(self.scroll_offset.y)]
-        except IndexError:
-            return strip
-        for cell in self.preview.cells.get(line_info[0], ()):
-            left, right = (self._screen_column(line_info[0], column) for column in (cell.start, cell.end))
-            strip = _restyle(strip, left, right, self._palette.denoise_style(cell.state, cell.confidence))
-        return strip
-
-    def _screen_column(self, row: int, column: int) -> int:
-        return self.get_column_width(row, column) + self.gutter_width - int(self.scroll_offset.x)
-
-
-def _restyle(strip: Strip, left: int, right: int, style: Style) -> Strip:
-    """The strip with cells [left, right) in `style`."""
-    left, right = max(0, left), min(strip.cell_length, right)
-    if left >= right:
-        return strip
-    before, middle, after = strip.crop(0, left), strip.crop(left, right), strip.crop(right)
-    painted = [Segment(text, (old or Style()) + style, control) for text, old, control in middle]
-    return Strip.join([before, Strip(painted, middle.cell_length), after])
+    def styles_of_row(self, row: int) -> list[tuple[int, int, Style]]:
+        """Search matches, and the states of a span under infill over them."""
+        styles = super().styles_of_row(row)
+        if self.preview is not None:
+            cells = (cell for cell in self.preview.cells.get(row, ()) if cell.state != "plain")
+            styles += [(c.start, c.end, self.palette.denoise_style(c.state, c.confidence)) for c in cells]
+        return styles

@@ -1,7 +1,8 @@
-"""Infills on a worker thread: one at a time, the newest frame in a mailbox that the screen polls.
+"""Infills on one worker thread: the newest task only, frames in a mailbox that the screen empties.
 
 Frames carry a generation. A cancelled run stops before its next pass, and whatever it still delivers has an old
-generation and is dropped, so it can never write into the next run.
+generation and is dropped, so it can never write into the next run. While nothing runs the thread may prepare the infill
+that is likely to come (`warm`): its context read, its pieces recalled.
 """
 
 from __future__ import annotations
@@ -12,86 +13,136 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import DgeditError
-from ..fill import frames, load_model
+from ..fill import FillOptions, Gap, fill_gaps, gap_request, load_model, prepare
 
 if TYPE_CHECKING:
+    from ..engine.infill import Prepared
     from ..engine.models.base import Denoiser
-    from ..engine.types import Frame, InfillRequest
+    from ..engine.types import Frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Gaps among texts that stay, and the text around them."""
+
+    before: str
+    parts: tuple[str | Gap, ...]
+    after: str
+    options: FillOptions
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a run has to say: a frame, or why there is none."""
+    """What a run has to say: a frame of a part, its end, or why there is none."""
 
-    generation: int
+    part: int = 0
     frame: Frame | None = None
     error: str | None = None
+    done: bool = False
 
 
 class InfillJobs:
     """Owns the model and the worker thread."""
 
-    def __init__(self, model_name: str) -> None:
+    def __init__(self, model_name: str, notify: Callable[[], None] | None = None) -> None:
+        """Args: notify: called on the worker thread when the mailbox fills or the model is there."""
         self.model_name = model_name
         self.model: Denoiser | None = None
+        self.load_error: str | None = None
+        self._notify = notify or (lambda: None)
         self._generation = 0
-        self._mailbox: Delivery | None = None
-        self._lock = threading.Lock()
-        self._loading = threading.Lock()
+        self._mailbox = list[Delivery]()
+        self._next: Callable[[], None] | None = None
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._prepared: Prepared | None = None
 
-    def warm_up(self) -> None:
+    def load(self) -> None:
         """Load the model in the background; an error waits for the first infill to be said."""
-        threading.Thread(target=self._load_quietly, name="dgedit-load", daemon=True).start()
+        self._put(self._load_quietly)
 
-    def start(self, make_request: Callable[[], InfillRequest]) -> int:
+    def warm(self, task: Task) -> None:
+        """Prepare a task that is likely to come, unless something else is to be done."""
+        with self._changed:
+            if self._next is not None:
+                return
+        self._put(lambda: self._warm(task))
+
+    def start(self, task: Task) -> int:
         """Begin an infill; returns its generation. A run before it is cancelled."""
-        with self._lock:
-            self._generation += 1
-            generation = self._generation
-            self._mailbox = None
-        threading.Thread(target=self._run, args=(make_request, generation), name="dgedit-infill", daemon=True).start()
+        generation = self.cancel()
+        self._put(lambda: self._run(task, generation))
         return generation
 
-    def cancel(self) -> None:
+    def cancel(self) -> int:
         """Make the present run stop before its next pass, and drop whatever it delivers."""
-        with self._lock:
+        with self._changed:
             self._generation += 1
-            self._mailbox = None
+            self._mailbox.clear()
+            return self._generation
 
-    def poll(self) -> Delivery | None:
-        """The newest delivery of the present run, once."""
-        with self._lock:
-            delivery, self._mailbox = self._mailbox, None
-            return delivery
+    def poll(self) -> list[Delivery]:
+        """What the present run has delivered since the last time, oldest first."""
+        with self._changed:
+            deliveries, self._mailbox = self._mailbox, []
+            return deliveries
 
-    def _run(self, make_request: Callable[[], InfillRequest], generation: int) -> None:
+    def _put(self, work: Callable[[], None]) -> None:
+        with self._changed:
+            self._next = work
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="dgedit-infill", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while self._next is None:
+                    self._changed.wait()
+                work, self._next = self._next, None
+            work()
+
+    def _run(self, task: Task, generation: int) -> None:
         try:
-            self._load()
-            assert self.model is not None, "_load sets it or raises"
-            stream = frames(make_request(), self.model)
-            for frame in stream:
-                if not self._deliver(Delivery(generation, frame=frame)):
+            model = self._load()
+            for part, frame in fill_gaps(task.before, task.parts, task.after, model, task.options, self._prepared):
+                if not self._deliver(generation, Delivery(part, frame)):
                     return
+            self._deliver(generation, Delivery(done=True))
         except DgeditError as error:
-            self._deliver(Delivery(generation, error=error.line()))
+            self._deliver(generation, Delivery(error=error.line()))
         except Exception as error:  # the boundary of the worker thread: said on the screen instead of lost
-            self._deliver(Delivery(generation, error=f"internal error: {type(error).__name__}: {error}"))
+            self._deliver(generation, Delivery(error=f"internal error: {type(error).__name__}: {error}"))
 
-    def _deliver(self, delivery: Delivery) -> bool:
+    def _warm(self, task: Task) -> None:
+        try:
+            model = self._load()
+            first = next(number for number, part in enumerate(task.parts) if isinstance(part, Gap))
+            request = gap_request(task.before, task.parts, first, task.after, task.options)
+            if self._prepared is None or not self._prepared.serves(request):
+                self._prepared = prepare(request, model)
+        except Exception:  # the boundary: an infill that meets the same trouble says it
+            return
+
+    def _deliver(self, generation: int, delivery: Delivery) -> bool:
         """Put a delivery into the mailbox; false when its run is over."""
-        with self._lock:
-            if delivery.generation != self._generation:
+        with self._changed:
+            if generation != self._generation:
                 return False
-            self._mailbox = delivery
-            return True
+            self._mailbox.append(delivery)
+        self._notify()
+        return True
 
-    def _load(self) -> None:
-        with self._loading:
-            if self.model is None:
-                self.model = load_model(self.model_name)
+    def _load(self) -> Denoiser:
+        if self.model is None:
+            self.model = load_model(self.model_name)
+            self._notify()
+        return self.model
 
     def _load_quietly(self) -> None:
         try:
             self._load()
-        except Exception:
-            return
+        except Exception as error:  # the boundary: said by the first infill, and in the status line
+            self.load_error = error.line() if isinstance(error, DgeditError) else f"{type(error).__name__}: {error}"
+            self._notify()

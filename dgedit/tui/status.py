@@ -8,10 +8,22 @@ if TYPE_CHECKING:
     from ..engine.types import Frame, ModelInfo
 
 
-def file_line(name: str, *, dirty: bool, row: int, column: int, lines: int, ending: str) -> str:
-    """Where the cursor is, in which file."""
+def file_line(
+    name: str,
+    *,
+    dirty: bool,
+    row: int,
+    column: int,
+    lines: int,
+    ending: str,
+    encoding: str,
+    language: str,
+    locked: bool,
+) -> str:
+    """Where the cursor is, in which file, and how it is written."""
     breaks = "CRLF" if ending == "\r\n" else "LF"
-    return f"{name}{' *' if dirty else ''}  {row + 1}:{column + 1} of {lines}  {breaks}"
+    marks = " *" * dirty + " (read-only)" * locked
+    return f"{name}{marks}  {row + 1}:{column + 1} of {lines}  {breaks}  {encoding}  {language}"
 
 
 def infill_line(frame: Frame, model: ModelInfo | None) -> str:
@@ -20,7 +32,7 @@ def infill_line(frame: Frame, model: ModelInfo | None) -> str:
     cut = " cut" if use.prefix_cut or use.suffix_cut else ""
     parts = [
         f"pass {frame.pass_index}/{frame.passes_max}",
-        f"{frame.elapsed_ms / frame.pass_index:.0f} ms/pass",
+        f"{frame.pass_ms:.0f} ms/pass",
         f"{frame.tokens_per_second:.0f} tok/s",
         f"ctx {use.tokens}/{use.limit}{cut}",
         model_name(model),

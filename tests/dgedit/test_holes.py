@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dgedit.errors import DgeditError, ExitCode
-from dgedit.holes import Hole, find_holes, line_hole, parse_line_range
+from dgedit.fill import Gap
+from dgedit.holes import find_holes, line_hole, parse_line_range
 
 TEXT = "def f(x):\n    y = x\n\n    return y\n"
 
@@ -14,7 +15,7 @@ def test_every_marker_is_a_hole() -> None:
     text = "a = <FILL_ME>\n<FILL_ME>\nb(<FILL_ME>)<FILL_ME>"
     holes = find_holes(text, [])
     assert [text[hole.start : hole.end] for hole in holes] == ["<FILL_ME>"] * 4
-    assert all(hole.expected_tokens() is None for hole in holes)
+    assert not any(hole.replaces for hole in holes)
 
 
 @pytest.mark.parametrize(
@@ -68,5 +69,5 @@ def test_overlapping_spans_are_refused() -> None:
 
 
 def test_a_rewritten_span_gives_its_length_as_a_hint() -> None:
-    assert Hole(start=0, end=38, replaces=True).expected_tokens() == 10
-    assert Hole(start=0, end=1, replaces=True).expected_tokens() == 1
+    assert Gap(code="x" * 38).expected_tokens() == 10
+    assert Gap(code="x").expected_tokens() == 1

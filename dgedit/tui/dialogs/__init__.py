@@ -1,0 +1,31 @@
+"""What asks, lists and explains around the text: dialogs over the editor, the find bar, the row of open files.
+
+They draw what they are given and say what a person chose; searching, files and the document belong to the caller. Every
+text is drawn as it is, never as markup, with control characters replaced. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+from .ask import Ask
+from .choose import Choose
+from .compare import Compare
+from .findbar import FindBar, FindSettings
+from .help import HelpScreen
+from .keyboard import keyboard_is_taken
+from .pick import Item, Pick
+from .tabbar import OpenFile, TabBar, tab_names
+
+__all__ = [
+    "Ask",
+    "Choose",
+    "Compare",
+    "FindBar",
+    "FindSettings",
+    "HelpScreen",
+    "Item",
+    "OpenFile",
+    "Pick",
+    "TabBar",
+    "keyboard_is_taken",
+    "tab_names",
+]

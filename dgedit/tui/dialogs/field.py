@@ -1,0 +1,48 @@
+"""The one-line input of the dialogs: borderless, and Alt with a letter is a command, never a letter.
+
+A terminal sends Alt+R as Escape and "r", and Textual hands that on as a key with the printable character "r", which a
+plain `Input` would type into the text before any binding is asked.
+"""
+
+from __future__ import annotations
+
+from textual import events
+from textual.widgets import Input
+
+from .history import History
+
+
+class Field(Input):
+    """An input one row high, with a history."""
+
+    DEFAULT_CSS = """
+    Field, Field:focus {
+        width: 1fr;
+        height: 1;
+        border: none;
+        padding: 0;
+        background: $surface;
+        color: $foreground;
+        background-tint: transparent;
+    }
+    """
+
+    def __init__(self, value: str = "", *, placeholder: str = "", select: bool = False) -> None:
+        super().__init__(value, placeholder, select_on_focus=select, compact=True)
+        self.history = History()
+
+    def on_key(self, event: events.Key) -> None:
+        """Leave keys with Alt to the bindings."""
+        if event.key.startswith("alt+"):
+            event.prevent_default()
+
+    def put(self, value: str) -> None:
+        """Show a value with the cursor behind it."""
+        self.value = value
+        self.cursor_position = len(value)
+
+    def walk_history(self, *, older: bool) -> None:
+        """Show the entry before or after the one shown, if there is one."""
+        entry = self.history.older(self.value) if older else self.history.newer(self.value)
+        if entry is not None:
+            self.put(entry)

@@ -1,0 +1,82 @@
+"""The tree-sitter grammars: which package parses which language, and the queries that say how it looks.
+
+A grammar and its queries are loaded when the first text in its language is shown, and are kept from then on. The
+query files hold no text predicates: those read a tree's own copy of the text, which is old while a text is edited.
+This module must know neither texts nor trees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from tree_sitter import Language, Query
+
+QUERIES = Path(__file__).parent / "queries"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a grammar comes from."""
+
+    package: str
+    function: str
+    queries: tuple[str, ...]
+    """Names of query files; what a later one says of a node counts."""
+
+
+SOURCES = {
+    "bash": Source("tree_sitter_bash", "language", ("bash",)),
+    "c": Source("tree_sitter_c", "language", ("c",)),
+    "cpp": Source("tree_sitter_cpp", "language", ("c", "cpp")),
+    "css": Source("tree_sitter_css", "language", ("css",)),
+    "go": Source("tree_sitter_go", "language", ("go",)),
+    "html": Source("tree_sitter_html", "language", ("html",)),
+    "java": Source("tree_sitter_java", "language", ("java",)),
+    "javascript": Source("tree_sitter_javascript", "language", ("javascript", "jsx")),
+    "json": Source("tree_sitter_json", "language", ("json",)),
+    "jsonc": Source("tree_sitter_json", "language", ("json",)),
+    "markdown": Source("tree_sitter_markdown", "language", ("markdown",)),
+    "markdown_inline": Source("tree_sitter_markdown", "inline_language", ("markdown_inline",)),
+    "python": Source("tree_sitter_python", "language", ("python",)),
+    "ruby": Source("tree_sitter_ruby", "language", ("ruby",)),
+    "rust": Source("tree_sitter_rust", "language", ("rust",)),
+    "toml": Source("tree_sitter_toml", "language", ("toml",)),
+    "tsx": Source("tree_sitter_typescript", "language_tsx", ("javascript", "typescript", "jsx")),
+    "typescript": Source("tree_sitter_typescript", "language_typescript", ("javascript", "typescript")),
+    "yaml": Source("tree_sitter_yaml", "language", ("yaml",)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """A grammar that is loaded."""
+
+    language: Language
+    highlights: Query
+    """Captures are the syntax names of a theme, `cased` with what else a name in small letters is, or `embed`."""
+    symbols: Query | None
+    """A match has the captured `name` and one other capture: the whole symbol, called by its kind."""
+
+
+@cache
+def load(name: str) -> Grammar | None:
+    """The grammar of a language; None where there is none, or its package is not installed."""
+    source = SOURCES.get(name)
+    if source is None:
+        return None
+    try:
+        language = Language(getattr(import_module(source.package), source.function)())
+    except ImportError:
+        return None
+    symbols = _read(source.queries, ".symbols.scm")
+    return Grammar(
+        language, Query(language, _read(source.queries, ".scm")), Query(language, symbols) if symbols else None
+    )
+
+
+def _read(names: tuple[str, ...], ending: str) -> str:
+    paths = (QUERIES / f"{name}{ending}" for name in names)
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths if path.exists())

@@ -1,0 +1,91 @@
+"""Where an infill goes: pure functions of a document's lines and the selection, no widget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..holes import MARKER
+from .overlay import Location
+
+Range = tuple[Location, Location]
+
+
+def hole_at(lines: Sequence[str], anchor: Location, cursor: Location) -> Range:
+    """The span to fill: a selection without its outer white space, a marker on the line, or the cursor."""
+    start, end = sorted((anchor, cursor))
+    if start == end:
+        return marker_on(lines, start) or _behind_cursor(lines, start)
+    if end[1] == 0 and end[0] > start[0]:
+        end = (end[0] - 1, len(lines[end[0] - 1]))
+    line = lines[start[0]]
+    indent = len(line) - len(line.lstrip(" \t"))
+    if start[1] < indent and (start[0] < end[0] or end[1] > indent):
+        start = (start[0], indent)
+    return start, max(start, end)
+
+
+def marker_on(lines: Sequence[str], cursor: Location) -> Range | None:
+    """The marker that the cursor is in or behind, or the first one of its line."""
+    row, column = cursor
+    at = lines[row].rfind(MARKER, 0, column + len(MARKER))
+    at = lines[row].find(MARKER) if at < 0 else at
+    return ((row, at), (row, at + len(MARKER))) if at >= 0 else None
+
+
+def markers(lines: Sequence[str], count: int) -> list[Range]:
+    """Every marker of a text of `count` lines, in order."""
+    found = list[Range]()
+    for row in range(count):
+        line, at = lines[row], -1
+        while (at := line.find(MARKER, at + 1)) >= 0:
+            found.append(((row, at), (row, at + len(MARKER))))
+    return found
+
+
+def is_promising(lines: Sequence[str], anchor: Location, cursor: Location) -> bool:
+    """Whether an infill is likely here: a selection, a marker near by, or a line that is open to the right."""
+    if anchor != cursor:
+        return True
+    return not lines[cursor[0]][cursor[1] :].strip() or marker_on(lines, cursor) is not None
+
+
+def offset_in(text: str, origin: Location, location: Location) -> int:
+    """Characters up to a location in a text that starts at `origin` (breaks are `\\n`); outside, the nearer end."""
+    rows = location[0] - origin[0]
+    if rows < 0 or location < origin:
+        return 0
+    lines = text.split("\n")
+    if rows >= len(lines):
+        return len(text)
+    before = sum(len(line) + 1 for line in lines[:rows])
+    column = location[1] - (origin[1] if rows == 0 else 0)
+    return before + min(column, len(lines[rows]))
+
+
+def _behind_cursor(lines: Sequence[str], cursor: Location) -> Range:
+    """The place of the cursor."""
+    # White space behind it on an otherwise empty rest of the line would end up after the infill.
+    line = lines[cursor[0]]
+    return cursor, cursor if line[cursor[1] :].strip() else (cursor[0], len(line))
+
+
+def changed_range(old: str, new: str) -> tuple[int, int, int]:
+    """What differs: characters [start, stop) of the old text became [start, new stop) of the new one."""
+    limit = min(len(old), len(new))
+    start = _common(lambda count: old[:count] == new[:count], limit)
+    limit -= start
+    tail = _common(lambda count: count == 0 or old[-count:] == new[-count:], limit)
+    return start, len(old) - tail, len(new) - tail
+
+
+def _common(alike: Callable[[int], bool], limit: int) -> int:
+    """The largest count up to a limit for which texts are alike."""
+    # By halving: comparing slices is quick, comparing characters one by one is not.
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        if alike(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low

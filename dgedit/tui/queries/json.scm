@@ -1,0 +1,6 @@
+(string) @string
+(pair key: (string) @attribute)
+(number) @number
+[(null) (true) (false)] @constant
+(escape_sequence) @constant
+(comment) @comment

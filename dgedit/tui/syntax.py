@@ -1,0 +1,109 @@
+"""What the editor knows of a text's language: colours of rows, ranges of its structure, its symbols.
+
+`syntax_of` chooses: a grammar where there is one, a Pygments lexer for other languages, and a `Syntax` that knows
+lines alone for the rest. Each is imported when it is first needed. A syntax reads the document's own list of lines,
+is told of every edit before the next question, and must know nothing of widgets or colours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import shapes
+from .shapes import Location, Range
+
+Highlight = tuple[int, int | None, str]
+"""In one row: start and end in bytes of UTF-8 (none: to the end of the row) and a syntax name of the theme."""
+Highlights = dict[int, list[Highlight]]
+"""By row; of two that overlap the later one counts."""
+
+NAMES = (
+    *("comment", "string", "number", "keyword", "function", "type", "variable", "constant", "operator"),
+    *("tag", "attribute", "heading", "link"),
+)
+"""All names that a highlight can have."""
+ROW_BYTES_MAX = 5_000
+"""A row is highlighted up to here."""
+TREE_CHARS_MAX = 8_000_000
+"""Longer texts get no tree: it would take more than a gigabyte of memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """Something that a person may want to go to."""
+
+    name: str
+    kind: str
+    """As "class", "function", "method", "heading" or "key"."""
+    row: int
+    column: int
+    depth: int
+    """How many symbols it stands in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A replacement in a text; row breaks in its strings are the text's own."""
+
+    row: int
+    before: str
+    """What stands before the replaced text in its row."""
+    replaced: str
+    inserted: str
+
+
+class Syntax:
+    """What can be said of any text; the base of those that know more."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+
+    @property
+    def stale(self) -> bool:
+        """Does `refresh` have anything to do?"""
+        return False
+
+    def edited(self, edit: Edit) -> None:
+        """Take note of an edit that the lines now have."""
+
+    def refresh(self, budget_ms: float | None = None) -> bool:
+        """Read the text anew after edits, for about `budget_ms` at most; False where that was not enough.
+
+        The next call goes on where this one ended, if nothing was edited between them. Without a budget it ends when
+        all is read.
+        """
+        return True
+
+    def highlights(self, first_row: int, last_row: int) -> Highlights:
+        """The highlights of the rows from the first to the last one; they are close where the syntax is stale."""
+        return {}
+
+    def node_ranges(self, start: Location, end: Location) -> list[Range]:
+        """Ranges that a selection can grow to, the smallest first; each holds the one before."""
+        return shapes.enclosing(self._lines, start, end)
+
+    def symbols(self) -> list[Symbol]:
+        """What can be gone to, in the order of the text."""
+        return []
+
+
+def syntax_of(language: str, text: str, lines: list[str]) -> Syntax:
+    """The best that is known for a language; `lines` are the text's rows, and stay so as it is edited."""
+    if language == "text":
+        return Syntax(lines)
+    return (len(text) <= TREE_CHARS_MAX and _by_tree(language, text, lines)) or _by_lexer(language, lines)
+
+
+def _by_tree(language: str, text: str, lines: list[str]) -> Syntax | None:
+    from .grammars import load
+    from .trees import TreeSyntax
+
+    grammar = load(language)
+    return TreeSyntax(grammar, text, lines) if grammar else None
+
+
+def _by_lexer(language: str, lines: list[str]) -> Syntax:
+    from .lexing import LexedSyntax, lexer_of
+
+    lexer = lexer_of(language)
+    return LexedSyntax(language, lexer, lines) if lexer else Syntax(lines)
