@@ -153,6 +153,13 @@ def frames(request: InfillRequest, model: Denoiser, prepared: Prepared | None = 
     return infill(request, model, prepared=prepared)
 
 
+def _settle_threads() -> None:
+    """Use as many threads as pay at this moment."""
+    from .engine.threads import use_fastest
+
+    use_fastest(min(_THREADS_MAX, _cores()))
+
+
 def prepare(request: InfillRequest, model: Denoiser) -> Prepared:
     """What can be done for a request before the key is pressed.
 
@@ -162,6 +169,7 @@ def prepare(request: InfillRequest, model: Denoiser) -> Prepared:
     from .engine.infill import prepare
     from .engine.types import EngineError
 
+    _settle_threads()
     try:
         return prepare(request, model)
     except EngineError as error:
@@ -197,7 +205,11 @@ def fill_gaps(
 
 def _attempts(request: InfillRequest, model: Denoiser, prepared: Prepared | None) -> Iterator[Frame]:
     """Frames of the first seed, and of the next ones while the answer is blank."""
-    ready = prepared if prepared is not None and prepared.serves(request) else prepare(request, model)
+    if prepared is not None and prepared.serves(request):
+        _settle_threads()
+        ready = prepared
+    else:
+        ready = prepare(request, model)
     for attempt in range(ATTEMPTS):
         for frame in frames(replace(request, seed=request.seed + attempt), model, ready):
             blank = frame.result is not None and not frame.result.text.strip()

@@ -203,10 +203,13 @@ _EMACS_MODE = re.compile(r"(?:^|[\s;])mode:\s*([\w+#.-]+)|^\s*([\w+#.-]+)\s*$", 
 _VERSION = re.compile(r"-?[\d.]+$")
 
 
-def _opens(line_ends: str, line_begins: str = "", closed_by: str = "end") -> re.Pattern[str]:
-    """What a line that opens a block ends with, comment aside, or begins with where it does not close it again."""
-    at_end = rf"(?:{line_ends})\s*(?:(?:#|//|--).*)?$"
-    return re.compile(rf"{at_end}|^\s*(?:{line_begins})\b(?!.*\b{closed_by}\b)" if line_begins else at_end)
+_STRING = re.compile(r"""(["'])(?:(?!\1)[^\\]|\\.)*\1""")
+
+
+def _opens(line_ends: str, line_begins: str = "") -> str:
+    """What a line that opens a block ends with, or begins with where it does not close it again."""
+    at_end = rf"(?:{line_ends})$"
+    return rf"{at_end}|^\s*(?:{line_begins})\b(?!.*\bend\b)" if line_begins else at_end
 
 
 _TAG_OPENS = r"<(?!(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)\b)[A-Za-z](?:[^<>]*[^<>/])?>"
@@ -227,21 +230,20 @@ _OPENS = {
     ),
     "xml": _opens(_TAG_OPENS),
     "yaml": _opens(r":|[|>][+-]?"),
-    "text": _opens(r"(?!)"),
 }
 _OPENS_ELSEWHERE = _opens(r"[(\[{]")
-_PROSE = frozenset({"markdown", "restructuredtext", "csv", "diff", "gitignore"})
+_PROSE = frozenset({"text", "markdown", "restructuredtext", "csv", "diff", "gitignore"})
 _CLOSES = {
-    "bash": re.compile(r"fi|done|else|elif\b.*|esac"),
-    "elixir": re.compile(r"end|else|rescue|after"),
-    "html": re.compile(r"</[\w-]+>"),
-    "julia": re.compile(r"end|else|elseif\b.*"),
-    "lua": re.compile(r"end|else|elseif\b.*\bthen|until\b.*"),
-    "python": re.compile(r"(?:else|finally|elif\b.*|except\b.*):"),
-    "ruby": re.compile(r"end|else|elsif\b.*|rescue\b.*|ensure"),
-    "xml": re.compile(r"</[\w:-]+>"),
+    "bash": r"fi|done|else|elif\b.*|esac",
+    "elixir": r"end|else|rescue|after",
+    "html": r"</[\w-]+>",
+    "julia": r"end|else|elseif\b.*",
+    "lua": r"end|else|elseif\b.*\bthen|until\b.*",
+    "python": r"(?:else|finally|elif\b.*|except\b.*):",
+    "ruby": r"end|else|elsif\b.*|rescue\b.*|ensure",
+    "xml": r"</[\w:-]+>",
 }
-_CLOSING_BRACKETS = re.compile(r"[)\]}]+[;,]?")
+_CLOSING_BRACKETS = r"[)\]}]+[;,]?"
 
 
 def detect(path: Path | None, text: str) -> str:
@@ -264,8 +266,12 @@ def comment_of(language: str) -> Comment:
 
 def indents_after(language: str, line: str) -> bool:
     """Does the line after this one go one level deeper?"""
-    pattern = _OPENS["text"] if language in _PROSE else _OPENS.get(language, _OPENS_ELSEWHERE)
-    return pattern.search(line.rstrip()) is not None
+    if language in _PROSE:
+        return False
+    code = _STRING.sub("", line)
+    if sign := _LINE_COMMENT_OF.get(language):
+        code = re.sub(rf"(?:^|\s){re.escape(sign)}.*", "", code)
+    return re.search(_OPENS.get(language, _OPENS_ELSEWHERE), code.rstrip()) is not None
 
 
 def dedents(language: str, line: str, above: str) -> bool:
@@ -275,8 +281,8 @@ def dedents(language: str, line: str, above: str) -> bool:
     blank. To be asked once, when the last character of it is typed.
     """
     content = line.strip()
-    closes = _CLOSING_BRACKETS.fullmatch(content) or (language in _CLOSES and _CLOSES[language].fullmatch(content))
-    if not closes or language in _PROSE or language == "text":
+    closes = re.fullmatch(rf"{_CLOSING_BRACKETS}|{_CLOSES.get(language, _CLOSING_BRACKETS)}", content)
+    if not closes or language in _PROSE:
         return False
     depth, depth_above = (len(_margin(each).expandtabs(8)) for each in (line, above))
     return depth > depth_above if indents_after(language, above) else depth >= depth_above > 0
@@ -290,9 +296,9 @@ def indent_of(text: str, language: str = "text") -> str | None:
     votes = Counter[str]()
     depth = 0
     for line in text[:SAMPLE_CHARS].split("\n"):
-        margin = _margin(line)
-        if len(margin) == len(line.rstrip()):
+        if not line.strip():
             continue
+        margin = _margin(line)
         if margin.startswith("\t"):
             votes["\t"] += 1
         elif len(margin) - depth in (2, 4, 8):

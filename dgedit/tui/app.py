@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingsMap, BindingType
 from textual.message import Message
@@ -36,6 +36,7 @@ from ..locations import OpenAt
 from ..stats import Event, Stats
 from .commands import COMMANDS, bindings, default_keys, key_label
 from .dialogs import Ask, FindBar, HelpScreen, TabBar, keyboard_is_taken
+from .dialogs.text import printable
 from .editor import CodeArea
 from .filing import Filing, Tab
 from .finding import Finding
@@ -43,6 +44,7 @@ from .infilling import WARM_AFTER_S, Infilling
 from .job import InfillJobs
 from .status import file_line, model_name
 from .theme import Theme, find_theme, list_themes
+from .typeahead import TypeAhead
 from .watch import Kind, Watcher
 from .writing import Writing
 
@@ -52,6 +54,7 @@ QUIET_S = 0.1
 KEEP_EVERY_S = 2.0
 LOOK_EVERY_S = 0.5
 EDITED_WITHIN_S = 10.0
+GONE_S = 3.0
 IN_FIND_BAR = frozenset(
     {"save", "quit_guarded", "find", "replace", "help", "command_palette", "next_tab", "previous_tab"}
 )
@@ -103,6 +106,7 @@ class DgeditApp(App[int]):
         self._quiet: Timer | None = None
         self._hold: Timer | None = None
         self._accepted: tuple[CodeArea, int, float] | None = None
+        self.typed = TypeAhead(self, super().on_event)
         self.stats = Stats()
         wanted = [OpenAt(places)] if isinstance(places, Path) else list(places)
         self._places: list[OpenAt | None] = [*wanted] or [None]
@@ -111,7 +115,8 @@ class DgeditApp(App[int]):
 
     def _keys(self) -> list[Binding]:
         keymap = {**default_keys(), **self.config.keys}
-        return [replace(binding, action=f"run('{binding.action}')") for binding in bindings(keymap)]
+        # With priority, because a text takes Alt with a letter for the letter; `check_action` leaves dialogs their keys.
+        return [replace(binding, action=f"run('{binding.action}')", priority=True) for binding in bindings(keymap)]
 
     def key(self, command: str) -> str:
         """The key of a command, as people write it."""
@@ -132,8 +137,13 @@ class DgeditApp(App[int]):
 
     async def on_mount(self) -> None:
         """Show the text, then load the model behind it."""
+        # Before the first key can be typed, or what it wrote would be lost.
+        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                asyncio.get_running_loop().add_signal_handler(number, self._ended_from_outside, number)
         self.use_theme(self.palette)
         self.filing.show(0)
+        self.run_worker(self.typed.run(), group="keys")
         self.call_after_refresh(self._after_first_paint)
 
     async def _after_first_paint(self) -> None:
@@ -148,9 +158,6 @@ class DgeditApp(App[int]):
             self.jobs.load()
         self.set_interval(KEEP_EVERY_S, self._keep_unsaved)
         self.set_interval(LOOK_EVERY_S, self._look_outside)
-        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                asyncio.get_running_loop().add_signal_handler(number, self._ended_from_outside, number)
         self.ask(self._recover())
 
     async def _recover(self) -> None:
@@ -163,6 +170,8 @@ class DgeditApp(App[int]):
         """The terminal went away or the system ends us: unsaved work stays in the journal."""
         self.filing.keep_at_once()
         self.leave(128 + number)
+        # A dialog or a terminal that does not answer must not keep a process without a screen alive.
+        asyncio.get_running_loop().call_later(GONE_S, os._exit, 128 + number)
 
     def leave(self, code: int) -> None:
         """End the editor."""
@@ -213,7 +222,8 @@ class DgeditApp(App[int]):
                              ending=area.document.newline, encoding=tab.buffer.encoding.name, language=area.syntax_name,
                              locked=bool(tab.buffer.read_only_reason))  # fmt: skip
             loaded = self.jobs.load_error or (model_name(self.jobs.model.info) if self.jobs.model is not None else "")
-        self._status.update(Text("  |  ".join(part for part in (self._message, line, loaded) if part)))
+        # Names of files may hold what a terminal would act on.
+        self._status.update(Text(printable("  |  ".join(part for part in (self._message, line, loaded) if part))))
         self._help.update(Text(self._help_line()))
         self.tab_bar.show(self.filing.listed(), self.filing.at)
 
@@ -253,6 +263,13 @@ class DgeditApp(App[int]):
 
     # -- events ----------------------------------------------------------------------------------------------------
 
+    async def on_event(self, event: events.Event) -> None:
+        """Keys and pastes wait for those before them."""
+        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
+            self.typed.put(event)
+        else:
+            await super().on_event(event)
+
     def _mail_from_thread(self) -> None:
         with contextlib.suppress(RuntimeError):
             self.post_message(self.Arrived())
@@ -280,6 +297,10 @@ class DgeditApp(App[int]):
             if self._hold is not None:
                 self._hold.stop()
             self._hold = self.set_timer(WARM_AFTER_S, self.infilling.warm)
+
+    @on(CodeArea.Refused)
+    def _refused(self, event: CodeArea.Refused) -> None:
+        self.say(event.reason)
 
     def _wait_for_quiet(self) -> None:
         if self._quiet is not None:

@@ -20,6 +20,7 @@ from textual.document._wrapped_document import WrappedDocument
 from textual.strip import Strip
 from textual.timer import Timer
 from textual.widgets import TextArea
+from textual.widgets.text_area import Selection
 
 from .. import config
 from ..editing import Indent, matching_bracket
@@ -59,7 +60,7 @@ class SourceArea(TextArea):
             "",
             soft_wrap=editor.soft_wrap,
             show_line_numbers=editor.line_numbers,
-            tab_behavior="indent",
+            tab_behavior="focus",
             max_checkpoints=100_000,
         )
         self.use_palette(palette)
@@ -117,6 +118,8 @@ class SourceArea(TextArea):
     def _undo_batch(self, edits: Sequence[Edit]) -> None:
         self.version += 1
         super()._undo_batch(edits)
+        # TextArea would join the next key to the step before this one.
+        self.history.checkpoint()
         self._check_wrapping()
 
     def _redo_batch(self, edits: Sequence[Edit]) -> None:
@@ -128,6 +131,17 @@ class SourceArea(TextArea):
         """Several edits at once may leave TextArea's table of rows behind the document."""
         if len(self.wrapped_document._line_index_to_offsets) != self.document.line_count:
             self._rewrap_and_refresh_virtual_size()
+
+    def _refresh_size(self) -> None:
+        # An undo gets here before the cursor was moved, and a scroll bar that comes or goes then looks for it.
+        inside = Selection(*map(self._inside, self.selection))
+        if inside != self.selection:
+            self.selection = inside
+        super()._refresh_size()
+
+    def _inside(self, location: Location) -> Location:
+        row = min(location[0], self.document.line_count - 1)
+        return row, min(location[1], len(self.document[row]))
 
     def raw_replace(self, text: str, start: Location, end: Location) -> Location:
         """Change the document past the undo history; returns where the new text ends."""

@@ -13,7 +13,6 @@ from collections.abc import Iterable
 
 from textual._cells import cell_len
 from textual.document._document import Document, EditResult, Location, Newline
-from textual.document._syntax_aware_document import SyntaxAwareDocument
 from textual.geometry import Size
 
 from .rows import RowStarts
@@ -129,10 +128,10 @@ class TextDocument(Document):
 
     def _clamped(self, location: Location) -> Location:
         """The nearest location that the text has."""
-        row, column = location
-        if row >= len(self._lines):
+        if location[0] >= len(self._lines):
             return self.end
-        return max(0, row), min(max(0, column), len(self._lines[max(0, row)])) if row >= 0 else 0
+        row = max(0, location[0])
+        return row, min(max(0, location[1]), len(self._lines[row]))
 
     def _measure_again(self, removed: Iterable[str], added: Iterable[str]) -> None:
         if not self._widths_tab:
@@ -156,11 +155,3 @@ class TextDocument(Document):
 
 
 PlainDocument = TextDocument
-
-
-class SyntaxDocument(SyntaxAwareDocument, TextDocument):  # type: ignore[misc]
-    """A lossless document with a tree of Textual's own, which must see the very bytes that the text gets."""
-
-    def replace_range(self, start: Location, end: Location, text: str) -> EditResult:
-        """Replace a range and parse anew what it touched."""
-        return super().replace_range(start, end, self.own_breaks(text))

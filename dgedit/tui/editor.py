@@ -28,7 +28,7 @@ from .review import Piece
 from .syntax import Symbol
 from .theme import Theme
 
-INFILL_LOCK = "the text is locked while an infill is open: Tab accepts, Esc cancels"
+INFILL_LOCK = "the text is locked while an infill is open; accept or cancel it"
 
 
 @dataclass(slots=True)
@@ -40,7 +40,8 @@ class Preview:
     """Where the text shown now ends."""
     original: str
     selection: Selection
-    shown: tuple[Piece, ...] = ()
+    shown: str | None = None
+    """The text of the last frame; none before the first one."""
     cells: dict[int, list[Cell]] = field(default_factory=dict)
 
 
@@ -91,14 +92,29 @@ class CodeArea(SourceArea):
     def apply(self, change: Change) -> None:
         """Carry out a change as one undo step."""
         self.history.checkpoint()
-        self.edit(Edit(change.text, change.start, change.end, False))
+        self.edit(Edit(self._with_own_breaks(change.text), change.start, change.end, False))
         self.history.checkpoint()
         self.selection = Selection(*change.selection)
         self.record_cursor_width()
 
+    def undo(self) -> None:
+        """Take the last step back; the text area has keys of its own for it, which a lock must stop too."""
+        if self.locked:
+            self.post_message(self.Refused(self.locked))
+        else:
+            super().undo()
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        if self.locked:
+            self.post_message(self.Refused(self.locked))
+        else:
+            super().redo()
+
     def replace_changed(self, old: str, new: str, *, keep_cursor: bool = False) -> None:
         """Turn the text from `old` into `new` by one edit of what differs."""
-        if line_ending(new) != self.document.newline:
+        if self.document.newline == "\r\n" and line_ending(new) == "\n" and "\n" in new:
+            # Rows that end in CRLF cannot hold a lone line feed.
             self.open_text(new, None, self.syntax_name)
             return
         start, stop, new_stop = changed_range(old, new)
@@ -107,7 +123,7 @@ class CodeArea(SourceArea):
         before, scroll = self.selection, self.scroll_offset
         first, last = self.location_of(start), self.location_of(stop)
         end = self.end_of(first, new[start:new_stop])
-        self.apply(Change(first, last, new[start:new_stop], (end, end)))
+        self.apply(Change(first, last, self.with_line_feeds(new[start:new_stop]), (end, end)))
         if keep_cursor:
             self.selection = before
             self.scroll_to(scroll.x, scroll.y, animate=False)
@@ -176,6 +192,9 @@ class CodeArea(SourceArea):
             self.insert_pasted(event.text)
 
     async def _on_key(self, event: events.Key) -> None:
+        if event.key.startswith("alt+"):
+            # A terminal sends the letter with it, which nobody meant to type.
+            return
         changes = event.is_printable or event.key in ("enter", "backspace", "delete")
         if self.locked and changes:
             event.prevent_default()
@@ -234,15 +253,15 @@ class CodeArea(SourceArea):
         preview = self.preview
         if preview is None:
             return
-        texts = ["".join(text for text, _, _ in parts) for parts in (preview.shown, pieces)]
-        old = texts[0] if preview.shown else preview.original
-        start, stop, new_stop = changed_range(old, texts[1])
+        old = preview.original if preview.shown is None else preview.shown
+        new = self._with_own_breaks("".join(text for text, _, _ in pieces))
+        start, stop, new_stop = changed_range(old, new)
         if start < stop or start < new_stop:
             first = self.end_of(preview.start, old[:start])
             last = self.end_of(preview.start, old[:stop])
-            self.raw_replace(texts[1][start:new_stop], first, last)
-        preview.end = self.end_of(preview.start, texts[1])
-        preview.shown, preview.cells = tuple(pieces), place(preview.start, pieces)
+            self.raw_replace(new[start:new_stop], first, last)
+        preview.end = self.end_of(preview.start, new)
+        preview.shown, preview.cells = new, place(preview.start, pieces)
         row, column = self.cursor_location
         if row >= self.document.line_count or column > len(self.document[row]):
             self.move_cursor(min((row, column), preview.end))
@@ -263,8 +282,16 @@ class CodeArea(SourceArea):
             return
         # Undo restores the selection that the edit began with: the one the person had.
         self.selection = preview.selection
-        after = self.end_of(preview.start, text)
+        after = self.end_of(preview.start, self._with_own_breaks(text))
         self.apply(Change(preview.start, self.end_of(preview.start, preview.original), text, (after, after)))
+
+    def with_line_feeds(self, text: str) -> str:
+        """A piece of the text with a line feed for every line break."""
+        return text.replace(self.document.newline, "\n")
+
+    def _with_own_breaks(self, text: str) -> str:
+        """A text whose line feeds are line breaks; a carriage return before one belongs to its line."""
+        return text.replace("\n", self.document.newline)
 
     def _take_preview(self) -> Preview | None:
         preview, self.preview = self.preview, None

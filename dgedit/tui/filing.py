@@ -23,6 +23,7 @@ from ..journal import Journal, Recovered
 from ..locations import OpenAt
 from .buffer import Buffer, Outside
 from .dialogs import Ask, Choose, Compare, OpenFile
+from .document import line_ending
 from .editor import CodeArea
 
 if TYPE_CHECKING:
@@ -321,7 +322,7 @@ class Filing:
             await self.keep_unsaved()
             # Only now is the text kept twice, so that nothing is lost at any moment.
             journal.discard(found)
-            self.app.say("recovered; Ctrl+S saves it, Ctrl+Z shows the file as it is on disk")
+            self.app.say(f"recovered; {self.app.key('save')} saves it, {self.app.key('undo')} shows the file as it is on disk")
         elif answer == "d":
             journal.discard(found)
             self.app.say("the unsaved work was discarded")
@@ -340,7 +341,7 @@ class Filing:
                 self.app.ask(self._settle(tab))
             elif outside is Outside.DELETED and not tab.gone:
                 tab.gone, tab.dirty = True, True
-                self.app.say(f"{tab.name} was deleted or moved; Ctrl+S writes it again")
+                self.app.say(f"{tab.name} was deleted or moved; {self.app.key('save')} writes it again")
 
     def reload_asked(self) -> None:
         """Read the active file again; unsaved changes are asked about."""
@@ -383,7 +384,10 @@ class Filing:
         except DgeditError as error:
             self.app.say(error.line())
             return
-        tab.area.replace_changed(tab.area.text, text, keep_cursor=True)
+        if "\n" in text and line_ending(text) != tab.area.document.newline:
+            tab.area.open_text(text, tab.buffer.path, tab.area.syntax_name)
+        else:
+            tab.area.replace_changed(tab.area.text, text, keep_cursor=True)
         tab.area.locked_because(tab.buffer.read_only_reason)
         tab.dirty, tab.gone = False, False
         self._forget(tab)

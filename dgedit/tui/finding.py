@@ -105,7 +105,7 @@ class Finding:
             return
         if found is not None and found[0] == area.offset_of(end):
             after = area.end_of(start, found[1])
-            area.apply(Change(start, end, found[1], (after, after)))
+            area.apply(Change(start, end, area.with_line_feeds(found[1]), (after, after)))
         self.step(backwards=False)
 
     def replace_all(self, replacement: str) -> None:

@@ -54,27 +54,34 @@ SOURCES = {
 class Grammar:
     """A grammar that is loaded."""
 
+    name: str
     language: Language
     highlights: Query
     """Captures are the syntax names of a theme, `cased` with what else a name in small letters is, or `embed`."""
-    symbols: Query | None
-    """A match has the captured `name` and one other capture: the whole symbol, called by its kind."""
 
 
 @cache
 def load(name: str) -> Grammar | None:
-    """The grammar of a language; None where there is none, or its package is not installed."""
+    """The grammar of a language; None where there is none, or its package is missing or does not fit."""
     source = SOURCES.get(name)
     if source is None:
         return None
     try:
         language = Language(getattr(import_module(source.package), source.function)())
-    except ImportError:
+        return Grammar(name, language, Query(language, _read(source.queries, ".scm")))
+    except (ImportError, ValueError):
+        # Another version of a grammar may call its nodes otherwise; the text is then lexed instead.
         return None
-    symbols = _read(source.queries, ".symbols.scm")
-    return Grammar(
-        language, Query(language, _read(source.queries, ".scm")), Query(language, symbols) if symbols else None
-    )
+
+
+@cache
+def symbols_query(grammar: Grammar) -> Query | None:
+    """What is a symbol; made when it is first asked for, as it takes as long as all else.
+
+    A match has the captured `name` and one other capture: the whole symbol, called by its kind.
+    """
+    text = _read(SOURCES[grammar.name].queries, ".symbols.scm")
+    return Query(grammar.language, text) if text else None
 
 
 def _read(names: tuple[str, ...], ending: str) -> str:

@@ -80,7 +80,7 @@ class Infilling:
         elif self.review.finished:
             again = self.review.again()
             if not any(isinstance(segment.part, Gap) for segment in again.segments):
-                self.app.say("everything is pinned; Tab accepts it")
+                self.app.say(f"everything is pinned; {self.app.key('tab')} accepts it")
                 return
             self._seed += 1
             self._run(again)
@@ -176,7 +176,7 @@ class Infilling:
         span, self._drawn_at = self._span, 0.0
         parts = tuple(segment.part for segment in review.segments)
         self.jobs.start(Task(before=span.before, parts=parts, after=span.after, options=self._chosen(span.area)))
-        self.app.say("" if self.jobs.model is not None else "loading the model")
+        self.app.say("")
         self._draw()
 
     # -- passes arriving -------------------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ class Infilling:
         parts = [infill_line(frame, None if self.jobs.model is None else self.jobs.model.info)]
         chosen = review.candidate()
         if review.at is not None:
-            parts.append("an earlier pass: Alt+B goes on from it")
+            parts.append(f"an earlier pass: {self.app.key('branch')} goes on from it")
         elif review.finished and chosen is not None:
             parts.append(f"answer {chosen[0]}/{chosen[1]} score {chosen[2].score:+.1f}")
         if self.strength < 1:
@@ -264,7 +264,7 @@ class Infilling:
         if self.review is not None and self.review.finished and self.review.at is None:
             self._accept(self.review.text, Event.ACCEPTED)
         elif self.review is not None and self.review.finished:
-            self.app.say("this is an earlier pass: Alt+Right goes back to the answer")
+            self.app.say(f"this is an earlier pass: {self.app.key('later_pass')} goes back to the answer")
 
     def accept_word(self) -> None:
         """Accept the next word; the rest stays in view."""
@@ -295,7 +295,7 @@ class Infilling:
         if self.review is not None and self.review.cycle(step):
             self._draw()
         elif self.review is not None:
-            self.app.say("no other answer; Ctrl+G rolls again")
+            self.app.say(f"no other answer; {self.app.key('infill')} rolls again")
 
     def scrub(self, step: int) -> None:
         """Look at an earlier or later pass."""
@@ -306,7 +306,7 @@ class Infilling:
         """Go on from the pass that is looked at, with another seed."""
         branch = self.review.branched() if self.review is not None and self.review.finished else None
         if branch is None:
-            self.app.say("Alt+Left goes to an earlier pass; Alt+B then goes on from it")
+            self.app.say(f"{self.app.key('earlier_pass')} goes to an earlier pass; {self.app.key('branch')} then goes on from it")
             return
         self._seed += 1
         self._run(branch)
@@ -320,9 +320,9 @@ class Infilling:
         if review.toggle_pin(start, end):
             span.area.move_cursor(span.area.cursor_location)
             self._draw()
-            self.app.say("pinned: Ctrl+G rolls the rest again" if review.pins else "nothing is pinned")
+            self.app.say(f"pinned: {self.app.key('infill')} rolls the rest again" if review.pins else "nothing is pinned")
         else:
-            self.app.say("select a part of the infill, then Alt+K pins it")
+            self.app.say(f"select a part of the infill, then {self.app.key('pin')} pins it")
 
     def change_strength(self, step: int) -> None:
         """Rewrite the code a little more or less; with a finished infill of code, at once."""
@@ -343,7 +343,7 @@ class Infilling:
         if review is None or area is None:
             return
         self.jobs.cancel()
-        if review.accepted and review.finished:
+        if review.accepted:
             self._accept(review.cut_short(), Event.ACCEPTED_WORD)
             return
         self.app.count(Event.CANCELLED)

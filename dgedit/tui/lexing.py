@@ -30,6 +30,8 @@ WINDOW_ROWS = 400
 """How far above the first row lexing begins where no state is known."""
 STATELESS_ROWS = 100
 """The same for lexers whose states cannot be told."""
+BACK_ROWS = 20
+"""How far above an edit rows are lexed again: what was no string there becomes one when its end is typed."""
 LOOKAHEAD_ROWS = 100
 """Rows below the last one in which a token may end."""
 BUDGET_MS = 40.0
@@ -95,18 +97,22 @@ class LexedSyntax(Syntax):
         self._lexer = lexer
         self._has_states = _has_states(language, lexer)
         self._known: list[Row | None] = []
+        self._first_dirty: int | None = None
+        """The first row that was edited since rows were last lexed."""
 
     def edited(self, edit: Edit) -> None:
         """Forget the rows that an edit touched."""
-        if edit.row < len(self._known):
+        is_unseen = len(edit.before) >= ROW_BYTES_MAX and "\n" not in edit.replaced + edit.inserted
+        if edit.row < len(self._known) and not is_unseen:
             removed, added = (text.count("\n") + 1 for text in (edit.replaced, edit.inserted))
             self._known[edit.row : edit.row + removed] = [None] * added
+            self._first_dirty = min(edit.row, len(self._known) if self._first_dirty is None else self._first_dirty)
 
     def highlights(self, first_row: int, last_row: int) -> Highlights:
         """The highlights of some rows."""
         last_row = min(last_row, len(self._lines) - 1)
         deadline = perf_counter() + BUDGET_MS / 1000
-        row = first_row
+        row = self._begin(first_row)
         while row <= last_row and perf_counter() < deadline:
             row = row + 1 if self._row(row) else self._lex(row, last_row, deadline)
         rows = ((row, self._row(row)) for row in range(first_row, last_row + 1))
@@ -115,6 +121,16 @@ class LexedSyntax(Syntax):
     def symbols(self) -> list[Symbol]:
         """Definitions, by the words that they begin with."""
         return outline(self._language, self._lines)
+
+    def _begin(self, first_row: int) -> int:
+        """Where to begin to lex for the sake of a row: at an edit above it, which may change its state."""
+        dirty, self._first_dirty = self._first_dirty, None
+        if dirty is None or dirty >= first_row:
+            return first_row
+        if dirty < first_row - WINDOW_ROWS:
+            del self._known[dirty:]
+            return first_row
+        return dirty
 
     def _row(self, row: int) -> Row | None:
         return self._known[row] if row < len(self._known) else None
@@ -148,7 +164,7 @@ class LexedSyntax(Syntax):
     def _restart(self, row: int) -> tuple[int, Stack]:
         """A row to lex from, this one or above it, and the state there."""
         far = max(0, row - (WINDOW_ROWS if self._has_states else STATELESS_ROWS))
-        for at in range(min(row, len(self._known)), far - 1, -1):
+        for at in range(min(max(0, row - BACK_ROWS), len(self._known)), far - 1, -1):
             known = self._row(at)
             if known and known.stack:
                 return at, known.stack

@@ -70,12 +70,21 @@ def _behind_cursor(lines: Sequence[str], cursor: Location) -> Range:
 
 
 def changed_range(old: str, new: str) -> tuple[int, int, int]:
-    """What differs: characters [start, stop) of the old text became [start, new stop) of the new one."""
+    """What differs: characters [start, stop) of the old text became [start, new stop) of the new one.
+
+    No edge of them is inside a CRLF, where a document has no location.
+    """
     limit = min(len(old), len(new))
     start = _common(lambda count: old[:count] == new[:count], limit)
+    start -= _in_crlf(old, start) or _in_crlf(new, start)
     limit -= start
     tail = _common(lambda count: count == 0 or old[-count:] == new[-count:], limit)
+    tail -= _in_crlf(old, len(old) - tail) or _in_crlf(new, len(new) - tail)
     return start, len(old) - tail, len(new) - tail
+
+
+def _in_crlf(text: str, offset: int) -> bool:
+    return offset > 0 and text[offset - 1 : offset + 1] == "\r\n"
 
 
 def _common(alike: Callable[[int], bool], limit: int) -> int:

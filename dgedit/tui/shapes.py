@@ -7,7 +7,7 @@ here knows a language, a tree or a widget.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import islice
 
 from ..editing import CLOSERS, OPENERS, matching_bracket, word_at
@@ -36,21 +36,22 @@ def growing(candidates: Iterable[Range], start: Location, end: Location) -> list
 def enclosing(lines: Sequence[str], start: Location, end: Location) -> list[Range]:
     """Ranges that a selection can grow to, the smallest first; the last one is the whole text."""
     start, end = sorted((start, end))
-    found = [word(lines, start, end), whole(lines), *_line(lines, start, end), *_blocks(lines, start[0], end[0])]
-    for left, right in _brackets(lines, start, end):
-        found += [((left[0], left[1] + 1), right), (left, (right[0], right[1] + 1))]
+    pairs = list(_brackets(lines, start, end))
+    found = [word(lines, start, end), whole(lines), *_line(lines, start, end)]
+    found += _blocks(lines, start[0], end[0], {opener[0] for opener, _ in pairs})
+    for opener, closer in pairs:
+        found += [((opener[0], opener[1] + 1), closer), (opener, (closer[0], closer[1] + 1))]
     return growing(found, start, end)
 
 
 def word(lines: Sequence[str], start: Location, end: Location) -> Range:
     """The word that holds the range, or that ends where it begins; the range itself where there is none."""
     line, (row, column) = lines[start[0]], start
-    left, right = word_at(line, column)
-    if start == end == (row, right) or line[left:right].isspace():
-        left, right = word_at(line, max(0, column - 1))
-    if start[0] != end[0] or not left <= column or not end[1] <= right or line[left:right].isspace():
-        return start, end
-    return (row, left), (row, right)
+    for at in (column, column - 1) if start[0] == end[0] else ():
+        left, right = word_at(line, at) if 0 <= at < len(line) else (0, 0)
+        if line[left:right].replace("_", "a").isalnum() and left <= column and end[1] <= right:
+            return (row, left), (row, right)
+    return start, end
 
 
 def whole(lines: Sequence[str]) -> Range:
@@ -71,8 +72,11 @@ def _line(lines: Sequence[str], start: Location, end: Location) -> list[Range]:
     return [((top, margin), (bottom, len(last.rstrip()))), ((top, 0), (bottom, len(last)))]
 
 
-def _blocks(lines: Sequence[str], top: int, bottom: int) -> Iterator[Range]:
-    """The lines around that are at least as deep, then those with the line that they stand under, and so on."""
+def _blocks(lines: Sequence[str], top: int, bottom: int, bracket_rows: Set[int]) -> Iterator[Range]:
+    """The lines around that are at least as deep, then those with the line that they stand under, and so on.
+
+    Where that line opens a bracket around them, the bracket says better what belongs together.
+    """
     depth = min((_depth(lines[row]) for row in range(top, bottom + 1) if lines[row].strip()), default=0)
     low, high = max(0, top - ROWS_MAX), min(len(lines), bottom + ROWS_MAX + 1)
     while True:
@@ -86,7 +90,8 @@ def _blocks(lines: Sequence[str], top: int, bottom: int) -> Iterator[Range]:
             return
         top -= 1
         depth = _depth(lines[top])
-        yield (top, 0), (last, len(lines[last]))
+        if top not in bracket_rows:
+            yield (top, 0), (last, len(lines[last]))
 
 
 def _is_above(line: str, depth: int) -> bool:

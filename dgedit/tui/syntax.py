@@ -24,8 +24,8 @@ NAMES = (
 """All names that a highlight can have."""
 ROW_BYTES_MAX = 5_000
 """A row is highlighted up to here."""
-TREE_CHARS_MAX = 8_000_000
-"""Longer texts get no tree: it would take more than a gigabyte of memory."""
+TREE_CHARS_MAX = 10_000_000
+"""Longer texts get no tree, which takes some thirty times their own memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from tree_sitter import Node, Parser, QueryCursor, Tree
 
 from . import shapes
-from .grammars import Grammar
+from .grammars import Grammar, symbols_query
 from .painting import EmbeddedTrees, Painter, Point, runs
 from .rows import RowStarts
 from .shapes import Location, Range
@@ -121,10 +121,11 @@ class TreeSyntax(Syntax):
 
     def symbols(self) -> list[Symbol]:
         """The definitions that the grammar's query names."""
-        if self._grammar.symbols is None or not self.refresh() or self._tree is None:
+        query = symbols_query(self._grammar)
+        if query is None or not self.refresh() or self._tree is None:
             return []
         found: dict[int, _Found] = {}
-        for pattern, captures in QueryCursor(self._grammar.symbols).matches(self._tree.root_node):
+        for pattern, captures in QueryCursor(query).matches(self._tree.root_node):
             name = captures.pop("name")[0]
             kind, (whole, *_) = next(iter(captures.items()))
             one = _Found(whole.start_byte, -whole.end_byte, pattern, kind, name)

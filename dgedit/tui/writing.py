@@ -70,17 +70,11 @@ class Writing:
 
     def undo(self) -> None:
         """Take the last step back."""
-        self._history(self.app.area.action_undo)
+        self.app.area.undo()
 
     def redo(self) -> None:
         """Do again what was taken back."""
-        self._history(self.app.area.action_redo)
-
-    def _history(self, action: object) -> None:
-        if self.app.area.locked:
-            self.app.say(self.app.area.locked)
-        elif callable(action):
-            action()
+        self.app.area.redo()
 
     def copy(self) -> None:
         """Put the selection, or without one the line, on the clipboard."""

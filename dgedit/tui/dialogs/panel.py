@@ -40,7 +40,7 @@ class PanelScreen(ModalScreen[Result | None], Generic[Result]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._closed = False
+        self._is_answered = False
 
     def action_close(self) -> None:
         """Close without a result."""
@@ -48,8 +48,8 @@ class PanelScreen(ModalScreen[Result | None], Generic[Result]):
 
     def finish(self, result: Result | None) -> None:
         """Close with a result; a second call, as from a repeated key, does nothing."""
-        if not self._closed:
-            self._closed = True
+        if not self._is_answered:
+            self._is_answered = True
             self.dismiss(result)
 
 

@@ -12,7 +12,6 @@
 (generic_function function: (scoped_identifier name: (identifier) @function))
 (generic_function function: (field_expression field: (field_identifier) @function))
 (macro_invocation macro: (identifier) @function)
-(macro_invocation "!" @function)
 (macro_definition name: (identifier) @function)
 (mod_item name: (identifier) @type)
 (lifetime (identifier) @constant)
@@ -34,3 +33,4 @@
   "*" "&" "&&" "+" "-" "/" "%" "=" "+=" "-=" "*=" "/=" "==" "!=" "<" ">" "<=" ">=" "||" "!" "^" "|" "<<" ">>" "->" "=>"
   "?" ".." "..="
 ] @operator
+(macro_invocation "!" @function)

@@ -1,0 +1,56 @@
+"""How many threads a pass should use now: on a busy machine several are far slower than one.
+
+Every parallel region ends when its last thread does, and a thread whose core another program has comes back
+milliseconds later; a pass has some hundred regions of less than a tenth of a millisecond. On two busy cores an infill
+took 13 s with two threads and 1 s with one. So the choice is measured, on the work of a pass, before each infill.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+ROUNDS = 10
+MARGIN = 0.9
+"""More threads must take less than this share of the time to be chosen."""
+
+
+def use_fastest(threads_max: int) -> int:
+    """Time a little of a pass's work with one thread and with all, and keep the better; returns the number of threads.
+
+    Costs a few milliseconds, and no more on a busy machine: the trial of all threads ends when it cannot win.
+    """
+    if threads_max < 2:
+        return 1
+    torch.set_num_threads(1)
+    _rounds(2, float("inf"))
+    alone_s = _rounds(ROUNDS, float("inf"))
+    torch.set_num_threads(threads_max)
+    # The first region wakes the threads up, which the passes after it need not pay.
+    _rounds(1, alone_s)
+    if _rounds(ROUNDS, alone_s * MARGIN) < alone_s * MARGIN:
+        return threads_max
+    torch.set_num_threads(1)
+    return 1
+
+
+def _rounds(count: int, limit_s: float) -> float:
+    """Seconds that some rounds of work take, given up over the limit."""
+    rows, weight = _work()
+    began = time.perf_counter()
+    with torch.inference_mode():
+        for _ in range(count):
+            F.gelu(F.linear(rows, weight))
+            if time.perf_counter() - began > limit_s:
+                break
+    return time.perf_counter() - began
+
+
+@cache
+def _work() -> tuple[Tensor, Tensor]:
+    """Activations and weights about as large as a pass's."""
+    return torch.ones(48, 384), torch.full((512, 384), 0.01)

@@ -1,0 +1,50 @@
+"""The number of threads is measured, and an infill does not depend on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from dgedit.engine.infill import fill
+from dgedit.engine.models.base import Denoiser
+from dgedit.engine.threads import use_fastest
+from dgedit.engine.types import InfillRequest
+
+
+@pytest.fixture(autouse=True)
+def same_threads_after() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_one_of_the_two_is_chosen_and_set() -> None:
+    chosen = use_fastest(2)
+    assert chosen in (1, 2)
+    assert torch.get_num_threads() == chosen
+
+
+def test_one_core_needs_no_trial() -> None:
+    torch.set_num_threads(1)
+    assert use_fastest(1) == 1
+    assert torch.get_num_threads() == 1
+
+
+def test_far_too_many_threads_are_not_used() -> None:
+    # 64 threads on a small machine wait for each other all the time.
+    if (torch.get_num_threads() or 1) >= 16:
+        pytest.skip("this machine has many cores")
+    assert use_fastest(64) == 1
+
+
+def test_the_answer_is_the_same_with_any_number(nano: Denoiser) -> None:
+    request = InfillRequest(
+        prefix="def total(values):\n    result = 0\n    for value in values:\n        ", suffix="\n"
+    )
+    answers = []
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        answers.append([(candidate.text, candidate.score) for candidate in fill(request, nano).candidates])
+    assert answers[0] == answers[1]
