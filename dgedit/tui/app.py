@@ -34,6 +34,7 @@ from ..fill import FillOptions
 from ..languages import detect
 from ..locations import OpenAt
 from ..stats import Event, Stats
+from .colourless import Colourless, without_greys
 from .commands import COMMANDS, bindings, default_keys, key_label
 from .dialogs import Ask, FindBar, HelpScreen, TabBar, keyboard_is_taken
 from .dialogs.text import printable
@@ -106,6 +107,9 @@ class DgeditApp(App[int]):
         self._quiet: Timer | None = None
         self._hold: Timer | None = None
         self._accepted: tuple[CodeArea, int, float] | None = None
+        self._colourless = Colourless()
+        if self.no_color:
+            self._filters = without_greys(self._filters, self._colourless)
         self.typed = TypeAhead(self, super().on_event)
         self.stats = Stats()
         wanted = [OpenAt(places)] if isinstance(places, Path) else list(places)
@@ -431,6 +435,7 @@ class DgeditApp(App[int]):
     def use_theme(self, theme: Theme) -> None:
         """Draw everything in a theme."""
         self.palette = theme
+        self._colourless.use(theme)
         app_theme = theme.app_theme()
         self.register_theme(app_theme)
         self.theme = app_theme.name
@@ -493,8 +498,13 @@ def run(places: Sequence[OpenAt], *, config: Config, options: FillOptions) -> in
     """Run the editor on the terminal; returns the exit code.
 
     Raises:
-        DgeditError: when a file cannot be opened, or the terminal is too small.
+        DgeditError: when a file cannot be opened, or the terminal is too small or cannot move its cursor.
     """
+    if os.environ.get("TERM") == "dumb":
+        raise DgeditError(
+            "this terminal says that it cannot move its cursor (TERM=dumb)",
+            "set TERM to what it is; in a pipe, use: dgedit fill -",
+        )
     size = shutil.get_terminal_size()
     if size.columns < MIN_COLUMNS or size.lines < MIN_ROWS:
         raise DgeditError(

@@ -16,7 +16,6 @@ from rich.style import Style
 from rich.text import Text
 from textual.document._document_navigator import DocumentNavigator
 from textual.document._edit import Edit
-from textual.document._wrapped_document import WrappedDocument
 from textual.strip import Strip
 from textual.timer import Timer
 from textual.widgets import TextArea
@@ -28,11 +27,13 @@ from ..languages import comment_of, indent_of
 from .document import TextDocument
 from .overlay import Location
 from .theme import Theme
+from .wrapping import WrappedRows
 
 PARSE_MS = 4.0
 """A key waits so long for the parser; a longer text is read on between keys."""
 PARSE_AGAIN_S = 0.02
-HIGHLIGHT_MARGIN = 60
+PARSE_ON_MS = 8.0
+HIGHLIGHT_MARGIN = 10
 """Rows above and below the visible ones that are highlighted with them."""
 PICTURES = {
     **{code: 0x2400 + code for code in range(32) if code != 9},
@@ -99,7 +100,7 @@ class SourceArea(TextArea):
 
     def _use_document(self, document: TextDocument) -> None:
         self.document = document
-        self.wrapped_document = WrappedDocument(document, tab_width=self.indent_width)
+        self.wrapped_document = WrappedRows(document, tab_width=self.indent_width)
         self.navigator = DocumentNavigator(self.wrapped_document)
         self._build_highlight_map()
         self.move_cursor((0, 0))
@@ -188,17 +189,24 @@ class SourceArea(TextArea):
         if not isinstance(document, TextDocument):
             return
         top = max(0, self._first_row() - HIGHLIGHT_MARGIN)
-        last = min(document.line_count - 1, top + max(self.size.height, 50) + 2 * HIGHLIGHT_MARGIN)
+        last = min(document.line_count - 1, top + max(self.size.height, 20) + 2 * HIGHLIGHT_MARGIN)
         self._highlighted_rows = range(top, last + 1)
-        behind = not document.syntax.refresh(PARSE_MS)
+        document.syntax.refresh(PARSE_MS)
         self._highlights.update(document.syntax.highlights(top, last))
-        if behind and self.is_running and self._reparse is None:
+        if document.syntax.stale:
+            self._parse_later()
+
+    def _parse_later(self) -> None:
+        if self.is_running and self._reparse is None:
             self._reparse = self.set_timer(PARSE_AGAIN_S, self._go_on_parsing)
 
     def _go_on_parsing(self) -> None:
         self._reparse = None
-        self._build_highlight_map()
-        self.refresh()
+        if self.document.syntax.refresh(PARSE_ON_MS):
+            self._build_highlight_map()
+            self.refresh()
+        else:
+            self._parse_later()
 
     def _first_row(self) -> int:
         """The row of the text at the top of the screen."""
@@ -244,6 +252,18 @@ class SourceArea(TextArea):
         """A row of the text as it is drawn."""
         # Text drops some control characters and passes others on to the terminal.
         return Text(self.document.get_line(line_index).translate(PICTURES), end="", no_wrap=True)
+
+    def render_line(self, y: int) -> Strip:
+        """A line of the screen; Textual's own version joins the whole text for each, to see whether it is empty."""
+        top, row = self.scroll_offset.x, int(self.scroll_offset.y) + y
+        selection = self.selection
+        touched = selection if self.soft_wrap or selection.contains_line(row) else None
+        look = (self.theme, self.soft_wrap, self.show_line_numbers, self.read_only, self.has_focus)
+        key = (self.size, top, row, touched, self._cursor_offset[1] == row, self._matching_bracket_location, look)
+        line = self._line_cache.get(key)
+        if line is None:
+            line = self._line_cache[key] = self._render_line(y)
+        return line
 
     def _render_line(self, y: int) -> Strip:
         strip = super()._render_line(y)

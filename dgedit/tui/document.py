@@ -15,7 +15,7 @@ from textual._cells import cell_len
 from textual.document._document import Document, EditResult, Location, Newline
 from textual.geometry import Size
 
-from .rows import RowStarts
+from .syntax.rows import RowStarts
 from .syntax import Edit, Syntax, syntax_of
 
 WIDTH_CHARS_MAX = 10_000

@@ -53,6 +53,7 @@ class CodeArea(SourceArea):
         Binding("ctrl+end", "document_edge(True, False)", "End of the text", show=False),
         Binding("ctrl+shift+home", "document_edge(False, True)", "Select to the start", show=False),
         Binding("ctrl+shift+end", "document_edge(True, True)", "Select to the end", show=False),
+        Binding("ctrl+delete", "delete_word_right", "Delete the word behind", show=False),
         Binding("shift+pageup", "page(-1)", "Select a page up", show=False),
         Binding("shift+pagedown", "page(1)", "Select a page down", show=False),
     ]
@@ -194,6 +195,7 @@ class CodeArea(SourceArea):
     async def _on_key(self, event: events.Key) -> None:
         if event.key.startswith("alt+"):
             # A terminal sends the letter with it, which nobody meant to type.
+            event.prevent_default()
             return
         changes = event.is_printable or event.key in ("enter", "backspace", "delete")
         if self.locked and changes:

@@ -7,6 +7,7 @@ that is likely to come (`warm`): its context read, its pieces recalled.
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -137,6 +138,9 @@ class InfillJobs:
     def _load(self) -> Denoiser:
         if self.model is None:
             self.model = load_model(self.model_name)
+            # The engine brings hundreds of thousands of lasting objects, which a collection would go through again and
+            # again, in the midst of a key, for a tenth of a second.
+            gc.freeze()
             self._notify()
         return self.model
 

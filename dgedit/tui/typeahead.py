@@ -30,6 +30,7 @@ class TypeAhead:
         """Args: handle: does what Textual's app does with a key or a paste."""
         self._app, self._handle = app, handle
         self._waiting = asyncio.Queue[Event]()
+        self._at_work = False
 
     def put(self, event: Event) -> None:
         """Take a key or a paste; its turn comes."""
@@ -38,13 +39,16 @@ class TypeAhead:
     async def run(self) -> None:
         """Handle what was taken, for as long as the app runs."""
         while True:
-            await self._handle(await self._waiting.get())
+            event = await self._waiting.get()
+            self._at_work = True
+            await self._handle(event)
             await self._settled()
-            self._waiting.task_done()
+            self._at_work = False
 
-    async def done(self) -> None:
-        """Wait until every key so far has had its effects."""
-        await self._waiting.join()
+    @property
+    def busy(self) -> bool:
+        """Whether a key has not had all its effects yet."""
+        return self._at_work or not self._waiting.empty()
 
     async def _settled(self) -> None:
         """Wait until the widgets and the app have seen what a key set going, and the keyboard stays where it is."""

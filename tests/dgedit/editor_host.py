@@ -98,7 +98,8 @@ class Host:
             await passed.wait()
             await self.pilot.pause(0)
             pumps = [self.app, *self.app.screen.walk_children(with_self=True)]
-            rounds_at_rest = 0 if any(pump.message_queue_size for pump in pumps) else rounds_at_rest + 1
+            at_work = self.app.typed.busy or any(pump.message_queue_size for pump in pumps)
+            rounds_at_rest = 0 if at_work else rounds_at_rest + 1
             if rounds_at_rest == 2:
                 return
 

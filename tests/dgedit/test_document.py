@@ -11,7 +11,7 @@ from textual.document._wrapped_document import WrappedDocument
 from textual.geometry import Offset
 
 from dgedit.tui.document import TextDocument, line_ending
-from dgedit.tui.rows import RowStarts
+from dgedit.tui.syntax.rows import RowStarts
 from dgedit.tui.wrapping import WrappedRows
 
 PIECES = [

@@ -220,10 +220,9 @@ class Twin:
         area, document = self.area, self.area.document
         fresh = WrappedDocument(document, area.wrap_width, area.indent_width)
         kept = area.wrapped_document
-        assert kept._wrap_offsets == fresh._wrap_offsets
-        assert kept._offset_to_line_info == fresh._offset_to_line_info
-        assert kept._line_index_to_offsets == fresh._line_index_to_offsets
-        assert kept._tab_width_cache == fresh._tab_width_cache
+        for table in ("_wrap_offsets", "_offset_to_line_info", "_line_index_to_offsets", "_tab_width_cache"):
+            assert list(getattr(kept, table)) == list(getattr(fresh, table)), table
+        assert kept.height == fresh.height
         again = TextDocument(self.text, document.language)
         if again.newline == document.newline:
             assert document.get_size(area.indent_width) == again.get_size(area.indent_width)

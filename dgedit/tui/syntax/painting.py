@@ -15,9 +15,9 @@ from operator import itemgetter
 
 from tree_sitter import Node, Parser, QueryCursor, Tree
 
-from ..languages import canonical
+from ...languages import canonical
+from .base import Highlights
 from .grammars import Grammar, load
-from .syntax import Highlights
 
 Point = tuple[int, int]
 """A row, and a column in bytes."""

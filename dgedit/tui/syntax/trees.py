@@ -16,11 +16,11 @@ from typing import NamedTuple
 from tree_sitter import Node, Parser, QueryCursor, Tree
 
 from . import shapes
+from .base import ROW_BYTES_MAX, Edit, Highlights, Symbol, Syntax
 from .grammars import Grammar, symbols_query
 from .painting import EmbeddedTrees, Painter, Point, runs
 from .rows import RowStarts
 from .shapes import Location, Range
-from .syntax import ROW_BYTES_MAX, Edit, Highlights, Symbol, Syntax
 
 CHUNK_BYTES = 8_192
 """How much the parser reads at once."""
@@ -81,7 +81,10 @@ class TreeSyntax(Syntax):
         self._stale = True
 
     def refresh(self, budget_ms: float | None = None) -> bool:
-        """Parse what edits have touched."""
+        """Parse what edits have touched.
+
+        Of a text with errors a parse that was cut short may read them otherwise than one in one go.
+        """
         if not self._stale:
             return True
         deadline = inf if budget_ms is None else perf_counter() + budget_ms / 1000

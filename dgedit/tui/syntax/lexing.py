@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cache
 from itertools import accumulate
+from math import inf
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -20,8 +21,8 @@ from pygments.lexer import ExtendedRegexLexer, RegexLexer  # type: ignore[import
 from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
 from pygments.util import ClassNotFound  # type: ignore[import-untyped]
 
+from .base import ROW_BYTES_MAX, Edit, Highlight, Highlights, Symbol, Syntax
 from .outline import outline
-from .syntax import ROW_BYTES_MAX, Edit, Highlight, Highlights, Symbol, Syntax
 
 Stack = tuple[str, ...]
 """The states of a lexer, the current one last."""
@@ -34,8 +35,8 @@ BACK_ROWS = 20
 """How far above an edit rows are lexed again: what was no string there becomes one when its end is typed."""
 LOOKAHEAD_ROWS = 100
 """Rows below the last one in which a token may end."""
-BUDGET_MS = 40.0
-"""Rows that are not lexed by then wait for the next time."""
+BUDGET_MS = 20.0
+"""Rows that are not lexed by then wait for the next time, which has twice as long."""
 STATES_MATTER = frozenset({"lua", "objective-c", "php", "swift"})
 """Their lexers mark some names in a second pass, which is left out here for the sake of the states."""
 ROOT: Stack = ("root",)
@@ -99,6 +100,17 @@ class LexedSyntax(Syntax):
         self._known: list[Row | None] = []
         self._first_dirty: int | None = None
         """The first row that was edited since rows were last lexed."""
+        self._cuts = 0
+        """How many times in a row the time did not suffice."""
+
+    @property
+    def stale(self) -> bool:
+        """Were some of the rows last asked for left out for lack of time?"""
+        return self._cuts > 0
+
+    def refresh(self, budget_ms: float | None = None) -> bool:
+        """Rows are lexed when they are asked for: this says whether they all were."""
+        return not self.stale
 
     def edited(self, edit: Edit) -> None:
         """Forget the rows that an edit touched."""
@@ -111,10 +123,12 @@ class LexedSyntax(Syntax):
     def highlights(self, first_row: int, last_row: int) -> Highlights:
         """The highlights of some rows."""
         last_row = min(last_row, len(self._lines) - 1)
-        deadline = perf_counter() + BUDGET_MS / 1000
+        # Without states there is nothing to go on from later.
+        deadline = perf_counter() + BUDGET_MS / 1000 * 2**self._cuts if self._has_states else inf
         row = self._begin(first_row)
         while row <= last_row and perf_counter() < deadline:
             row = row + 1 if self._row(row) else self._lex(row, last_row, deadline)
+        self._cuts = self._cuts + 1 if row <= last_row else 0
         rows = ((row, self._row(row)) for row in range(first_row, last_row + 1))
         return {row: list(known.spans) for row, known in rows if known and known.spans}
 

@@ -60,7 +60,7 @@ class Syntax:
 
     @property
     def stale(self) -> bool:
-        """Does `refresh` have anything to do?"""
+        """Is there more to read than was read for the last answer? Then ask again later."""
         return False
 
     def edited(self, edit: Edit) -> None:
@@ -75,7 +75,7 @@ class Syntax:
         return True
 
     def highlights(self, first_row: int, last_row: int) -> Highlights:
-        """The highlights of the rows from the first to the last one; they are close where the syntax is stale."""
+        """The highlights of the rows from the first to the last one; close ones if the syntax is stale after it."""
         return {}
 
     def node_ranges(self, start: Location, end: Location) -> list[Range]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .syntax import Symbol
+from .base import Symbol
 
 LINE_CHARS_MAX = 500
 _MODIFIERS = (
