@@ -69,7 +69,7 @@ class DgeditApp(App[int]):
     CSS = """
     Screen { layers: base; }
     ContentSwitcher { height: 1fr; }
-    CodeArea { border: none; padding: 0; height: 1fr; }
+    CodeArea { border: none; padding: 0; height: 1fr; scrollbar-size: 1 1; }
     #status, #help { height: 1; width: 100%; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = []
@@ -103,6 +103,8 @@ class DgeditApp(App[int]):
         self.infilling = Infilling(self, self.jobs, self._options)
         self._actions = self._table()
         self._message = ""
+        self._said_of: tuple[CodeArea, int] | None = None
+        """The text that was active at the last message, and its version."""
         self._watcher: Watcher | None = None
         self._quiet: Timer | None = None
         self._hold: Timer | None = None
@@ -210,7 +212,7 @@ class DgeditApp(App[int]):
 
     def say(self, message: str) -> None:
         """Put a message into the status line; the next key that changes the text takes it away."""
-        self._message = message
+        self._message, self._said_of = message, (self.area, self.area.version)
         self.refresh_status()
 
     def refresh_status(self) -> None:
@@ -234,7 +236,9 @@ class DgeditApp(App[int]):
     def _help_line(self) -> str:
         review = self.infilling.review
         if review is None:
-            pairs = [(command.id, command.shown) for command in COMMANDS if command.shown]
+            # What no other editor has comes first; a narrow terminal cuts the others.
+            ordered = sorted(COMMANDS, key=lambda command: command.group != "Infill")
+            pairs = [(command.id, command.shown) for command in ordered if command.shown]
         elif not review.finished:
             pairs = [("cancel", "cancel")]
         else:
@@ -291,7 +295,9 @@ class DgeditApp(App[int]):
             if time.monotonic() - self._accepted[2] < EDITED_WITHIN_S:
                 self.count(Event.EDITED)
             self._accepted = None
-        self._message = ""
+        # An edit that the message speaks of gets here after it.
+        if self._said_of != (self.area, self.area.version):
+            self._message = ""
         self._wait_for_quiet()
 
     @on(TextArea.SelectionChanged)

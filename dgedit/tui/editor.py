@@ -170,7 +170,10 @@ class CodeArea(SourceArea):
         start, end = sorted(self.selection)
         for larger in self.document.syntax.node_ranges(start, end):
             if larger[0] <= start and end <= larger[1] and larger != (start, end):
-                before, self.selection = self.selection, Selection(*larger)
+                before, scroll = self.selection, self.scroll_offset
+                self.selection = Selection(*larger)
+                # The person looks at what they grow the selection from, which may end far below.
+                self.scroll_to(scroll.x, scroll.y, animate=False)
                 self._grown.append((self.selection, before))
                 return
 

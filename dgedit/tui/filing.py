@@ -234,12 +234,14 @@ class Filing:
         if not name:
             return False
         path = Path(name).expanduser()
+        if path == tab.buffer.path:
+            return await self.save(tab)
         try:
             taken = files.status_of(path) is not None
         except DgeditError as error:
             self.app.say(error.line())
             return False
-        if taken and path != tab.buffer.path:
+        if taken:
             answer = await self.app.push_screen_wait(Choose(f"{path} exists. Replace it?", [("r", "Replace")]))
             if answer != "r":
                 return False
@@ -279,7 +281,7 @@ class Filing:
 
     def check_dirty(self, tab: Tab) -> None:
         """Find out whether saving would change the file: exact, so it waits for a pause of typing."""
-        tab.dirty = tab.buffer.is_dirty(tab.area.true_text())
+        tab.dirty = tab.gone or tab.buffer.is_dirty(tab.area.true_text())
         if not tab.dirty:
             self._forget(tab)
 
@@ -301,7 +303,7 @@ class Filing:
         """Write every journal now: the process is about to end without a question."""
         for tab in self.tabs:
             with contextlib.suppress(DgeditError):
-                if tab.buffer.is_dirty(tab.area.true_text()):
+                if tab.gone or tab.buffer.is_dirty(tab.area.true_text()):
                     tab.journal.write(tab.area.true_text(), tab.buffer.encoding, tab.buffer.saved)
 
     async def offer_recovery(self, tab: Tab) -> None:
@@ -337,6 +339,7 @@ class Filing:
             if path is None or tab.asked or (touched is not None and os.path.realpath(path) not in touched):
                 continue
             outside = tab.buffer.changed_outside()
+            tab.gone = tab.gone and outside is Outside.DELETED
             if outside is Outside.CHANGED:
                 self.app.ask(self._settle(tab))
             elif outside is Outside.DELETED and not tab.gone:

@@ -66,7 +66,8 @@ class Finding:
     def closed(self) -> None:
         """The bar was closed: the text gets the keyboard, the marks go."""
         self._matches, self._within = None, None
-        self.app.area.show_matches((), None)
+        for tab in self.app.filing.tabs:
+            tab.area.show_matches((), None)
         self.app.area.focus()
 
     def step(self, *, backwards: bool) -> None:

@@ -33,7 +33,7 @@ ScreenKind = TypeVar("ScreenKind", bound=Screen[Any])
 QUIET = Config(editor=Editor(watch=False))
 """Settings without a thread that watches files; what it would report is asked for by hand."""
 TYPED = {"enter": "\r", "tab": "\t", "space": " "}
-GIVE_UP_S = 60.0
+GIVE_UP_S = 30.0
 
 
 def key_event(key: str) -> events.Key:

@@ -228,7 +228,8 @@ async def test_a_read_only_file_is_not_edited_but_saved_elsewhere(
 ) -> None:
     # Permissions do not bind whoever runs the tests as root.
     real = files.read_only_reason
-    monkeypatch.setattr(files, "read_only_reason", lambda path, size: "read-only: no permission to write" if path == first else real(path, size))
+    reason = "read-only: no permission to write"
+    monkeypatch.setattr(files, "read_only_reason", lambda path, size: reason if path == first else real(path, size))
     async with editor(first) as host:
         assert "(read-only)" in host.status
         await host.press("x", "enter", "backspace", "ctrl+d", "ctrl+z", "tab")
@@ -326,7 +327,7 @@ async def test_messages_stay_until_the_next_key_that_changes_the_text(first: Pat
         await host.pilot.pause(0.3)
         assert "was read again" in host.status
         await host.press("x")
-        assert "was read again" not in host.status
+        await host.until(lambda: "was read again" not in host.status, "the message to go")
 
 
 @pytest.mark.parametrize(("letter", "text"), [("r", "theirs\n"), ("k", "xa = 1\n"), ("escape", "xa = 1\n")])
@@ -382,6 +383,17 @@ async def test_a_deleted_file_is_unsaved_work(first: Path) -> None:
         await answer(host, "escape")
         await host.press("ctrl+s")
         assert first.read_text() == "a = 1\n"
+        await host.press("ctrl+q")
+        assert await host.left() == 0
+
+
+async def test_a_deleted_file_that_comes_back_is_no_unsaved_work(first: Path) -> None:
+    async with editor(first) as host:
+        first.unlink()
+        host.app.filing.look_outside()
+        changed(first, "b\n")
+        host.app.filing.look_outside()
+        await host.until(lambda: host.text == "b\n", "the new text")
         await host.press("ctrl+q")
         assert await host.left() == 0
 

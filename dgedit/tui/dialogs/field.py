@@ -6,10 +6,12 @@ plain `Input` would type into the text before any binding is asked.
 
 from __future__ import annotations
 
+from rich.text import Text
 from textual import events
 from textual.widgets import Input
 
 from .history import History
+from .text import printable
 
 
 class Field(Input):
@@ -35,6 +37,11 @@ class Field(Input):
         """Leave keys with Alt to the bindings."""
         if event.key.startswith("alt+"):
             event.prevent_default()
+
+    @property
+    def _value(self) -> Text:
+        # A pasted pattern or the name of a file may hold what a terminal would act on.
+        return Text(printable(self.value), no_wrap=True, overflow="ignore", end="")
 
     def put(self, value: str) -> None:
         """Show a value with the cursor behind it."""
