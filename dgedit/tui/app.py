@@ -11,42 +11,41 @@ import contextlib
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rich.text import Text
 from textual import events, on
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingsMap, BindingType
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import ContentSwitcher, Static, TextArea
+from textual.widgets import ContentSwitcher, TextArea
 
-from .. import config as settings
 from .. import journal
 from ..config import Config
-from ..errors import DgeditError
+from ..errors import DgeditError, ExitCode
 from ..fill import FillOptions
 from ..languages import detect
 from ..locations import OpenAt
 from ..stats import Event, Stats
+from .bars import Bars
 from .colourless import Colourless, without_greys
 from .commands import COMMANDS, bindings, default_keys, key_label
 from .dialogs import Ask, FindBar, HelpScreen, TabBar, keyboard_is_taken
-from .dialogs.text import printable
 from .editor import CodeArea
 from .filing import Filing, Tab
 from .finding import Finding
 from .infilling import WARM_AFTER_S, Infilling
 from .job import InfillJobs
-from .status import file_line, model_name
-from .theme import Theme, find_theme, list_themes
+from .looks import Looks, own_themes
+from .theme import find_theme
 from .typeahead import TypeAhead
-from .watch import Kind, Watcher
+from .watch import Kind
 from .writing import Writing
 
 MIN_COLUMNS, MIN_ROWS = 40, 8
@@ -92,26 +91,22 @@ class DgeditApp(App[int]):
         """
         super().__init__()
         self.config = config or Config()
-        self.palette = find_theme(self.config.editor.theme, _own_themes())
+        self.palette = find_theme(self.config.editor.theme, own_themes())
         self._bindings = BindingsMap(self._keys())
         self._chosen = options or FillOptions(seed=self.config.infill.seed, passes=self.config.infill.passes)
         self._warm_up = self.config.infill.warm_up if warm_up is None else warm_up
         self.jobs = InfillJobs(self.config.infill.model, self._mail_from_thread)
         self.switcher, self.tab_bar, self.find_bar = ContentSwitcher(), TabBar(), FindBar()
-        self._status, self._help = Static(id="status"), Static(id="help")
         self.filing, self.writing, self.finding = Filing(self), Writing(self), Finding(self, self.find_bar)
         self.infilling = Infilling(self, self.jobs, self._options)
+        self.bars, self.looks = Bars(self), Looks(self)
         self._actions = self._table()
-        self._message = ""
-        self._said_of: tuple[CodeArea, int] | None = None
-        """The text that was active at the last message, and its version."""
-        self._watcher: Watcher | None = None
         self._quiet: Timer | None = None
         self._hold: Timer | None = None
         self._accepted: tuple[CodeArea, int, float] | None = None
-        self._colourless = Colourless()
+        self.colourless = Colourless()
         if self.no_color:
-            self._filters = without_greys(self._filters, self._colourless)
+            self._filters = without_greys(self._filters, self.colourless)
         self.typed = TypeAhead(self, super().on_event)
         self.stats = Stats()
         wanted = [OpenAt(places)] if isinstance(places, Path) else list(places)
@@ -121,8 +116,13 @@ class DgeditApp(App[int]):
 
     def _keys(self) -> list[Binding]:
         keymap = {**default_keys(), **self.config.keys}
-        # With priority, because a text takes Alt with a letter for the letter; `check_action` leaves dialogs their keys.
+        # With priority: a text takes Alt with a letter for the letter. `check_action` leaves dialogs their keys.
         return [replace(binding, action=f"run('{binding.action}')", priority=True) for binding in bindings(keymap)]
+
+    def use_settings(self, config: Config) -> None:
+        """Take settings that were read again, keys too."""
+        self.config = config
+        self._bindings = BindingsMap(self._keys())
 
     def key(self, command: str) -> str:
         """The key of a command, as people write it."""
@@ -138,8 +138,8 @@ class DgeditApp(App[int]):
             for tab in self.filing.tabs:
                 yield tab.area
         yield self.find_bar
-        yield self._status
-        yield self._help
+        yield self.bars.status
+        yield self.bars.keys
 
     async def on_mount(self) -> None:
         """Show the text, then load the model behind it."""
@@ -147,7 +147,7 @@ class DgeditApp(App[int]):
         for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 asyncio.get_running_loop().add_signal_handler(number, self._ended_from_outside, number)
-        self.use_theme(self.palette)
+        self.looks.use(self.palette)
         self.filing.show(0)
         self.run_worker(self.typed.run(), group="keys")
         self.call_after_refresh(self._after_first_paint)
@@ -155,7 +155,7 @@ class DgeditApp(App[int]):
     async def _after_first_paint(self) -> None:
         """Everything that the first picture does not need."""
         if self.config.editor.watch:
-            self._watch_themes()
+            self.looks.start_watching()
         for tab, place in zip(list(self.filing.tabs), self._places, strict=True):
             if place is not None:
                 tab.area.go_to_place(place.row, place.column)
@@ -163,7 +163,7 @@ class DgeditApp(App[int]):
         if self._warm_up:
             self.jobs.load()
         self.set_interval(KEEP_EVERY_S, self._keep_unsaved)
-        self.set_interval(LOOK_EVERY_S, self._look_outside)
+        self.set_interval(LOOK_EVERY_S, self.looks.look)
         self.ask(self._recover())
 
     async def _recover(self) -> None:
@@ -183,8 +183,7 @@ class DgeditApp(App[int]):
         """End the editor."""
         self.jobs.cancel()
         self.stats.flush()
-        if self._watcher is not None:
-            self._watcher.stop()
+        self.looks.stop()
         self.exit(code)
 
     def ask(self, steps: Coroutine[Any, Any, Any]) -> None:
@@ -212,41 +211,11 @@ class DgeditApp(App[int]):
 
     def say(self, message: str) -> None:
         """Put a message into the status line; the next key that changes the text takes it away."""
-        self._message, self._said_of = message, (self.area, self.area.version)
-        self.refresh_status()
+        self.bars.say(message)
 
     def refresh_status(self) -> None:
         """Draw the status line, the keys and the tabs anew."""
-        if not self.is_mounted(self._status):
-            return
-        area, review = self.area, self.infilling.review
-        if review is not None and self.infilling.area is area:
-            line, loaded = self.infilling.line(), ""
-        else:
-            tab, (row, column) = self.filing.tab, area.cursor_location
-            line = file_line(tab.name, dirty=tab.dirty, row=row, column=column, lines=area.document.line_count,
-                             ending=area.document.newline, encoding=tab.buffer.encoding.name, language=area.syntax_name,
-                             locked=bool(tab.buffer.read_only_reason))  # fmt: skip
-            loaded = self.jobs.load_error or (model_name(self.jobs.model.info) if self.jobs.model is not None else "")
-        # Names of files may hold what a terminal would act on.
-        self._status.update(Text(printable("  |  ".join(part for part in (self._message, line, loaded) if part))))
-        self._help.update(Text(self._help_line()))
-        self.tab_bar.show(self.filing.listed(), self.filing.at)
-
-    def _help_line(self) -> str:
-        review = self.infilling.review
-        if review is None:
-            # What no other editor has comes first; a narrow terminal cuts the others.
-            ordered = sorted(COMMANDS, key=lambda command: command.group != "Infill")
-            pairs = [(command.id, command.shown) for command in ordered if command.shown]
-        elif not review.finished:
-            pairs = [("cancel", "cancel")]
-        else:
-            pairs = [("tab", "accept"), ("cancel", "cancel"), ("accept_word", "word"), ("accept_line", "line"),
-                     ("infill", "roll again"), ("next_alternative", "next answer"), ("pin", "pin"),
-                     ("earlier_pass", "earlier pass"), ("branch", "branch"), ("weaker", "less"), ("stronger", "more")]  # fmt: skip
-        shown = "  ".join(f"{self.key(command)} {label}" for command, label in pairs)
-        return shown if review is None or review.finished else f"denoising  {shown}"
+        self.bars.refresh()
 
     def tell(self, call: Callable[..., object], *values: object) -> None:
         """Call something on the screen's thread, from another one; dropped when the editor has ended."""
@@ -261,13 +230,12 @@ class DgeditApp(App[int]):
         """An infill went into a text."""
         self.count(event)
         self._accepted = (area, area.version, time.monotonic())
-        self._message = ""
-        self.refresh_status()
+        self.bars.say("")
 
     def watch_file(self, path: Path) -> None:
         """Hear of changes that other programs make to a file."""
-        if self._watcher is not None:
-            self._watcher.watch(path, Kind.FILE)
+        if self.looks.watcher is not None:
+            self.looks.watcher.watch(path, Kind.FILE)
 
     # -- events ----------------------------------------------------------------------------------------------------
 
@@ -295,9 +263,7 @@ class DgeditApp(App[int]):
             if time.monotonic() - self._accepted[2] < EDITED_WITHIN_S:
                 self.count(Event.EDITED)
             self._accepted = None
-        # An edit that the message speaks of gets here after it.
-        if self._said_of != (self.area, self.area.version):
-            self._message = ""
+        self.bars.text_changed()
         self._wait_for_quiet()
 
     @on(TextArea.SelectionChanged)
@@ -325,18 +291,6 @@ class DgeditApp(App[int]):
     async def _keep_unsaved(self) -> None:
         if self.config.editor.recover:
             await self.filing.keep_unsaved()
-
-    def _look_outside(self) -> None:
-        if self._watcher is None:
-            return
-        for path in self._watcher.poll():
-            kinds = self._watcher.kinds(path)
-            if Kind.FILE in kinds:
-                self.filing.look_outside([path])
-            if Kind.THEME in kinds:
-                self._theme_may_have_changed()
-            if Kind.CONFIG in kinds:
-                self._settings_may_have_changed()
 
     @on(FindBar.Changed)
     def _find_changed(self, event: FindBar.Changed) -> None:
@@ -379,7 +333,8 @@ class DgeditApp(App[int]):
             "find": finding.open, "replace": lambda: finding.open(replacing=True),
             "find_next": lambda: finding.step(backwards=False), "find_previous": lambda: finding.step(backwards=True),
             "go_to_line": finding.go_to_line, "go_to_symbol": finding.go_to_symbol,
-            "command_palette": self.action_command_palette, "help": self._show_help, "next_theme": self._next_theme,
+            "command_palette": self.action_command_palette, "help": self._show_help,
+            "next_theme": self.looks.next_theme, "suspend": self.action_suspend_process,
             "tab": self._tab, "cancel": self._cancel, "infill_instructed": self._instruct,
             "next_alternative": lambda: infilling.cycle(1), "previous_alternative": lambda: infilling.cycle(-1),
             "earlier_pass": lambda: infilling.scrub(-1), "later_pass": lambda: infilling.scrub(1),
@@ -436,69 +391,6 @@ class DgeditApp(App[int]):
         if instruction is not None:
             self.infilling.infill_instructed(instruction)
 
-    # -- themes ----------------------------------------------------------------------------------------------------
-
-    def use_theme(self, theme: Theme) -> None:
-        """Draw everything in a theme."""
-        self.palette = theme
-        self._colourless.use(theme)
-        app_theme = theme.app_theme()
-        self.register_theme(app_theme)
-        self.theme = app_theme.name
-        for tab in self.filing.tabs:
-            tab.area.use_palette(theme)
-        self._status.styles.color = theme.colour("editor.status_foreground")
-        self._status.styles.background = theme.colour("editor.status_background")
-        self._help.styles.color = theme.colour("editor.gutter")
-        self._help.styles.background = theme.colour("editor.background")
-        self.refresh_css(animate=False)
-
-    def _watch_themes(self) -> None:
-        self._watcher = Watcher()
-        self._watcher.start()
-        self._watcher.watch(settings.config_path(), Kind.CONFIG)
-        for path in list_themes(_own_themes()).values():
-            self._watcher.watch(path, Kind.THEME)
-        if self._watcher.note:
-            self.say(self._watcher.note)
-
-    def _next_theme(self) -> None:
-        names = sorted(list_themes(_own_themes()))
-        after = names[(names.index(self.palette.name) + 1) % len(names)] if self.palette.name in names else names[0]
-        try:
-            self.use_theme(find_theme(after, _own_themes()))
-        except DgeditError as error:
-            self.say(error.line())
-            return
-        self.say(f"theme {after}; [editor] theme in {settings.config_path()} keeps it")
-
-    def _theme_may_have_changed(self) -> None:
-        try:
-            theme = find_theme(self.palette.name, _own_themes())
-        except DgeditError as error:
-            self.say(error.line())
-            return
-        if theme != self.palette:
-            self.use_theme(theme)
-            self.say(theme.warnings[0] if theme.warnings else f"theme {theme.name} was read again")
-
-    def _settings_may_have_changed(self) -> None:
-        try:
-            loaded = settings.load(commands=COMMANDS)
-            theme = find_theme(loaded.editor.theme, _own_themes())
-        except DgeditError as error:
-            self.say(error.line())
-            return
-        self.config = loaded
-        self._bindings = BindingsMap(self._keys())
-        self.use_theme(theme)
-        self.say("the settings were read again; those of the model and of open texts count from the next start")
-
-
-def _own_themes() -> Path:
-    """Where a person's own themes are."""
-    return settings.folder() / "themes"
-
 
 def run(places: Sequence[OpenAt], *, config: Config, options: FillOptions) -> int:
     """Run the editor on the terminal; returns the exit code.
@@ -517,9 +409,22 @@ def run(places: Sequence[OpenAt], *, config: Config, options: FillOptions) -> in
             f"the terminal has {size.columns}x{size.lines} cells", f"make it at least {MIN_COLUMNS}x{MIN_ROWS}"
         )
     app = DgeditApp(places, config=config, options=options)
-    os.environ.setdefault("ESCDELAY", "30")
+    if os.name == "posix":
+        from .driver import TerminalDriver
+
+        app.driver_class = TerminalDriver
     result = app.run()
-    return result if result is not None else app.return_code or 0
+    if result is None:
+        # Textual ended it with an error; what was typed since the last look is not lost with it.
+        app.filing.keep_at_once()
+        kept = "unsaved work was kept and is offered next time" if config.editor.recover else "nothing was kept"
+        print(f"dgedit: ended by an error of its own; {kept}", file=sys.stderr)
+    code = result if result is not None else ExitCode.ERROR
+    if not app.jobs.is_idle:
+        # A thread in the midst of the engine ends the interpreter with an abort; nothing is left that it could lose.
+        sys.stdout.flush()
+        os._exit(code)
+    return code
 
 
 __all__ = ["DgeditApp", "Tab", "run"]

@@ -86,6 +86,8 @@ COMMANDS: tuple[Command, ...] = (
         ("help", "Every key", "f1", "Help"),
         ("toggle_wrap", "Break long lines, or not", "alt+z"),
         ("next_theme", "Next theme", ""),
+        # Ctrl+Z, which other programs take for this, is undo.
+        ("suspend", "Suspend to the shell (fg comes back)", ""),
     ),
     *_group(
         "Infill",

@@ -15,8 +15,8 @@ from textual._cells import cell_len
 from textual.document._document import Document, EditResult, Location, Newline
 from textual.geometry import Size
 
-from .syntax.rows import RowStarts
 from .syntax import Edit, Syntax, syntax_of
+from .syntax.rows import RowStarts
 
 WIDTH_CHARS_MAX = 10_000
 """Rows over this are not measured character by character; their width is an upper bound."""

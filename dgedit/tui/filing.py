@@ -301,7 +301,7 @@ class Filing:
 
     def keep_at_once(self) -> None:
         """Write every journal now: the process is about to end without a question."""
-        for tab in self.tabs:
+        for tab in self.tabs if self.app.config.editor.recover else ():
             with contextlib.suppress(DgeditError):
                 if tab.gone or tab.buffer.is_dirty(tab.area.true_text()):
                     tab.journal.write(tab.area.true_text(), tab.buffer.encoding, tab.buffer.saved)
@@ -324,7 +324,8 @@ class Filing:
             await self.keep_unsaved()
             # Only now is the text kept twice, so that nothing is lost at any moment.
             journal.discard(found)
-            self.app.say(f"recovered; {self.app.key('save')} saves it, {self.app.key('undo')} shows the file as it is on disk")
+            save, undo = self.app.key("save"), self.app.key("undo")
+            self.app.say(f"recovered; {save} saves it, {undo} shows the file as it is on disk")
         elif answer == "d":
             journal.discard(found)
             self.app.say("the unsaved work was discarded")
@@ -368,7 +369,11 @@ class Filing:
             on_disk = Buffer.open(tab.buffer.path)[1] if tab.buffer.path is not None else ""
             choices = [("r", "Reload, losing mine"), ("k", "Save mine over it" if saving else "Keep mine")]
             question = f"{tab.name} was changed by another program. Mine against it:"
-            answer = await self.app.push_screen_wait(Compare(question, on_disk, tab.area.true_text(), choices))
+            # A key that was on its way into the text must not throw the text away.
+            default = "r" if saving else "k"
+            answer = await self.app.push_screen_wait(
+                Compare(question, on_disk, tab.area.true_text(), choices, default=default)
+            )
         except DgeditError as error:
             self.app.say(error.line())
             return False

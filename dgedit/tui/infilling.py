@@ -306,7 +306,8 @@ class Infilling:
         """Go on from the pass that is looked at, with another seed."""
         branch = self.review.branched() if self.review is not None and self.review.finished else None
         if branch is None:
-            self.app.say(f"{self.app.key('earlier_pass')} goes to an earlier pass; {self.app.key('branch')} then goes on from it")
+            earlier, branch_key = self.app.key("earlier_pass"), self.app.key("branch")
+            self.app.say(f"{earlier} goes to an earlier pass; {branch_key} then goes on from it")
             return
         self._seed += 1
         self._run(branch)
@@ -320,7 +321,8 @@ class Infilling:
         if review.toggle_pin(start, end):
             span.area.move_cursor(span.area.cursor_location)
             self._draw()
-            self.app.say(f"pinned: {self.app.key('infill')} rolls the rest again" if review.pins else "nothing is pinned")
+            rest = f"pinned: {self.app.key('infill')} rolls the rest again"
+            self.app.say(rest if review.pins else "nothing is pinned")
         else:
             self.app.say(f"select a part of the infill, then {self.app.key('pin')} pins it")
 

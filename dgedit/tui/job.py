@@ -54,6 +54,7 @@ class InfillJobs:
         self._generation = 0
         self._mailbox = list[Delivery]()
         self._next: Callable[[], None] | None = None
+        self._busy = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._prepared: Prepared | None = None
@@ -82,6 +83,16 @@ class InfillJobs:
             self._mailbox.clear()
             return self._generation
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs and nothing waits."""
+        with self._changed:
+            return self._next is None and not self._busy
+
+    def forget(self) -> None:
+        """Drop what was prepared."""
+        self._prepared = None
+
     def poll(self) -> list[Delivery]:
         """What the present run has delivered since the last time, oldest first."""
         with self._changed:
@@ -102,7 +113,10 @@ class InfillJobs:
                 while self._next is None:
                     self._changed.wait()
                 work, self._next = self._next, None
+                self._busy = True
             work()
+            with self._changed:
+                self._busy = False
 
     def _run(self, task: Task, generation: int) -> None:
         try:

@@ -56,6 +56,10 @@ class TypeAhead:
             target = self._app.focused or self._app.screen
             for node in target.ancestors_with_self:
                 await _drained(node)
+            if target is self._app.screen:
+                # Nothing has the focus in a dialog that has just come up: its parts are still being made.
+                for node in target.walk_children():
+                    await _drained(node)
             if target is (self._app.focused or self._app.screen):
                 return
 

@@ -1,15 +1,21 @@
-"""How fast an infill is on this machine, as medians, and beside transformers' own `generate` in the same run."""
+"""How fast an infill is on this machine, as medians, and beside transformers' own `generate` in the same run.
+
+Times of two programs on a shared machine say little; what is compared here takes turns, span by span, in one process.
+"""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from ..infill import fill
+from ..denoise import Settings, denoise
+from ..infill import SAMPLING_TEMPERATURE, fill
 from ..models.base import Denoiser
 from ..packing import pack
 from ..types import InfillRequest
@@ -74,23 +80,91 @@ def tokens_per_second(model: Denoiser, spans: list[Span]) -> float:
     return tokens / (time.perf_counter() - began)
 
 
-def generate_ms(folder: Path, model: Denoiser, spans: list[Span], passes: int = 8) -> list[float] | None:
-    """Milliseconds of transformers' `generate` for the same contexts; none where transformers is not installed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What one span took, in one way of filling it."""
 
-    It denoises one whole canvas of the checkpoint's length, with at most as many passes as our own loop.
+    ms: float
+    passes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """The same spans in three ways, one after another for each span, so that a busy machine is busy for all."""
+
+    infill: list[Taken]
+    """Our whole infill: several rows, recall, spans written left to right, ranking."""
+    canvas: list[Taken]
+    """One canvas through our loop: the work of `generate` and nothing else."""
+    generate: list[Taken]
+    """transformers' own."""
+
+
+def ratio(slow: Sequence[Taken], fast: Sequence[Taken]) -> float:
+    """How many times as long the first took: the median over the spans."""
+    return statistics.median(a.ms / b.ms for a, b in zip(slow, fast, strict=True))
+
+
+def beside_generate(folder: Path, model: Denoiser, spans: Sequence[Span], passes: int = 8) -> Beside | None:
+    """Our loop and transformers' `generate` on the same weights and contexts; none where transformers is missing.
+
+    `generate` denoises one canvas of the checkpoint's length in at most so many passes, as ours do.
     """
+    generate = published_loop(folder, model, passes)
+    if generate is None:
+        return None
+    ways = (partial(_infill, model, passes=passes), partial(one_canvas, model, passes=passes), generate)
+    found = tuple(list[Taken]() for _ in ways)
+    for number, span in enumerate([spans[0], *spans]):
+        for turn in range(len(ways)):
+            way = (number + turn) % len(ways)
+            model.encode([model.format.prefix_id])  # else the second of ours would find its context read
+            taken = ways[way](span)
+            if number:
+                found[way].append(taken)
+    return Beside(infill=found[0], canvas=found[1], generate=found[2])
+
+
+def _infill(model: Denoiser, span: Span, passes: int) -> Taken:
+    request = InfillRequest(prefix=span.prefix, suffix=span.suffix, related=span.related, max_passes=passes)
+    began = time.perf_counter()
+    done = fill(request, model)
+    return Taken(ms=(time.perf_counter() - began) * 1e3, passes=done.passes)
+
+
+def one_canvas(model: Denoiser, span: Span, passes: int) -> Taken:
+    """Read the context and denoise one row of the checkpoint's length from noise: nothing pinned, sampled.
+
+    `generate` samples too, and looks for no end inside its canvas either.
+    """
+    packed = pack(InfillRequest(prefix=span.prefix, suffix=span.suffix), model.tokenizer, model.format)
+    alone = replace(
+        packed, suffix_ids=[], pinned_ids=[], slots=(model.format.canvas_tokens,), exact=True, starts=((),), passes=0
+    )
+    settings = Settings(passes_max=passes, temperature=SAMPLING_TEMPERATURE)
+    generator = torch.Generator().manual_seed(1)
+    began = time.perf_counter()
+    *_, last = denoise(model, model.encode(alone.context_ids), alone, settings, generator)
+    return Taken(ms=(time.perf_counter() - began) * 1e3, passes=last.pass_index)
+
+
+def published_loop(folder: Path, model: Denoiser, passes: int) -> Callable[[Span], Taken] | None:
+    """transformers' `generate` on a checkpoint; none where it is not installed."""
     try:
         from transformers import DiffusionGemmaForBlockDiffusion
     except ImportError:
         return None
     published = DiffusionGemmaForBlockDiffusion.from_pretrained(folder, dtype=torch.bfloat16).eval()
-    times = []
-    for number, span in enumerate([spans[0], *spans]):
+    counted = list[object]()
+    published.model.decoder.register_forward_hook(lambda *_: counted.append(None))
+
+    def run(span: Span) -> Taken:
         request = InfillRequest(prefix=span.prefix, suffix=span.suffix)
         ids = torch.tensor([pack(request, model.tokenizer, model.format).context_ids])
+        counted.clear()
         began = time.perf_counter()
         with torch.inference_mode():
             published.generate(ids, max_new_tokens=model.format.canvas_tokens, max_denoising_steps=passes)
-        if number:
-            times.append((time.perf_counter() - began) * 1e3)
-    return times
+        return Taken(ms=(time.perf_counter() - began) * 1e3, passes=len(counted))
+
+    return run

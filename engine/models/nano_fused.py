@@ -2,7 +2,8 @@
 
 At 15M parameters a pass is mostly the cost of starting small operations. So here norm scales are folded into the
 projections behind them, projections of one input are one matrix, and all rows of a request are one flat sequence with a
-mask: nothing is padded, and every row reads the one copy of the context's keys and values.
+mask: no row is padded to another, and every row reads the one copy of the context's keys and values. Only the sequence
+is padded, to a `rounded` length, because a matrix kernel is built and kept for every length that is met.
 
 Not for training. `tests/engine/test_parity.py` holds it to the network and to the published class.
 
@@ -28,6 +29,11 @@ SMALLEST_NORM = 1e-3
 PACKED_FOR_TOKENS = 128
 """A number of tokens for which the layout of the matrices is chosen; others work."""
 
+LENGTH_STEP = 16
+"""Sequences longer than `SHORT` are computed at a multiple of so many positions."""
+SHORT = 8
+"""As long as the beams of a step and little more; these lengths are computed as they are."""
+
 
 @dataclass(slots=True)
 class Cache:
@@ -45,9 +51,32 @@ class Cache:
             self.values = F.pad(self.values, (0, 0, 0, missing))
 
 
-def additive(visible: Tensor, dtype: torch.dtype) -> Tensor:
-    """A boolean mask as what attention adds to its scores: the form in which the kernel takes it fastest."""
-    return torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill_(~visible, -math.inf)
+def rounded(length: int) -> int:
+    """The length at which a sequence is computed.
+
+    For a new length oneDNN builds a kernel a matrix, which takes some 50 times as long as to run it, and keeps 0.6 MB.
+    """
+    return length if length <= SHORT else -(-length // LENGTH_STEP) * LENGTH_STEP
+
+
+def padded(x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """A sequence [N, ...] as one of the rounded length, zeros at its end."""
+    length = rounded(len(x))
+    if length == len(x):
+        return x if dtype is None else x.to(dtype)
+    out = torch.empty((length, *x.shape[1:]), dtype=dtype or x.dtype, device=x.device)
+    out[: len(x)], out[len(x) :] = x, 0
+    return out
+
+
+def additive(visible: Tensor, length: int, dtype: torch.dtype) -> Tensor:
+    """A boolean mask [N, M] as what attention adds to the scores of `length` positions; those past N look everywhere.
+
+    It is the form in which the kernel takes it fastest.
+    """
+    out = torch.zeros((length, visible.shape[1]), dtype=dtype, device=visible.device)
+    out[: len(visible)].masked_fill_(~visible, -math.inf)
+    return out
 
 
 class Projection:
@@ -58,7 +87,7 @@ class Projection:
         self.packed: Tensor | None = None
         if weight.device.type == "cpu" and weight.dtype == torch.bfloat16 and _kernels_take_bfloat16():
             self.packed = torch.ops.mkldnn._reorder_linear_weight(self.weight.contiguous(), PACKED_FOR_TOKENS)
-            self.weight = self.weight[:0]
+            self.weight = weight.new_empty(0)
 
     def __call__(self, x: Tensor) -> Tensor:
         if self.packed is None:
@@ -102,7 +131,7 @@ class FusedNano:
 
     def soft_embed(self, probabilities: Tensor) -> Tensor:
         """Expected embedding [N, D] under probabilities [N, V]."""
-        return self.soft_embedding(probabilities.to(self.dtype)) * self.embed_scale
+        return self.soft_embedding(padded(probabilities, self.dtype))[: len(probabilities)] * self.embed_scale
 
     def embed_canvas(self, ids: Tensor, soft: Tensor | None, free: Tensor) -> Tensor:
         """Canvas embeddings [N, D]; `soft` [F, D] belongs to the positions of the boolean mask `free` [N]."""
@@ -119,22 +148,23 @@ class FusedNano:
         Returns:
             Hidden states [N, D] before the last norm.
         """
+        count, end = len(x), cache.length + len(x)
+        x, positions = padded(x), padded(positions)
         cache.reserve(len(x))
-        end = cache.length + len(x)
         cos, sin = (table[0, 0][:, None] for table in rotary_table(self.config, positions[None], x.dtype))
         # Rotating swaps the halves of a head, and the left one changes its sign.
         half = self.config.head_dim // 2
         sin = torch.cat((-sin[..., :half], sin[..., half:]), dim=-1)
         group = self.config.num_heads // self.config.num_kv_heads
-        folded = None if mask is None else additive(mask, x.dtype).repeat(group, 1)[None, None]
+        folded = None if mask is None else additive(mask, len(x), x.dtype).repeat(group, 1)[None, None]
         for index, layer in enumerate(self.layers):
-            x = layer(x, (cos, sin), folded, cache.keys[index], cache.values[index], end)
-        return x
+            x = layer(x, (cos, sin), folded, cache.keys[index], cache.values[index], (cache.length, end))
+        return x[:count]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Soft-capped float32 logits [N, V] of hidden states [N, D] before the last norm."""
         cap = self.config.logit_softcap
-        raw = self.head(_unit(hidden) * self.norm).float()
+        raw = self.head(padded(_unit(hidden) * self.norm))[: len(hidden)].float()
         return raw.div_(cap).tanh_().mul_(cap)
 
 
@@ -159,15 +189,24 @@ class _FusedLayer:
         self.after_both = _scale(layer.post_feedforward_layernorm.weight)
 
     def __call__(
-        self, x: Tensor, rotary: tuple[Tensor, Tensor], mask: Tensor | None, keys: Tensor, values: Tensor, end: int
+        self,
+        x: Tensor,
+        rotary: tuple[Tensor, Tensor],
+        mask: Tensor | None,
+        keys: Tensor,
+        values: Tensor,
+        places: tuple[int, int],
     ) -> Tensor:
-        count, heads = len(x), self.heads + self.kv_heads
+        """`places`: where x begins in keys and values, and up to where they are looked at."""
+        count, heads, (begin, end) = len(x), self.heads + self.kv_heads, places
         projected = _unit(self.qkv(_unit(x)).view(count, -1, self.size))
         turned = projected[:, :heads] * self.head_scale
         turned = torch.addcmul(turned * rotary[0], turned.roll(self.size // 2, -1), rotary[1])
-        keys[:, end - count : end] = turned[:, self.heads :].transpose(0, 1)
+        keys[:, begin : begin + count] = turned[:, self.heads :].transpose(0, 1)
         # The last layer has no value projection: its values are the keys before scale and rotation.
-        torch.mul(projected[:, -self.kv_heads :].transpose(0, 1), self.value_scale, out=values[:, end - count : end])
+        torch.mul(
+            projected[:, -self.kv_heads :].transpose(0, 1), self.value_scale, out=values[:, begin : begin + count]
+        )
         # Every head of a group reads the same keys, so its heads are just more queries.
         queries = turned[:, : self.heads].view(count, self.kv_heads, -1, self.size)
         queries = queries.permute(1, 2, 0, 3).reshape(1, self.kv_heads, -1, self.size)
@@ -191,8 +230,8 @@ class _FusedSelfConditioning:
 
     def __call__(self, embedded: Tensor, soft: Tensor | None, free: Tensor) -> Tensor:
         if soft is not None:
-            unit = _unit(soft)
-            signal = self.down(_gelu(self.gate(unit)).mul_(self.up(unit)))
+            unit = _unit(padded(soft))
+            signal = self.down(_gelu(self.gate(unit)).mul_(self.up(unit)))[: len(soft)]
             embedded = embedded.index_add(0, free.nonzero()[:, 0], signal)
         return _unit(embedded) * math.sqrt(embedded.shape[-1])
 

@@ -22,6 +22,7 @@ from textual.widgets.text_area import Selection
 
 from dgedit.config import Config, Editor
 from dgedit.engine.models.base import Denoiser
+from dgedit.engine.types import UNDECIDED, Candidate, ContextUse, Frame, FrameSpan, InfillResult, Origin
 from dgedit.fill import FillOptions
 from dgedit.locations import OpenAt
 from dgedit.tui.app import DgeditApp
@@ -34,6 +35,7 @@ QUIET = Config(editor=Editor(watch=False))
 """Settings without a thread that watches files; what it would report is asked for by hand."""
 TYPED = {"enter": "\r", "tab": "\t", "space": " "}
 GIVE_UP_S = 30.0
+USE = ContextUse(tokens=240, limit=384, prefix_cut=True, suffix_cut=False)
 
 
 def key_event(key: str) -> events.Key:
@@ -42,6 +44,33 @@ def key_event(key: str) -> events.Key:
     letter = key.removeprefix("alt+")
     character = letter if len(letter) == 1 else TYPED.get(key)
     return events.Key("space" if key == " " else key, character)
+
+
+def a_frame(number: int, *spans: FrameSpan, result: InfillResult | None = None) -> Frame:
+    """A pass as the engine would deliver it."""
+    return Frame(
+        pass_index=number,
+        passes_max=8,
+        spans=spans,
+        mean_entropy=1.0,
+        elapsed_ms=10.0 * number,
+        pass_ms=10.0,
+        tokens_per_second=100.0,
+        context=USE,
+        slots=(300 + number, UNDECIDED),
+        result=result,
+    )
+
+
+def a_result(*texts: str) -> InfillResult:
+    """What the engine found for one hole, the best first."""
+    candidates = tuple(
+        Candidate(
+            text=text, score=-float(place), parses=None, repeats_suffix=False, origins=frozenset({Origin.DENOISED})
+        )
+        for place, text in enumerate(texts)
+    )
+    return InfillResult(text=texts[0], candidates=candidates, passes=2, elapsed_ms=30.0, context=USE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +122,23 @@ class Host:
         for _ in range(100):
             if not self.app.is_running or self.app._exit:
                 return
-            passed = asyncio.Event()
-            self.app.call_later(passed.set)
-            await passed.wait()
+            await self._reached()
             await self.pilot.pause(0)
             pumps = [self.app, *self.app.screen.walk_children(with_self=True)]
             at_work = self.app.typed.busy or any(pump.message_queue_size for pump in pumps)
             rounds_at_rest = 0 if at_work else rounds_at_rest + 1
             if rounds_at_rest == 2:
                 return
+
+    async def _reached(self) -> None:
+        """Wait until the app has come to what is sent to it now."""
+        reached = asyncio.Event()
+        self.app.call_later(reached.set)
+        try:
+            async with asyncio.timeout(GIVE_UP_S):
+                await reached.wait()
+        except TimeoutError:
+            raise self.app._exception or AssertionError("the app no longer answers") from None
 
     def send(self, key: str) -> None:
         """Press a key and do not wait."""

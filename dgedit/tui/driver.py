@@ -1,0 +1,47 @@
+"""Textual's driver of a terminal, but for how keys are read.
+
+An Escape that begins no other key is heard after ESCDELAY, where Textual looks up to a tenth of a second later; and a
+byte that is no UTF-8, as from a terminal with another encoding, is one wrong character, where Textual ends the editor.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import selectors
+
+from textual import constants
+from textual._xterm_parser import XTermParser
+from textual.drivers.linux_driver import LinuxDriver
+
+IDLE_S = 0.1
+"""So often it is seen whether the editor has ended."""
+READ_BYTES = 65_536
+
+
+class TerminalDriver(LinuxDriver):
+    """Reads keys of a terminal on a thread of its own."""
+
+    def run_input_thread(self) -> None:
+        """Turn what the terminal sends into keys, until the editor ends or the terminal is gone."""
+        parser = XTermParser(self._debug)
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            while not self.exit_event.is_set():
+                is_waiting = parser._timeout_time is not None
+                if selector.select(min(IDLE_S, constants.ESCAPE_DELAY) if is_waiting else IDLE_S):
+                    sent = self._read()
+                    if not sent:
+                        return
+                    for message in parser.feed(decode(sent)):
+                        self.process_message(message)
+                for message in parser.tick():
+                    self.process_message(message)
+
+    def _read(self) -> bytes:
+        """What the terminal sent; nothing when it is gone, of which a signal tells the editor."""
+        try:
+            return os.read(self.fileno, READ_BYTES)
+        except OSError:
+            return b""

@@ -1,0 +1,193 @@
+"""Random keys, pastes and sizes of the window: nothing raises, no text and no file is harmed, every edit is undone.
+
+Infills come from a stand-in for the engine that answers at once with any text, so that many are opened, steered and left;
+what the bundled model makes of them is tested elsewhere.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.document._wrapped_document import WrappedDocument
+from textual.events import Paste
+
+from dgedit import files
+from dgedit.engine.models.base import Denoiser
+from dgedit.engine.types import Frame, FrameSpan, SlotState
+from dgedit.errors import DgeditError
+from dgedit.fill import FillOptions, Gap
+from dgedit.files import Stamp
+from dgedit.tui.commands import COMMANDS
+from dgedit.tui.editor import CodeArea
+
+from .editor_host import Host, a_frame, a_result, editor, key_event
+
+BURST = 25
+"""So many keys come at once, faster than the screen is drawn."""
+CHECK_EVERY = 500
+TABS_MAX = 5
+FILES = {
+    "a.py": "import os\n\n\ndef f(x):\n    <FILL_ME>\n    return [x, {'a': (1)}]\n",
+    "b.c": "int f(int x)\r\n{\r\n    return <FILL_ME>; /* é */\r\n}\r\n",
+    "c.md": "# One\r\ntwo \u2028\x0c\x1b[2J\n\n```python\ndef f():\n    pass\n```\n" + "word " * 40 + "\n\r\n漢字\tx",
+}
+MOVES = ["up", "down", "left", "right", "home", "end", "pageup", "pagedown", "ctrl+home", "ctrl+end", "ctrl+left"]
+EDITS = ["enter", "enter", "backspace", "backspace", "delete", "ctrl+backspace", "ctrl+delete", "ctrl+u", "ctrl+shift+k"]
+LETTERS = [*"abdefklqrsuxy01(){}[]:'\"#*\\+?^$ ", "é", "漢", "😀"]
+OPENING = {"ctrl+n", "ctrl+o", "ctrl+s", "alt+s", "ctrl+w", "ctrl+q", "ctrl+l", "ctrl+t", "ctrl+p", "f1", "alt+g"}
+COMMAND_KEYS = [key for command in COMMANDS for key in command.keys]
+NASTY = ["a\r\nb", "\x1b[2J\x07", "\t\t\n\n  ", "'''", "<FILL_ME>", "\u2028\x85", "x" * 300, "\r", ""]
+
+
+def any_key(draw: random.Random) -> str:
+    """A key: mostly what edits and moves, often a command, sometimes a way out of whatever is open."""
+    kinds: list[tuple[list[str], int]] = [
+        (LETTERS, 30), (MOVES, 14), ([f"shift+{move}" for move in MOVES], 8), (EDITS, 14), (COMMAND_KEYS, 30),
+        (["escape"], 8), (["tab", "shift+tab"], 4), ([f"alt+{letter}" for letter in "abcdefghijklmnoprstuvwz"], 4),
+        (["ctrl+g", "f9", "alt+w", "alt+l"], 6), (["super+z", "super+x", "super+v"], 1),
+    ]  # fmt: skip
+    return draw.choice(draw.choices([keys for keys, _ in kinds], [weight for _, weight in kinds])[0])
+
+
+def some_answer(draw: random.Random) -> str:
+    return "".join(draw.choices(["x", " + y", "\n    ", "f(", ")", "漢", "", "  "], k=draw.randrange(6)))
+
+
+def stand_in(draw: random.Random) -> Any:
+    """What the engine is called as; it answers every gap with a few passes of any text."""
+
+    def spans(text: str) -> list[FrameSpan]:
+        return [FrameSpan(text, draw.choice(list(SlotState)), draw.random())] if text else []
+
+    def fill_gaps(before: str, parts: tuple[str | Gap, ...], *_: object) -> Iterator[tuple[int, Frame]]:
+        if draw.random() < 0.03:
+            raise DgeditError("the model does not want to", "press again")
+        for number, part in enumerate(parts):
+            if isinstance(part, str):
+                continue
+            for count in range(draw.randrange(5)):
+                time.sleep(draw.choice([0, 0, 0.01]))
+                yield number, a_frame(count, *spans(some_answer(draw)))
+            texts = [some_answer(draw) for _ in range(draw.randrange(1, 4))]
+            yield number, a_frame(9, *spans(texts[0]), result=a_result(*texts))
+
+    return fill_gaps
+
+
+class Watch:
+    """What must hold whatever keys are pressed."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.on_disk = {path: path.read_bytes() for path in folder.iterdir()}
+        self.opened = dict[CodeArea, str]()
+        self._real_write = files.write_atomically
+        monkeypatch.setattr(files, "write_atomically", self.write)
+        real_open = CodeArea.open_text
+
+        def open_text(area: CodeArea, text: str, path: Path | None, language: str) -> None:
+            self.opened[area] = text
+            real_open(area, text, path, language)
+
+        monkeypatch.setattr(CodeArea, "open_text", open_text)
+
+    def write(self, path: Path, raw: bytes, **rest: Any) -> Stamp:
+        """Saving goes through here; nothing is written outside the test's folder."""
+        if path.suffix == ".journal":
+            return self._real_write(path, raw, **rest)
+        if path.parent.resolve() != self.folder:
+            raise DgeditError(f"cannot save {path}: not in this test", "save elsewhere")
+        stamp = self._real_write(path, raw, **rest)
+        self.on_disk[path.resolve()] = raw
+        return stamp
+
+    def check_files(self) -> None:
+        found = {path: path.read_bytes() for path in self.folder.iterdir()}
+        assert found == self.on_disk
+
+    def check_text(self, area: CodeArea) -> None:
+        document = area.document
+        assert document.newline.join(document.lines) == area.text
+        assert area.preview is None
+        # A text that is not on the screen keeps the width that it had there.
+        width = area.wrap_width if area.is_on_screen else area.wrapped_document._width
+        fresh = WrappedDocument(document, width, area.indent_width)
+        assert list(area.wrapped_document._wrap_offsets) == fresh._wrap_offsets
+        assert list(area.wrapped_document._offset_to_line_info) == fresh._offset_to_line_info
+        for row, column in area.selection:
+            assert 0 <= row < document.line_count
+            assert 0 <= column <= len(document[row])
+
+    def check_history(self, area: CodeArea) -> None:
+        """Undoing everything gives the text as it was opened, and doing it again what it is now."""
+        now = area.text
+        steps = len(area.history.undo_stack)
+        while area.history.undo_stack:
+            area.undo()
+        assert area.text == self.opened[area]
+        for _ in range(steps):
+            area.redo()
+        assert area.text == now
+
+
+async def out_of_everything(host: Host) -> None:
+    """Escape closes whatever is open."""
+    for _ in range(8):
+        await host.press("escape")
+        if len(host.app.screen_stack) == 1 and host.app.infilling.review is None and not host.app.find_bar.is_open:
+            return
+    raise AssertionError(f"Escape leads nowhere: {host.app.screen_stack}, {host.status}")
+
+
+async def burst(host: Host, draw: random.Random) -> None:
+    """Keys that come all at once, drawn when they are through."""
+    tabs = len(host.app.filing.tabs)
+    patient = host.app.screen.is_modal or draw.random() < 0.25
+    with host.app.batch_update():
+        for key in (any_key(draw) for _ in range(BURST)):
+            if (key == "ctrl+w" and tabs < 2) or (key == "ctrl+n" and tabs >= TABS_MAX):
+                continue
+            tabs -= key == "ctrl+w"
+            if patient:
+                host.send(key)
+            elif key not in OPENING:
+                # Past the queue that gives every key its turn: keys may now change places, and must do no harm even so.
+                await host.app.typed._handle(key_event(key))
+        if draw.random() < 0.1:
+            host.app.post_message(Paste(draw.choice(NASTY)))
+        await host.settle()
+    await host.settle()
+    if draw.random() < 0.02:
+        await host.pilot.resize_terminal(draw.choice([40, 80, 133]), draw.choice([8, 24]))
+
+
+@pytest.mark.parametrize("part", range(4))
+async def test_random_keys(
+    tmp_path: Path, nano: Denoiser, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config, part: int
+) -> None:
+    draw = random.Random(part)
+    folder = tmp_path.resolve()
+    for name, text in FILES.items():
+        (folder / name).write_bytes(text.encode())
+    monkeypatch.chdir(folder)
+    # No tool of a desktop's clipboard is called.
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr("dgedit.tui.job.fill_gaps", stand_in(draw))
+    keys = pytestconfig.getoption("--keys") // 4
+    watch = Watch(folder, monkeypatch)
+    async with editor(*(folder / name for name in FILES), model=nano, options=FillOptions(), size=(80, 12)) as host:
+        monkeypatch.setattr(host.app, "leave", lambda code: None)
+        for pressed in range(0, keys, BURST):
+            await burst(host, draw)
+            if pressed % CHECK_EVERY == 0:
+                await out_of_everything(host)
+                watch.check_files()
+                for tab in host.app.filing.tabs:
+                    watch.check_text(tab.area)
+                    watch.check_history(tab.area)
+                await host.settle()
