@@ -27,7 +27,7 @@ eval: $(VENV)/.installed
 	$(BIN)/python -m dgedit.engine.evals
 
 screenshot: $(VENV)/.installed
-	$(BIN)/python -m dgedit.tui.screenshot themes/screenshot.svg
+	$(BIN)/python -m dgedit.tui.screenshot themes
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -34,6 +34,7 @@ TYPED = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
 HELD_S = 0.5
 INFILLS = 7
 """So many infills are begun for each figure."""
+STARTS, PAGES = 5, 40
 LONG_LINES, HUGE_LINES = 20_000, 100_000
 MARKER = "<FILL_ME>"
 NEXT_HOLE, INFILL, ESCAPE, PAGE_DOWN, ENTER = b"\x1b[19~", b"\x07", b"\x1b", b"\x1b[6~", b"\r"
@@ -52,7 +53,7 @@ def sizes(folder):
 
 def run(model_name: str) -> int:
     """Print the table; returns the exit code."""
-    paints = [ms for ms in (first_paint_ms() for _ in range(5)) if ms is not None]
+    paints = [ms for ms in (first_paint_ms() for _ in range(STARTS)) if ms is not None]
     if not paints:
         _row("the editor on a terminal", "not measured (no pseudo-terminals here)")
     else:
@@ -168,7 +169,7 @@ def _huge_file(folder: Path, model_name: str) -> None:
     path = folder / "huge.py"
     path.write_text(_python(HUGE_LINES), encoding="utf-8")
     opened = []
-    for _ in range(3):
+    for _ in range(STARTS):
         with editor(folder, "--model", model_name, str(path)) as terminal:
             opened.append(terminal.shown(lambda text: "part_0(" in text))
     _row(f"open {HUGE_LINES:,} lines of Python", _middle(opened))
@@ -176,7 +177,7 @@ def _huge_file(folder: Path, model_name: str) -> None:
         terminal.shown(_has_model)
         terminal.rest(2 * HELD_S)
         times = []
-        for _ in range(40):
+        for _ in range(PAGES):
             seen = _parts(terminal.text)
             terminal.press(PAGE_DOWN)
             times.append(terminal.shown(partial(_is_past, seen)))

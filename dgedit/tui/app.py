@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
@@ -176,8 +177,11 @@ class DgeditApp(App[int]):
         """The terminal went away or the system ends us: unsaved work stays in the journal."""
         self.filing.keep_at_once()
         self.leave(128 + number)
-        # A dialog or a terminal that does not answer must not keep a process without a screen alive.
-        asyncio.get_running_loop().call_later(GONE_S, os._exit, 128 + number)
+        # A dialog or a terminal that does not answer must not keep a process without a screen alive; on a thread of its
+        # own, because the loop may wait for that terminal.
+        gone = threading.Timer(GONE_S, os._exit, [128 + number])
+        gone.daemon = True
+        gone.start()
 
     def leave(self, code: int) -> None:
         """End the editor."""
@@ -218,9 +222,9 @@ class DgeditApp(App[int]):
         self.bars.refresh()
 
     def tell(self, call: Callable[..., object], *values: object) -> None:
-        """Call something on the screen's thread, from another one; dropped when the editor has ended."""
+        """Call something on the screen's thread, from another one, which does not wait for it."""
         with contextlib.suppress(RuntimeError):
-            self.call_from_thread(call, *values)
+            self.call_later(call, *values)
 
     def count(self, event: Event, elapsed_ms: float = 0.0) -> None:
         """Add to the local counters; they are for the person alone."""
@@ -259,7 +263,7 @@ class DgeditApp(App[int]):
     @on(TextArea.Changed)
     def _text_changed(self, event: TextArea.Changed) -> None:
         area = event.text_area
-        if self._accepted is not None and self._accepted[0] is area and self._accepted[1] != self.area.version:
+        if self._accepted is not None and self._accepted[0] is area and self._accepted[1] != self._accepted[0].version:
             if time.monotonic() - self._accepted[2] < EDITED_WITHIN_S:
                 self.count(Event.EDITED)
             self._accepted = None

@@ -1,21 +1,24 @@
-"""Textual's driver of a terminal, but for how keys are read.
+"""Textual's driver of a terminal, but for how keys are read, and for its end.
 
 An Escape that begins no other key is heard after ESCDELAY, where Textual looks up to a tenth of a second later; and a
 byte that is no UTF-8, as from a terminal with another encoding, is one wrong character, where Textual ends the editor.
+A terminal that goes away stops nothing.
 """
 
 from __future__ import annotations
 
 import codecs
+import contextlib
 import os
 import selectors
+from queue import Full
 
 from textual import constants
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
 IDLE_S = 0.1
-"""So often it is seen whether the editor has ended."""
+"""So often it is seen whether the editor or its terminal has ended."""
 READ_BYTES = 65_536
 
 
@@ -38,6 +41,15 @@ class TerminalDriver(LinuxDriver):
                         self.process_message(message)
                 for message in parser.tick():
                     self.process_message(message)
+
+    def write(self, data: str) -> None:
+        """Draw, as long as there is something to draw on."""
+        # The thread that writes ends with the terminal, and its queue may be full then: who waits for room waits for ever.
+        thread = self._writer_thread
+        while thread is not None and thread.is_alive():
+            with contextlib.suppress(Full):
+                thread._queue.put(data, timeout=IDLE_S)
+                return
 
     def _read(self) -> bytes:
         """What the terminal sent; nothing when it is gone, of which a signal tells the editor."""

@@ -184,9 +184,10 @@ class Infilling:
     def arrived(self) -> None:
         """Take what the engine delivered; called on the screen's thread."""
         review = self.review
+        # One look may have emptied the mailbox of what several calls speak of.
+        if review is None or review.finished:
+            return
         for delivery in self.jobs.poll():
-            if review is None or review.finished:
-                return
             if delivery.error is not None:
                 self._give_up(delivery.error)
                 return
@@ -194,7 +195,7 @@ class Infilling:
                 review.take(delivery.part, delivery.frame)
             if delivery.done:
                 review.finish()
-        if review is None or not review.seen:
+        if not review.seen:
             return
         if review.finished:
             self._finished(review)

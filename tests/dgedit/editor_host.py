@@ -150,7 +150,7 @@ class Host:
             self.send(key)
             await self.settle()
 
-    async def type(self, text: str) -> None:
+    async def write(self, text: str) -> None:
         """Press the keys of characters."""
         for character in text:
             self.send(character)
@@ -172,8 +172,16 @@ class Host:
     async def dialog(self, kind: type[ScreenKind]) -> ScreenKind:
         """The dialog that is coming up."""
         await self.until(lambda: isinstance(self.app.screen, kind) and self.app.screen.focused is not None, str(kind))
-        assert isinstance(self.app.screen, kind)
-        return self.app.screen
+        screen = self.app.screen
+        assert isinstance(screen, kind)
+        return screen
+
+    async def answer(self, letter: str) -> None:
+        """Answer the dialog that is coming up."""
+        await self.until(lambda: len(self.app.screen_stack) == 2 and self.app.screen.focused is not None, "a dialog")
+        asked = self.app.screen
+        await self.press(letter)
+        await self.until(lambda: asked not in self.app.screen_stack, "the dialog to close")
 
     async def no_dialog(self) -> None:
         """Wait until the last dialog is closed."""

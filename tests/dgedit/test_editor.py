@@ -1,335 +1,212 @@
-"""The editor driven by keys: text, files, and an infill that is watched, accepted, cancelled and undone."""
+"""The editor as a whole: how it starts and refuses to, what its settings change, what its lines say."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from textual.pilot import Pilot
-from textual.widgets import Static
 
+from dgedit.config import Config, Editor, Infill, config_path
 from dgedit.engine.models.base import Denoiser
-from dgedit.engine.types import Frame
 from dgedit.errors import DgeditError
 from dgedit.fill import FillOptions
-from dgedit.tui import job
+from dgedit.locations import OpenAt
+from dgedit.stats import stats_path
 from dgedit.tui.app import DgeditApp, run
 
-SOURCE = "def total(values):\n    result = 0\n    for value in values:\n        <FILL_ME>\n    return result\n"
+from .editor_host import QUIET, Host, editor
 
-
-@asynccontextmanager
-async def editor(path: Path, nano: Denoiser | None = None, seed: int = 0) -> AsyncIterator[Pilot[int]]:
-    app = DgeditApp(path, options=FillOptions(seed=seed, passes=6), warm_up=False)
-    app.jobs.model = nano
-    async with app.run_test(size=(90, 24)) as pilot:
-        await pilot.pause()
-        yield pilot
-
-
-def app_of(pilot: Pilot[int]) -> DgeditApp:
-    assert isinstance(pilot.app, DgeditApp)
-    return pilot.app
-
-
-def status(pilot: Pilot[int]) -> str:
-    return str(pilot.app.query_one("#status", Static).render())
-
-
-async def until_finished(pilot: Pilot[int]) -> None:
-    app = app_of(pilot)
-    for _ in range(600):
-        await pilot.pause(0.02)
-        if app.finished_text is not None or app.area.preview is None:
-            return
-    raise AssertionError("the infill did not finish")
+SOURCE = "def total(values):\n    return <FILL_ME>\n"
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     file = tmp_path / "x.py"
-    file.write_bytes(SOURCE.encode())
+    file.write_text(SOURCE)
     return file
 
 
-@pytest.mark.parametrize(
-    ("keys", "expected"),
-    [
-        (["a"], "a" + SOURCE),
-        (["a", "ctrl+z"], SOURCE),
-        (["a", "ctrl+z", "ctrl+y"], "a" + SOURCE),
-        (["tab"], "    " + SOURCE),
-        (["end", "enter", "x"], SOURCE.replace("values):\n", "values):\n    x\n", 1)),
-        (["down", "end", "enter", "y"], SOURCE.replace("= 0\n", "= 0\n    y\n")),
-        (["escape", "b"], "b" + SOURCE),
-    ],
-)
-async def test_keys_edit_and_save_writes_exactly_that(path: Path, keys: list[str], expected: str) -> None:
-    async with editor(path) as pilot:
-        await pilot.press(*keys)
-        assert app_of(pilot).area.text == expected
-        await pilot.press("ctrl+s")
-        assert path.read_bytes() == expected.encode()
-        assert "saved" in status(pilot)
+def with_editor(**changes: Any) -> Config:
+    """Settings with fields of [editor] changed."""
+    editor_settings: Editor = replace(QUIET.editor, **changes)
+    return Config(editor=editor_settings)
 
 
-@pytest.mark.parametrize(
-    "raw", [b"", b"a\r\nb\r\n", b"a\r\nb\nc\r", "\ufeffx = 1\n".encode(), "s = '\u2028\f\x85'\n".encode(), b"no end"]
-)
-async def test_open_and_save_is_byte_identical(tmp_path: Path, raw: bytes) -> None:
-    path = tmp_path / "x.py"
-    path.write_bytes(raw)
-    async with editor(path) as pilot:
-        await pilot.press("a", "backspace", "ctrl+s")
-        assert path.read_bytes() == raw
-        assert app_of(pilot).area.text.encode() == raw.removeprefix("\ufeff".encode())
-
-
-async def test_a_new_file_is_made_at_the_first_save(tmp_path: Path) -> None:
-    path = tmp_path / "new.py"
-    async with editor(path) as pilot:
-        assert not path.exists()
-        await pilot.press("x", "ctrl+s")
-    assert path.read_bytes() == b"x"
-
-
-async def test_a_failed_save_is_said_and_nothing_is_lost(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with editor(path) as pilot:
-        await pilot.press("a")
-
-        def refuse(_path: Path, _raw: bytes) -> None:
-            raise DgeditError("cannot save: disk full", "save elsewhere")
-
-        monkeypatch.setattr("dgedit.files.write_atomically", refuse)
-        await pilot.press("ctrl+s")
-        assert "disk full" in status(pilot)
-        assert app_of(pilot).area.text == "a" + SOURCE
-        assert "*" in status(pilot)
-
-
-async def test_unsaved_work_is_guarded(path: Path) -> None:
-    async with editor(path) as pilot:
-        await pilot.press("a", "ctrl+q")
-        assert "unsaved changes" in status(pilot)
-        assert pilot.app.is_running
-        await pilot.press("ctrl+q")
-        await pilot.pause()
-        assert pilot.app.return_value == 0
-
-
-async def test_a_file_changed_outside_is_not_overwritten_unasked(path: Path) -> None:
-    async with editor(path) as pilot:
-        await pilot.press("a")
-        path.write_bytes(b"theirs\n")
-        await pilot.press("ctrl+s")
-        assert path.read_bytes() == b"theirs\n"
-        assert "changed on disk" in status(pilot)
-        await pilot.press("ctrl+s")
-        assert path.read_bytes() == ("a" + SOURCE).encode()
-
-
-async def test_an_infill_is_watched_and_accepted_as_one_undo_step(path: Path, nano: Denoiser) -> None:
-    async with editor(path, nano) as pilot:
-        app = app_of(pilot)
-        await pilot.press("f8")
-        assert app.area.selected_text == "<FILL_ME>"
-        await pilot.press("ctrl+g")
-        assert app.area.preview is not None
-        await until_finished(pilot)
-        shown, answer = app.area.text, app.finished_text
-        assert answer is not None
-        assert shown == SOURCE.replace("<FILL_ME>", answer)
-        for part in ("pass ", "ms/pass", "tok/s", "ctx ", "nano", "cpu"):
-            assert part in status(pilot)
-        await pilot.press("tab")
-        assert app.area.preview is None
-        assert app.area.text == shown
-        await pilot.press("ctrl+z")
-        assert app.area.text == SOURCE
-        assert app.area.selected_text == "<FILL_ME>"
-        await pilot.press("ctrl+y")
-        assert app.area.text == shown
-        await pilot.press("ctrl+s")
-        assert path.read_bytes() == shown.encode()
-
-
-@pytest.mark.parametrize("pauses", [0, 1, 3, 200])
-async def test_cancel_restores_the_bytes_whenever_it_comes(path: Path, nano: Denoiser, pauses: int) -> None:
-    async with editor(path, nano, seed=2) as pilot:
-        app = app_of(pilot)
-        await pilot.press("f8", "ctrl+g")
-        for _ in range(pauses):
-            await pilot.pause(0.01)
-        before = len(app.area.history.undo_stack)
-        await pilot.press("escape")
-        assert app.area.text == SOURCE
-        assert app.area.selected_text == "<FILL_ME>"
-        await pilot.pause(0.3)
-        assert app.area.text == SOURCE, "a cancelled run wrote after its end"
-        assert len(app.area.history.undo_stack) == before
-        assert not app.area.read_only
-        await pilot.press("backspace")
-        assert app.area.text == SOURCE.replace("<FILL_ME>", "")
-
-
-async def test_the_text_is_locked_and_undo_waits_while_denoising(path: Path, nano: Denoiser) -> None:
-    async with editor(path, nano) as pilot:
-        app = app_of(pilot)
-        await pilot.press("x", "f8", "ctrl+g")
-        await until_finished(pilot)
-        shown = app.area.text
-        await pilot.press("q", "ctrl+z", "delete", "enter", "ctrl+x")
-        assert app.area.text == shown
-        await pilot.press("ctrl+s")
-        assert path.read_bytes() == SOURCE.encode()
-        assert "accept or cancel" in status(pilot)
-        await pilot.press("escape")
-        assert app.area.text == "x" + SOURCE
-
-
-async def test_another_press_tries_another_seed(path: Path, nano: Denoiser) -> None:
-    async with editor(path, nano) as pilot:
-        app = app_of(pilot)
-        await pilot.press("f8", "ctrl+g")
-        await until_finished(pilot)
-        seen = {app.finished_text}
-        for _ in range(4):
-            await pilot.press("ctrl+g")
-            await until_finished(pilot)
-            seen.add(app.finished_text)
-        assert len(seen) > 1
-        await pilot.press("escape")
-        assert app.area.text == SOURCE
-
-
-HOLES = [
-    # cursor without selection: the marker on its line
-    (SOURCE, ((3, 2), (3, 2)), "<FILL_ME>"),
-    # an empty place
-    ("def f():\n    \n", ((1, 4), (1, 4)), ""),
-    # white space behind the cursor goes with it
-    ("def f():\n        \n", ((1, 4), (1, 4)), "    "),
-    # whole lines: neither the first one's indentation nor the last line break
-    ("def f():\n    x = 1\n    y = 2\nz\n", ((1, 0), (3, 0)), "x = 1\n    y = 2"),
-    # inside a line
-    ("call(argument)\n", ((0, 5), (0, 13)), "argument"),
-]
-
-
-@pytest.mark.parametrize(("text", "selection", "span"), HOLES)
-async def test_what_a_key_press_will_fill(
-    tmp_path: Path, text: str, selection: tuple[tuple[int, int], tuple[int, int]], span: str
-) -> None:
-    path = tmp_path / "x.py"
-    path.write_text(text)
-    async with editor(path) as pilot:
-        area = app_of(pilot).area
-        area.move_cursor(selection[0])
-        area.move_cursor(selection[1], select=True)
-        start, end = app_of(pilot)._find_hole()
-        assert area.get_text_range(start, end) == span
-
-
-async def test_crlf_survives_an_infill(tmp_path: Path, nano: Denoiser) -> None:
-    path = tmp_path / "x.py"
-    path.write_bytes(SOURCE.replace("\n", "\r\n").encode())
-    async with editor(path, nano) as pilot:
-        await pilot.press("f8", "ctrl+g")
-        await until_finished(pilot)
-        await pilot.press("tab", "ctrl+s")
-    raw = path.read_bytes()
-    assert b"<FILL_ME>" not in raw
-    assert raw.count(b"\n") == raw.count(b"\r\n")
-
-
-async def test_an_engine_error_is_said_and_the_text_comes_back(path: Path) -> None:
-    app = DgeditApp(path, model="no-such-model", warm_up=False)
-    async with app.run_test(size=(120, 24)) as pilot:
-        await pilot.press("f8", "ctrl+g")
-        for _ in range(300):
-            await pilot.pause(0.02)
-            if app.area.preview is None:
-                break
-        assert "unknown model" in status(pilot)
-        assert app.area.text == SOURCE
-
-
-async def test_a_defect_in_the_engine_is_said_too(path: Path, nano: Denoiser, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_request: object, _model: object) -> Iterator[Frame]:
-        raise RuntimeError("boom")
-        yield
-
-    monkeypatch.setattr(job, "frames", broken)
-    async with editor(path, nano) as pilot:
-        app = app_of(pilot)
-        await pilot.press("f8", "ctrl+g")
-        for _ in range(100):
-            await pilot.pause(0.02)
-            if app.area.preview is None:
-                break
-        assert "boom" in status(pilot)
-        assert app.area.text == SOURCE
-
-
-async def test_a_span_that_is_too_long_is_said(tmp_path: Path, nano: Denoiser) -> None:
-    path = tmp_path / "x.py"
-    path.write_text("value = compute(argument)\n" * 60)
-    async with editor(path, nano) as pilot:
-        await pilot.press("f7", "ctrl+g")
-        for _ in range(100):
-            await pilot.pause(0.02)
-            if app_of(pilot).area.preview is None:
-                break
-        assert "choose fewer lines" in status(pilot)
-
-
-async def test_the_span_is_coloured_and_the_rest_is_not(path: Path, nano: Denoiser) -> None:
-    async with editor(path, nano) as pilot:
-        app = app_of(pilot)
-        await pilot.press("f8", "ctrl+g")
-        await until_finished(pilot)
-        background = app._palette.colours["denoise"]["background"]
-
-        def painted(row: int) -> str:
-            strip = app.area.render_line(row)
-            return "".join(
-                text
-                for text, style, _ in strip
-                if style and style.bgcolor and style.bgcolor.triplet and style.bgcolor.triplet.hex == background
-            )
-
-        assert app.finished_text is not None
-        assert painted(3).strip() == app.finished_text.split("\n")[0].strip()
-        assert painted(1) == ""
-
-
-async def test_highlighting_covers_what_is_visible_after_a_jump(tmp_path: Path) -> None:
-    path = tmp_path / "x.py"
-    path.write_text("def f(x):\n    return 1\n\n\n" * 500)
-    async with editor(path) as pilot:
-        area = app_of(pilot).area
-        area.move_cursor((1996, 0), center=True)
-        await pilot.pause()
-        await pilot.pause()
-        assert any(name.startswith("keyword") for _, _, name in area._highlights[1996])
+def counted(event: str) -> int:
+    """How often something was counted until now."""
+    if not stats_path().exists():
+        return 0
+    days: dict[str, dict[str, int]] = json.loads(stats_path().read_text())["days"]
+    return sum(day.get(event, 0) for day in days.values())
 
 
 def test_a_file_that_cannot_be_opened_is_refused_before_the_screen(tmp_path: Path) -> None:
     binary = tmp_path / "x.bin"
     binary.write_bytes(b"\0\1")
-    with pytest.raises(DgeditError, match="binary"):
-        DgeditApp(binary)
-    with pytest.raises(DgeditError, match="does not exist"):
-        DgeditApp(tmp_path / "no" / "x.py")
-    with pytest.raises(DgeditError, match="no file to edit"):
-        run(None, model="nano", seed=0, passes=6)
+    for bad, said in ((binary, "binary"), (tmp_path / "no" / "x.py", "does not exist"), (tmp_path, "directory")):
+        with pytest.raises(DgeditError, match=said):
+            DgeditApp(bad)
+    with pytest.raises(DgeditError, match="theme"):
+        DgeditApp(config=with_editor(theme="no-such-theme"))
 
 
-def test_a_terminal_that_is_too_small_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "20")
-    monkeypatch.setenv("LINES", "5")
-    with pytest.raises(DgeditError, match="20x5") as caught:
-        run(str(path), model="nano", seed=0, passes=6)
-    assert "40x8" in caught.value.hint
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [({"COLUMNS": "20", "LINES": "5"}, "20x5"), ({"TERM": "dumb"}, "cannot move its cursor")],
+)
+def test_a_terminal_that_will_not_do_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(DgeditError, match=said) as caught:
+        run([OpenAt(path)], config=Config(), options=FillOptions())
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "cursor"), [(49, None, (49, 0)), (49, 2, (49, 2)), (9_999, 9, (100, 0)), (3, 99, (3, 3))]
+)
+async def test_a_place_of_the_command_line_is_gone_to(
+    tmp_path: Path, row: int, column: int | None, cursor: tuple[int, int]
+) -> None:
+    path = tmp_path / "x.py"
+    path.write_text("abc\n" * 100)
+    app = DgeditApp([OpenAt(path, row, column)], config=QUIET, warm_up=False)
+    async with app.run_test(size=(80, 20)) as pilot:
+        host = Host(app, pilot)
+        await host.until(lambda: host.area.cursor_location != (0, 0), "the place")
+        assert host.area.cursor_location == cursor
+        assert host.area.shows_row(cursor[0])
+
+
+async def test_a_new_file_is_made_by_the_first_save(tmp_path: Path) -> None:
+    path = tmp_path / "new.py"
+    async with editor(path) as host:
+        await host.press("ctrl+s")
+        assert path.read_bytes() == b""
+        await host.press("x", "ctrl+s")
+        assert path.read_bytes() == b"x"
+
+
+async def test_settings_of_the_editor_are_followed(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    # What the text itself is indented by would count more.
+    path.write_text("word " * 40 + "\nx\n")
+    wanted = with_editor(line_numbers=False, soft_wrap=True, auto_indent=False, indent_width=3, theme="dgedit-light")
+    async with editor(path, config=wanted, size=(60, 20)) as host:
+        assert host.rows[0].startswith("word")
+        assert host.rows[1].startswith("word")
+        assert host.app.palette.name == "dgedit-light"
+        await host.press("ctrl+end", "up", "end", "enter", "y", "tab", "z")
+        assert host.text.endswith("\nx\ny  z\n"), "tab stops of three columns"
+
+
+async def test_keys_that_are_set_replace_the_defaults(path: Path) -> None:
+    config = Config(editor=QUIET.editor, keys={"toggle_comment": ("f4", "alt+q"), "save": ()})
+    async with editor(path, config=config) as host:
+        await host.press("x", "ctrl+underscore", "ctrl+s")
+        assert host.text == "x" + SOURCE
+        assert path.read_text() == SOURCE
+        await host.press("f4")
+        assert host.text == "# x" + SOURCE
+        await host.press("alt+q")
+        assert host.text == "x" + SOURCE
+
+
+async def test_languages_that_are_set_win(path: Path) -> None:
+    async with editor(path, config=replace(QUIET, languages={"*.py": "javascript"})) as host:
+        assert "javascript" in host.status
+        await host.press("ctrl+underscore")
+        assert host.text.startswith("// def")
+
+
+async def test_settings_are_read_again_when_their_file_changes(path: Path) -> None:
+    config_path().parent.mkdir(parents=True, exist_ok=True)
+    config_path().write_text("")
+    async with editor(path, config=Config(editor=Editor(watch=True))) as host:
+        config_path().write_text('[editor]\ntheme = "dgedit-light"\n[keys]\nsave = "f4"\n')
+        await host.until(lambda: host.app.palette.name == "dgedit-light", "the new theme")
+        assert "were read again" in host.status
+        await host.press("x", "f4")
+        assert path.read_text() == "x" + SOURCE
+        config_path().write_text("[editor]\nthme = 1\n")
+        await host.until(lambda: "thme" in host.status, "the fault to be said")
+        assert host.app.palette.name == "dgedit-light"
+
+
+async def test_the_status_line_says_where_and_what(path: Path) -> None:
+    async with editor(path, size=(120, 20)) as host:
+        await host.select((1, 4))
+        for part in ("x.py", "2:5 of 3", "LF", "UTF-8", "python"):
+            assert part in host.status
+        for part in ("Ctrl+G Infill", "F8 Next hole", "Ctrl+S Save", "Ctrl+Q Quit"):
+            assert part in host.help_line
+
+
+async def test_what_is_visible_after_a_jump_is_coloured(tmp_path: Path) -> None:
+    path = tmp_path / "x.py"
+    path.write_text("def f(x):\n    return 1\n\n\n" * 500)
+    async with editor(path) as host:
+        await host.press("ctrl+end")
+        await host.select((1996, 0))
+        assert any(name.startswith("keyword") for _, _, name in host.area._highlights[1996])
+
+
+async def test_a_theme_reaches_the_text_at_once(path: Path) -> None:
+    async with editor(path, config=Config(editor=QUIET.editor, keys={"next_theme": ("f4",)})) as host:
+        seen = set[str]()
+        for _ in range(3):
+            await host.press("f4")
+            style = next(style for text, style, _ in host.area.render_line(0) if "total" in text)
+            assert style is not None
+            assert style.color is not None
+            seen.add(str(style.color.triplet))
+        assert len(seen) == 3
+
+
+async def test_the_model_of_the_settings_is_loaded_and_named(path: Path) -> None:
+    async with editor(path, config=replace(QUIET, infill=Infill(model="nano", seed=3, passes=4))) as host:
+        await host.press("f8", "ctrl+g")
+        assert "loading the model" in host.status
+        await host.answered()
+        assert "nano" in host.status
+        assert host.review.seen[0].frame.passes_max == 4
+        await host.press("escape")
+        await host.until(lambda: "nano" in host.status, "the name of the model")
+
+
+async def test_a_model_that_is_not_there_is_said_when_it_is_asked_for(path: Path) -> None:
+    app = DgeditApp(path, config=replace(QUIET, infill=Infill(model="no-such-model")))
+    async with app.run_test() as pilot:
+        host = Host(app, pilot)
+        await host.until(lambda: "no-such-model" in host.status, "the fault")
+        await host.press("x")
+        assert host.text == "x" + SOURCE
+
+
+async def test_what_became_of_infills_is_counted(path: Path, nano: Denoiser) -> None:
+    async with editor(path, model=nano) as host:
+        await host.press("f8", "ctrl+g")
+        await host.answered()
+        await host.press("escape", "ctrl+g")
+        await host.answered()
+        await host.press("tab", "x")
+        await host.press("ctrl+z", "ctrl+z", "ctrl+q")
+        await host.left()
+    assert [counted(event) for event in ("shown", "accepted", "cancelled", "edited")] == [2, 1, 1, 1]
+
+
+async def test_a_change_to_another_file_is_no_edit_of_the_answer(path: Path, tmp_path: Path, nano: Denoiser) -> None:
+    other = tmp_path / "y.py"
+    other.write_text("")
+    async with editor(path, other, model=nano) as host:
+        await host.press("f8", "ctrl+g")
+        await host.answered()
+        await host.press("tab", "f6", "y", "ctrl+s", "f6", "ctrl+s", "ctrl+q")
+        await host.left()
+    assert (counted("accepted"), counted("edited")) == (1, 0)

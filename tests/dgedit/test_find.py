@@ -37,16 +37,16 @@ def marks(area: SourceArea) -> int:
 async def find(host: Host, pattern: str, *switches: str) -> None:
     """Open the bar, type a pattern, set switches."""
     await host.press("ctrl+f")
-    await host.type(pattern)
+    await host.write(pattern)
     await host.press(*switches)
 
 
 async def replace(host: Host, pattern: str, replacement: str, *switches: str) -> None:
     """Open the bar with both fields filled; the keyboard is in the second."""
     await host.press("ctrl+r")
-    await host.type(pattern)
+    await host.write(pattern)
     await host.press(*switches, "tab")
-    await host.type(replacement)
+    await host.write(replacement)
 
 
 async def test_typing_searches_from_the_cursor_and_steps_go_round(path: Path) -> None:
@@ -196,7 +196,7 @@ async def test_the_text_may_be_edited_while_the_bar_is_open(path: Path) -> None:
         await find(host, "two")
         await host.pilot.click(host.area, offset=(host.area.gutter_width, 0))
         await host.settle()
-        await host.type("two ")
+        await host.write("two ")
         assert marks(host.area) == 0
         await host.press("f3")
         assert (host.selection[0], count(host)) == ((0, 8), "2 of 5")

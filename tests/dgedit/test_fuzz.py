@@ -1,12 +1,13 @@
 """Random keys, pastes and sizes of the window: nothing raises, no text and no file is harmed, every edit is undone.
 
-Infills come from a stand-in for the engine that answers at once with any text, so that many are opened, steered and left;
-what the bundled model makes of them is tested elsewhere.
+Infills come from a stand-in for the engine that answers at once with any text, so that many are opened, steered and
+left; what the bundled model makes of them is tested elsewhere.
 """
 
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,32 +16,47 @@ from typing import Any
 import pytest
 from textual.document._wrapped_document import WrappedDocument
 from textual.events import Paste
+from textual.widgets.text_area import Selection
 
 from dgedit import files
 from dgedit.engine.models.base import Denoiser
 from dgedit.engine.types import Frame, FrameSpan, SlotState
 from dgedit.errors import DgeditError
-from dgedit.fill import FillOptions, Gap
 from dgedit.files import Stamp
+from dgedit.fill import FillOptions, Gap
+from dgedit.holes import MARKER
 from dgedit.tui.commands import COMMANDS
 from dgedit.tui.editor import CodeArea
 
-from .editor_host import Host, a_frame, a_result, editor, key_event
+from .editor_host import Host, Location, a_frame, a_result, editor, key_event
 
 BURST = 25
 """So many keys come at once, faster than the screen is drawn."""
 CHECK_EVERY = 500
 TABS_MAX = 5
+STEERED = 80
+"""Infills that are steered in each file."""
 FILES = {
     "a.py": "import os\n\n\ndef f(x):\n    <FILL_ME>\n    return [x, {'a': (1)}]\n",
     "b.c": "int f(int x)\r\n{\r\n    return <FILL_ME>; /* é */\r\n}\r\n",
     "c.md": "# One\r\ntwo \u2028\x0c\x1b[2J\n\n```python\ndef f():\n    pass\n```\n" + "word " * 40 + "\n\r\n漢字\tx",
 }
 MOVES = ["up", "down", "left", "right", "home", "end", "pageup", "pagedown", "ctrl+home", "ctrl+end", "ctrl+left"]
-EDITS = ["enter", "enter", "backspace", "backspace", "delete", "ctrl+backspace", "ctrl+delete", "ctrl+u", "ctrl+shift+k"]
+EDITS = [
+    "enter",
+    "enter",
+    "backspace",
+    "backspace",
+    "delete",
+    "ctrl+backspace",
+    "ctrl+delete",
+    "ctrl+u",
+    "ctrl+shift+k",
+]
 LETTERS = [*"abdefklqrsuxy01(){}[]:'\"#*\\+?^$ ", "é", "漢", "😀"]
 OPENING = {"ctrl+n", "ctrl+o", "ctrl+s", "alt+s", "ctrl+w", "ctrl+q", "ctrl+l", "ctrl+t", "ctrl+p", "f1", "alt+g"}
 COMMAND_KEYS = [key for command in COMMANDS for key in command.keys]
+STEERING = ["accept_word", "accept_line", "infill", "branch", "pin", "later", "earlier", "next", "less", "more", "wait"]
 NASTY = ["a\r\nb", "\x1b[2J\x07", "\t\t\n\n  ", "'''", "<FILL_ME>", "\u2028\x85", "x" * 300, "\r", ""]
 
 
@@ -147,7 +163,7 @@ async def out_of_everything(host: Host) -> None:
 async def burst(host: Host, draw: random.Random) -> None:
     """Keys that come all at once, drawn when they are through."""
     tabs = len(host.app.filing.tabs)
-    patient = host.app.screen.is_modal or draw.random() < 0.25
+    patient = host.app.screen.is_modal or draw.random() < 0.15
     with host.app.batch_update():
         for key in (any_key(draw) for _ in range(BURST)):
             if (key == "ctrl+w" and tabs < 2) or (key == "ctrl+n" and tabs >= TABS_MAX):
@@ -191,3 +207,73 @@ async def test_random_keys(
                     watch.check_text(tab.area)
                     watch.check_history(tab.area)
                 await host.settle()
+
+
+async def steer(host: Host, draw: random.Random) -> None:
+    """One random thing that a person does to an open infill."""
+    infilling, area = host.app.infilling, host.area
+    way = draw.choice(STEERING)
+    if way == "wait" or infilling.running:
+        await host.pilot.pause(draw.choice([0, 0.002, 0.01]))
+    elif way in ("later", "earlier"):
+        infilling.scrub(1 if way == "later" else -1)
+    elif way == "next":
+        infilling.cycle(draw.choice([-1, 1]))
+    elif way in ("less", "more"):
+        infilling.change_strength(1 if way == "more" else -1)
+    else:
+        if way == "pin":
+            area.selection = Selection(some_place(area, draw), some_place(area, draw))
+        getattr(infilling, way)()
+
+
+def some_place(area: CodeArea, draw: random.Random) -> Location:
+    row = draw.randrange(area.document.line_count)
+    return row, draw.randrange(len(area.document[row]) + 1)
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_random_steering_harms_nothing_around_the_infill(
+    tmp_path: Path, nano: Denoiser, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    draw = random.Random(name)
+    path = tmp_path / name
+    path.write_bytes(FILES[name].replace("pass", "<FILL_ME>").encode())
+    monkeypatch.setattr("dgedit.tui.job.fill_gaps", stand_in(draw))
+    async with editor(path, model=nano, size=(80, 12)) as host:
+        area, infilling = host.area, host.app.infilling
+        before = area.text
+        for _ in range(STEERED):
+            area.selection = Selection(some_place(area, draw), some_place(area, draw))
+            selection = area.selection
+            every = draw.random() < 0.3
+            (infilling.fill_all if every else infilling.infill)()
+            preview = area.preview
+            assert preview is not None
+            start = area.offset_of(preview.start)
+            left, right = before[:start], before[start + len(preview.original) :]
+            for _ in range(draw.randrange(8)):
+                if infilling.review is not None:
+                    await steer(host, draw)
+                    assert area.text.startswith(left)
+                    assert area.text.endswith(right)
+            accepted = infilling.review is not None and infilling.review.accepted
+            if infilling.review is not None and draw.random() < 0.6:
+                infilling.cancel()
+                assert accepted or (area.text, area.selection) == (before, selection)
+            else:
+                await host.answered()
+                for _ in range(9):
+                    # An earlier pass is not accepted; the answer is.
+                    infilling.scrub(1)
+                infilling.accept()
+            assert area.preview is None
+            assert area.text.startswith(left)
+            assert area.text.endswith(right)
+            between = preview.original.split(MARKER) if every else [""]
+            assert re.search(".*".join(map(re.escape, between)), area.text[start:], re.DOTALL)
+            assert len(area.history.undo_stack) == (area.text != before)
+            area.undo()
+            assert area.text == before
+            area.history.clear()
+    assert path.read_bytes() == before.encode()

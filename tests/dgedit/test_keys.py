@@ -1,5 +1,7 @@
-"""What keys and the mouse do to the text: (text, selection, keys) gives (text, selection), in several languages and with
-both line endings."""
+"""What keys and the mouse do to the text: (text, selection, keys) gives (text, selection).
+
+In several languages and with both line endings; a selection is marked in the text itself.
+"""
 
 from __future__ import annotations
 
@@ -191,7 +193,7 @@ async def test_every_command_is_in_the_palette_and_can_be_called(tmp_path: Path)
         assert offered == {command.title for command in COMMANDS if command.id != "command_palette"}
         await host.press("ctrl+p")
         await host.until(lambda: len(host.app.screen_stack) == 2, "the palette")
-        await host.type("next theme")
+        await host.write("next theme")
         await host.until(lambda: "Next theme" in "\n".join(host.rows), "the command to be found")
         before = host.app.palette.name
         await host.press("enter")
@@ -225,7 +227,7 @@ async def test_go_to_a_line(tmp_path: Path) -> None:
         for typed, place in (("50", (49, 0)), ("7:3", (6, 2)), ("7:99", (6, 3)), ("101", (100, 0))):
             await host.press("ctrl+l")
             await host.dialog(Ask)
-            await host.type(typed)
+            await host.write(typed)
             await host.press("enter")
             await host.no_dialog()
             assert host.area.cursor_location == place
@@ -233,7 +235,7 @@ async def test_go_to_a_line(tmp_path: Path) -> None:
         for typed, said in (("102", "lines 1 to 101"), ("x", "LINE or LINE:COLUMN"), ("0", "lines 1 to 101")):
             await host.press("ctrl+l")
             await host.dialog(Ask)
-            await host.type(typed)
+            await host.write(typed)
             await host.press("enter")
             assert isinstance(host.app.screen, Ask), typed
             assert said in "\n".join(host.rows)
@@ -248,14 +250,14 @@ async def test_go_to_a_symbol_shows_it_and_escape_goes_back(tmp_path: Path) -> N
     async with editor(path) as host:
         await host.press("ctrl+t")
         await host.dialog(Pick)
-        await host.type("meth")
+        await host.write("meth")
         assert host.area.cursor_location[0] == 51
         await host.press("escape")
         await host.no_dialog()
         assert host.area.cursor_location == (0, 0)
         await host.press("ctrl+t")
         await host.dialog(Pick)
-        await host.type("last")
+        await host.write("last")
         await host.press("enter")
         await host.no_dialog()
         assert host.area.cursor_location[0] == 54
@@ -263,6 +265,36 @@ async def test_go_to_a_symbol_shows_it_and_escape_goes_back(tmp_path: Path) -> N
     async with editor(path) as host:
         await host.press("ctrl+t")
         assert "no symbols" in host.status
+
+
+@pytest.mark.parametrize("opening", ["ctrl+p", "ctrl+o", "ctrl+l", "ctrl+t", "ctrl+r", "f1", "alt+s"])
+async def test_keys_that_follow_at_once_are_those_of_the_dialog(tmp_path: Path, opening: str) -> None:
+    path = tmp_path / "x.py"
+    path.write_text(PYTHON)
+    async with editor(path) as host:
+        for following in ("down", "tab", "pagedown", "up", "x", "home", "backspace"):
+            for key in (opening, following, following):
+                host.send(key)
+            await host.settle()
+            await host.until(lambda: len(host.app.screen_stack) > 1 or host.app.find_bar.is_open, "the dialog")
+            while len(host.app.screen_stack) > 1 or host.app.find_bar.is_open:
+                await host.press("escape")
+            assert host.text == PYTHON, following
+
+
+@pytest.mark.parametrize("opening", ["ctrl+q", "ctrl+w", "alt+s", "ctrl+o", "ctrl+l", "alt+g"])
+async def test_a_key_that_bounces_opens_one_dialog(tmp_path: Path, opening: str) -> None:
+    path = tmp_path / "x.py"
+    path.write_text(PYTHON)
+    async with editor(path) as host:
+        await host.press("x")
+        for _ in range(3):
+            host.send(opening)
+        await host.settle()
+        await host.until(lambda: len(host.app.screen_stack) > 1, "the dialog")
+        assert len(host.app.screen_stack) == 2
+        await host.press("escape")
+        await host.no_dialog()
 
 
 async def test_the_mouse_selects_words_and_lines(tmp_path: Path) -> None:

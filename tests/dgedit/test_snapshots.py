@@ -123,9 +123,9 @@ async def test_an_infill_under_way_and_its_answer(files: list[Path], held: threa
 async def test_finding_and_replacing(files: list[Path]) -> None:
     async with editor(*files, size=(100, 20)) as host:
         await host.press("ctrl+r")
-        await host.type("value(s?)")
+        await host.write("value(s?)")
         await host.press("alt+r", "tab")
-        await host.type("number")
+        await host.write("number")
         compare(host, "find")
 
 

@@ -10,10 +10,8 @@ from dgedit.config import Config, Editor
 from dgedit.engine.models.base import Denoiser
 from dgedit.fill import FillOptions, Gap
 from dgedit.holes import MARKER
-from dgedit.tui.dialogs import Ask, Choose
-from dgedit.tui.editor import INFILL_LOCK
 
-from .editor_host import QUIET, Host, Location, editor
+from .editor_host import Host, Location, editor
 
 SOURCE = "def total(values):\n    result = 0\n    for value in values:\n        <FILL_ME>\n    return result\n"
 TWO = "def f(a, b):\n    first = <FILL_ME>\n    print(first)\n    return <FILL_ME>\n"
@@ -25,6 +23,19 @@ def path(tmp_path: Path) -> Path:
     file = tmp_path / "x.py"
     file.write_bytes(SOURCE.encode())
     return file
+
+
+async def texts_until_answered(host: Host) -> list[str]:
+    """Press the key of an infill; every text from then to the answer."""
+    seen = list[str]()
+
+    def looked() -> bool:
+        seen.append(host.text)
+        return host.app.infilling.review is not None and host.review.finished
+
+    host.send("ctrl+g")
+    await host.until(looked, "the answer")
+    return seen
 
 
 async def at_an_answer(host: Host) -> str:
@@ -93,9 +104,7 @@ async def test_what_is_typed_after_an_undo_is_a_step_of_its_own(path: Path, nano
 async def test_every_pass_is_drawn_where_the_code_will_stand(path: Path, nano: Denoiser) -> None:
     async with editor(path, model=nano, options=FillOptions(seed=3, passes=8)) as host:
         await host.press("f8")
-        seen = set[str]()
-        host.send("ctrl+g")
-        await host.until(lambda: seen.add(host.text) or (host.app.infilling.review and host.review.finished), "the end")
+        seen = set(await texts_until_answered(host))
         before, after = SOURCE.split(MARKER)
         assert len(seen) > 3
         assert all(text.startswith(before) and text.endswith(after) for text in seen)
@@ -105,9 +114,7 @@ async def test_with_reduced_motion_nothing_is_drawn_before_the_end(path: Path, n
     still = Config(editor=Editor(watch=False, reduced_motion=True))
     async with editor(path, model=nano, config=still, options=FillOptions(seed=3, passes=8)) as host:
         await host.press("f8")
-        seen = list[str]()
-        host.send("ctrl+g")
-        await host.until(lambda: seen.append(host.text) or (host.app.infilling.review and host.review.finished), "the end")
+        seen = await texts_until_answered(host)
         assert set(seen[:-1]) <= {SOURCE, seen[-1]}
         assert host.text == SOURCE.replace(MARKER, host.review.text)
         await host.press("tab")
@@ -122,13 +129,12 @@ async def test_the_colours_stand_on_the_span_alone(path: Path, nano: Denoiser) -
         def painted(row: int) -> str:
             strip = host.area.render_line(row)
             colours = ((text, style.bgcolor) for text, style, _ in strip if style)
-            return "".join(text for text, colour in colours if colour and colour.triplet and colour.triplet.hex == background)
+            return "".join(
+                text for text, colour in colours if colour and colour.triplet and colour.triplet.hex == background
+            )
 
         assert painted(3).strip() == answer.split("\n")[0].strip()
         assert painted(1) == ""
-
-
-# -- all holes ---------------------------------------------------------------------------------------------------------
 
 
 async def test_all_holes_are_one_step_and_other_line_endings_stay(tmp_path: Path, nano: Denoiser) -> None:
@@ -171,9 +177,6 @@ async def test_a_text_without_holes_says_so(tmp_path: Path, nano: Denoiser) -> N
             await host.press(key)
             assert f"no {MARKER} in this file" in host.status
         assert host.app.infilling.review is None
-
-
-# -- parts of an answer ------------------------------------------------------------------------------------------------
 
 
 async def test_an_answer_is_accepted_word_by_word(path: Path, nano: Denoiser) -> None:
@@ -225,9 +228,6 @@ async def test_what_is_accepted_stays_when_the_rest_rolls_and_is_cancelled(path:
         assert host.text == SOURCE.replace(MARKER, accepted)
 
 
-# -- other answers -----------------------------------------------------------------------------------------------------
-
-
 async def test_answers_are_cycled_with_their_scores(path: Path, nano: Denoiser) -> None:
     async with editor(path, model=nano, options=FillOptions(seed=3)) as host:
         await at_an_answer(host)
@@ -269,7 +269,7 @@ async def test_a_pinned_part_stays_when_the_rest_rolls_again(path: Path, nano: D
             assert host.text == SOURCE.replace(MARKER, host.review.text)
         await host.select((3, 9), (3, 10))
         await host.press("alt+k")
-        assert host.review.pins == ()
+        assert not host.review.pins
         await host.press("escape")
         assert host.text == SOURCE
 
@@ -329,144 +329,3 @@ async def test_selected_code_is_rewritten_more_or_less(tmp_path: Path, nano: Den
         assert "strength 50%" in host.status
         await host.press("escape")
         assert host.text == EXPRESSION
-
-
-# -- while it is open --------------------------------------------------------------------------------------------------
-
-
-async def test_the_text_is_locked_and_that_is_said(path: Path, nano: Denoiser) -> None:
-    async with editor(path, model=nano) as host:
-        await host.press("x", "f8", "ctrl+g")
-        await host.answered()
-        shown = host.text
-        changing = ["q", "enter", "backspace", "delete", "ctrl+z", "ctrl+y", "ctrl+x", "ctrl+d", "ctrl+k", "alt+up",
-                    "alt+down", "ctrl+underscore", "shift+tab", "ctrl+v", "ctrl+u", "ctrl+shift+k", "super+x"]  # fmt: skip
-        for key in changing:
-            host.app.say("")
-            await host.press(key)
-            assert host.text == shown, key
-            if key not in ("ctrl+v", "ctrl+u", "ctrl+shift+k", "super+x"):
-                assert INFILL_LOCK in host.status, key
-        await host.press("escape")
-        assert host.text == "x" + SOURCE
-
-
-async def test_undo_under_a_key_of_the_text_area_is_locked_too(path: Path, nano: Denoiser) -> None:
-    config = Config(editor=QUIET.editor, keys={"undo": ("f4",), "redo": ("f5",)})
-    async with editor(path, model=nano, config=config) as host:
-        await host.press("x", "f8", "ctrl+g")
-        await host.answered()
-        shown = host.text
-        for key in ("ctrl+z", "ctrl+y", "super+z"):
-            await host.press(key)
-            assert host.text == shown, key
-        await host.press("escape")
-        assert host.text == "x" + SOURCE
-
-
-async def test_half_an_infill_is_not_saved(path: Path, nano: Denoiser) -> None:
-    async with editor(path, model=nano) as host:
-        await at_an_answer(host)
-        for key in ("ctrl+s", "alt+s"):
-            host.app.say("")
-            await host.press(key)
-            assert "accept or cancel the infill first" in host.status
-            assert len(host.app.screen_stack) == 1
-        assert path.read_bytes() == SOURCE.encode()
-
-
-async def test_quitting_cancels_it_and_keeps_the_file(path: Path, nano: Denoiser) -> None:
-    async with editor(path, model=nano) as host:
-        await host.press("f8", "ctrl+g", "ctrl+q")
-        assert await host.left() == 0
-    assert path.read_bytes() == SOURCE.encode()
-
-
-async def test_quitting_with_other_unsaved_work_asks_after_cancelling(path: Path, nano: Denoiser) -> None:
-    async with editor(path, model=nano) as host:
-        await host.press("x", "f8", "ctrl+g")
-        await host.answered()
-        await host.press("ctrl+q")
-        await host.dialog(Choose)
-        assert host.text == "x" + SOURCE
-        await host.press("s")
-        assert await host.left() == 0
-    assert path.read_bytes() == ("x" + SOURCE).encode()
-
-
-async def test_another_file_is_edited_while_it_runs(path: Path, tmp_path: Path, nano: Denoiser) -> None:
-    other = tmp_path / "other.py"
-    other.write_text("b = 2\n")
-    async with editor(path, other, model=nano) as host:
-        await host.press("f8", "ctrl+g", "f6")
-        assert host.text == "b = 2\n"
-        await host.type("a")
-        await host.press("tab", "enter")
-        assert host.text == "a   \nb = 2\n"
-        await host.press("ctrl+s")
-        assert other.read_text() == "a   \nb = 2\n"
-        await host.answered()
-        await host.press("f6")
-        assert host.text == SOURCE.replace(MARKER, host.review.text)
-        await host.press("tab")
-        assert MARKER not in host.text
-
-
-async def test_an_instruction_that_the_model_cannot_follow_is_said(path: Path, nano: Denoiser) -> None:
-    async with editor(path, model=nano) as host:
-        await host.press("f8", "alt+g")
-        await host.dialog(Ask)
-        await host.type("add it")
-        await host.press("enter")
-        await host.no_dialog()
-        assert "nano cannot follow an instruction" in host.status
-        await host.answered()
-        assert host.text == SOURCE.replace(MARKER, host.review.text)
-        await host.press("escape", "alt+g")
-        await host.dialog(Ask)
-        await host.press("escape")
-        await host.no_dialog()
-        assert host.app.infilling.review is None
-
-
-# -- what goes wrong ---------------------------------------------------------------------------------------------------
-
-
-async def test_a_model_that_is_not_there_is_said(path: Path) -> None:
-    async with editor(path) as host:
-        host.app.jobs.model_name = "no-such-model"
-        await host.press("f8", "ctrl+g")
-        await host.until(lambda: host.area.preview is None, "the infill to be given up")
-        assert "no-such-model" in host.status
-        assert host.text == SOURCE
-
-
-async def test_a_defect_of_the_engine_is_said(path: Path, nano: Denoiser, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise RuntimeError("boom")
-
-    monkeypatch.setattr("dgedit.tui.job.fill_gaps", broken)
-    async with editor(path, model=nano) as host:
-        await host.press("f8", "ctrl+g")
-        await host.until(lambda: host.area.preview is None, "the infill to be given up")
-        assert "internal error: RuntimeError: boom" in host.status
-        assert host.text == SOURCE
-
-
-async def test_a_span_that_is_too_long_is_said(tmp_path: Path, nano: Denoiser) -> None:
-    path = tmp_path / "x.py"
-    path.write_text("value = compute(argument)\n" * 60)
-    async with editor(path, model=nano) as host:
-        await host.press("ctrl+a", "ctrl+g")
-        await host.until(lambda: host.area.preview is None, "the infill to be given up")
-        assert "choose fewer lines" in host.status
-
-
-async def test_a_read_only_file_is_not_infilled(path: Path, nano: Denoiser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dgedit.files.read_only_reason", lambda *_: "this file is read-only: no right to write")
-    async with editor(path, model=nano) as host:
-        for key in ("ctrl+g", "f9"):
-            host.app.say("")
-            await host.press(key)
-            assert "read-only" in host.status
-        assert host.area.preview is None

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -121,8 +122,8 @@ def test_the_terminal_is_given_back_as_it_was(path: Path, end: signal.Signals | 
 def test_unsaved_work_outlives_the_end_from_outside(path: Path, end: str) -> None:
     with terminal(str(path)) as screen:
         screen.wait_for(READY)
-        screen.type(b"# typed")
-        screen.wait_for("# typed")
+        screen.type(b"# kept ")
+        screen.wait_for("# kept ")
         if end == "the window is closed":
             screen.hang_up()
         else:
@@ -132,36 +133,48 @@ def test_unsaved_work_outlives_the_end_from_outside(path: Path, end: str) -> Non
     with terminal(str(path)) as screen:
         screen.wait_for("unsaved work of")
         screen.type(b"r")
-        screen.wait_for("# typeddef total")
+        screen.wait_for("# kept def total")
         screen.type(SAVE)
-        screen.wait_for("saved")
+        screen.wait_file(path, b"# kept " + SOURCE)
         leave(screen)
-    assert path.read_bytes() == b"# typed" + SOURCE
     with terminal(str(path)) as screen:
         screen.wait_for(READY)
         assert "unsaved" not in screen.screen.text
         leave(screen)
 
 
+def test_a_terminal_that_hangs_and_then_goes_away_does_not_keep_the_editor(path: Path) -> None:
+    with terminal(str(path)) as screen:
+        screen.wait_for(READY)
+        # Nothing is read any more: what the editor draws fills every queue, and the editor waits.
+        for _ in range(200):
+            screen.type(b"x")
+            time.sleep(0.01)
+        screen.hang_up()
+        assert screen.child.wait(timeout=60) == 128 + signal.SIGHUP
+    with terminal(str(path)) as screen:
+        screen.wait_for("unsaved work of")
+
+
 def test_unsaved_work_outlives_an_error_of_the_editor(path: Path) -> None:
     broken = "import dgedit.tui.app as a, dgedit.cli, sys; a.HelpScreen = None; sys.exit(dgedit.cli.main())"
     with terminal(str(path), command=[sys.executable, "-c", broken], rows=60) as screen:
         screen.wait_for(READY)
-        screen.type(b"# typed" + HELP)
+        screen.type(b"# kept " + HELP)
         assert screen.ended() == ExitCode.ERROR
         assert "unsaved work was kept" in screen.screen.text
     with terminal(str(path)) as screen:
         screen.wait_for("unsaved work of")
         screen.type(b"r")
-        screen.wait_for("# typeddef total")
+        screen.wait_for("# kept def total")
 
 
 def test_an_end_while_the_model_loads_loses_nothing(path: Path) -> None:
     set_up("")
     with terminal(str(path)) as screen:
         screen.wait_for(READY)
-        screen.type(b"# typed")
-        screen.wait_for("# typed")
+        screen.type(b"# kept ")
+        screen.wait_for("# kept ")
         os.kill(screen.child.pid, signal.SIGTERM)
         assert screen.ended() == 128 + signal.SIGTERM
     with terminal(str(path)) as screen:
