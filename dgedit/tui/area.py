@@ -31,8 +31,12 @@ from .wrapping import WrappedRows
 
 PARSE_MS = 4.0
 """A key waits so long for the parser; a longer text is read on between keys."""
-PARSE_AGAIN_S = 0.02
+PARSED_AT_ONCE_ROWS = 3_000
+"""In a longer text a key does not wait for the parser at all."""
+PARSE_AFTER_KEY_S = 0.03
 PARSE_ON_MS = 8.0
+PARSE_PAUSE_S = 0.004
+"""Between two slices of a parse, for what else is to be done."""
 HIGHLIGHT_MARGIN = 10
 """Rows above and below the visible ones that are highlighted with them."""
 PICTURES = {
@@ -183,7 +187,6 @@ class SourceArea(TextArea):
 
     def _build_highlight_map(self) -> None:
         """Highlight the visible rows and a margin; Textual's own version queries the whole tree at every key."""
-        self._line_cache.clear()
         self._highlights.clear()
         document = self.document
         if not isinstance(document, TextDocument):
@@ -191,14 +194,17 @@ class SourceArea(TextArea):
         top = max(0, self._first_row() - HIGHLIGHT_MARGIN)
         last = min(document.line_count - 1, top + max(self.size.height, 20) + 2 * HIGHLIGHT_MARGIN)
         self._highlighted_rows = range(top, last + 1)
-        document.syntax.refresh(PARSE_MS)
+        if document.line_count <= PARSED_AT_ONCE_ROWS:
+            document.syntax.refresh(PARSE_MS)
         self._highlights.update(document.syntax.highlights(top, last))
         if document.syntax.stale:
-            self._parse_later()
+            self._parse_later(PARSE_AFTER_KEY_S)
 
-    def _parse_later(self) -> None:
-        if self.is_running and self._reparse is None:
-            self._reparse = self.set_timer(PARSE_AGAIN_S, self._go_on_parsing)
+    def _parse_later(self, wait_s: float) -> None:
+        """Parse on when no key has come for a moment; till then the colours move with the text."""
+        if self._reparse is not None:
+            self._reparse.stop()
+        self._reparse = self.set_timer(wait_s, self._go_on_parsing) if self.is_running else None
 
     def _go_on_parsing(self) -> None:
         self._reparse = None
@@ -206,7 +212,7 @@ class SourceArea(TextArea):
             self._build_highlight_map()
             self.refresh()
         else:
-            self._parse_later()
+            self._parse_later(PARSE_PAUSE_S)
 
     def _first_row(self) -> int:
         """The row of the text at the top of the screen."""
@@ -254,12 +260,23 @@ class SourceArea(TextArea):
         return Text(self.document.get_line(line_index).translate(PICTURES), end="", no_wrap=True)
 
     def render_line(self, y: int) -> Strip:
-        """A line of the screen; Textual's own version joins the whole text for each, to see whether it is empty."""
-        top, row = self.scroll_offset.x, int(self.scroll_offset.y) + y
-        selection = self.selection
-        touched = selection if self.soft_wrap or selection.contains_line(row) else None
-        look = (self.theme, self.soft_wrap, self.show_line_numbers, self.read_only, self.has_focus)
-        key = (self.size, top, row, touched, self._cursor_offset[1] == row, self._matching_bracket_location, look)
+        """A line of the screen, drawn anew only where what stands in it changed.
+
+        Textual's own version draws the whole screen anew at every key, and joins the whole text for each line of it.
+        """
+        try:
+            row, section = self.wrapped_document._offset_to_line_info[y + int(self.scroll_offset.y)]
+        except IndexError:
+            return self._render_line(y)
+        selection, bracket = self.selection, self._matching_bracket_location
+        has_cursor = selection.end[0] == row
+        key = (
+            *(self.document[row], row, section, tuple(self._highlights.get(row, ())), tuple(self.styles_of_row(row))),
+            selection if selection.contains_line(row) or has_cursor else None,
+            bracket if bracket is not None and (has_cursor or bracket[0] == row) else None,
+            *(self.size, self.virtual_size.width, self.gutter_width, self.scroll_offset.x, self.indent_width),
+            *(self.palette.name, self.soft_wrap, self.show_line_numbers, self.read_only, self.has_focus),
+        )
         line = self._line_cache.get(key)
         if line is None:
             line = self._line_cache[key] = self._render_line(y)

@@ -2,7 +2,7 @@
 
 An Escape that begins no other key is heard after ESCDELAY, where Textual looks up to a tenth of a second later; and a
 byte that is no UTF-8, as from a terminal with another encoding, is one wrong character, where Textual ends the editor.
-A terminal that goes away stops nothing.
+A terminal that goes away ends the editor, whatever waits for it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import codecs
 import contextlib
 import os
 import selectors
+import signal
 from queue import Full
 
 from textual import constants
@@ -36,6 +37,8 @@ class TerminalDriver(LinuxDriver):
                 if selector.select(min(IDLE_S, constants.ESCAPE_DELAY) if is_waiting else IDLE_S):
                     sent = self._read()
                     if not sent:
+                        # The system says so too, but its signal is lost on a loop that a full terminal has held up.
+                        self._loop.call_soon_threadsafe(signal.raise_signal, signal.SIGHUP)
                         return
                     for message in parser.feed(decode(sent)):
                         self.process_message(message)
@@ -44,7 +47,7 @@ class TerminalDriver(LinuxDriver):
 
     def write(self, data: str) -> None:
         """Draw, as long as there is something to draw on."""
-        # The thread that writes ends with the terminal, and its queue may be full then: who waits for room waits for ever.
+        # The thread that writes ends with the terminal, and its queue may be full then: there will be no room in it.
         thread = self._writer_thread
         while thread is not None and thread.is_alive():
             with contextlib.suppress(Full):
@@ -52,7 +55,7 @@ class TerminalDriver(LinuxDriver):
                 return
 
     def _read(self) -> bytes:
-        """What the terminal sent; nothing when it is gone, of which a signal tells the editor."""
+        """What the terminal sent; nothing when it is gone."""
         try:
             return os.read(self.fileno, READ_BYTES)
         except OSError:

@@ -8,9 +8,9 @@ import pytest
 
 from dgedit.languages import EXTENSIONS
 from dgedit.tui.document import TextDocument
+from dgedit.tui.syntax import NAMES, ROW_BYTES_MAX, Highlights, Syntax
 from dgedit.tui.syntax.grammars import SOURCES, load, symbols_query
 from dgedit.tui.syntax.lexing import LexedSyntax, lexer_of
-from dgedit.tui.syntax import NAMES, ROW_BYTES_MAX, Highlights, Syntax
 from dgedit.tui.syntax.trees import TreeSyntax
 
 Location = tuple[int, int]
