@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
 COMPARED = 10
 """Spans that are filled in turns with transformers, which is slow."""
-
-
 HELD_AFTER = 20
-"""So many infills before memory is looked at: kernels and caches have then grown to about what they stay at."""
+"""So many infills before memory is looked at: about an hour's work, and most kernels are built by then."""
 
 
 def run(model_name: str, runs: int) -> int:

@@ -37,7 +37,7 @@ from ..stats import Event, Stats
 from .bars import Bars
 from .colourless import Colourless, without_greys
 from .commands import COMMANDS, bindings, default_keys, key_label
-from .dialogs import Ask, FindBar, HelpScreen, TabBar, keyboard_is_taken
+from .dialogs import Ask, FindBar, HelpScreen, Item, Pick, TabBar, keyboard_is_taken
 from .editor import CodeArea
 from .filing import Filing, Tab
 from .finding import Finding
@@ -66,6 +66,7 @@ class DgeditApp(App[int]):
     """The text areas in tabs, a find bar, a status line, a line of keys."""
 
     TITLE = "dgedit"
+    ENABLE_COMMAND_PALETTE = False
     CSS = """
     Screen { layers: base; }
     ContentSwitcher { height: 1fr; }
@@ -337,7 +338,7 @@ class DgeditApp(App[int]):
             "find": finding.open, "replace": lambda: finding.open(replacing=True),
             "find_next": lambda: finding.step(backwards=False), "find_previous": lambda: finding.step(backwards=True),
             "go_to_line": finding.go_to_line, "go_to_symbol": finding.go_to_symbol,
-            "command_palette": self.action_command_palette, "help": self._show_help,
+            "command_palette": self._show_commands, "help": self._show_help,
             "next_theme": self.looks.next_theme, "suspend": self.action_suspend_process,
             "tab": self._tab, "cancel": self._cancel, "infill_instructed": self._instruct,
             "next_alternative": lambda: infilling.cycle(1), "previous_alternative": lambda: infilling.cycle(-1),
@@ -367,6 +368,16 @@ class DgeditApp(App[int]):
                 keys = self.config.keys.get(command.id, command.keys)
                 hint = f"{command.group}  {'  '.join(map(key_label, keys))}"
                 yield SystemCommand(command.title, hint, self._actions[command.id])
+
+    def _show_commands(self) -> None:
+        """Every command in a list; Textual's own palette ends the app at a page key in a list without rows."""
+        found = list(self.get_system_commands(self.screen))
+
+        def carry_out(number: int | None) -> None:
+            if number is not None:
+                found[number].callback()
+
+        self.push_screen(Pick("Command", [Item(command.title, command.help) for command in found]), carry_out)
 
     def _show_help(self) -> None:
         keymap = {**default_keys(), **self.config.keys}

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from dgedit.engine.models.base import Denoiser
-from dgedit.tui.places import is_promising
 
 from .editor_host import Host, Location, editor
 
@@ -37,10 +36,8 @@ PLACES: list[tuple[Location, Location]] = [
 async def warmed(host: Host, start: Location, end: Location) -> None:
     """Go somewhere and let the engine read the context ahead, as it does when a person pauses there."""
     await host.select(start, end)
-    before = host.app.jobs._prepared
     host.app.infilling.warm()
-    if is_promising(host.area.document.lines, start, end):
-        await host.until(lambda: host.app.jobs._prepared is not before, "the context to be read")
+    await host.until(lambda: host.app.jobs.is_idle, "the context to be read")
 
 
 async def passes_seen(host: Host, passes: int) -> int:

@@ -57,6 +57,12 @@ def picture(host: Host) -> str:
     return re.sub(r"terminal-\d+-", "t-", svg)
 
 
+async def coloured(host: Host) -> None:
+    """The first parse may go on behind the first picture."""
+    await host.until(lambda: not host.area.document.syntax.stale, "the colours")
+    await host.settle()
+
+
 def compare(host: Host, name: str) -> None:
     """Hold the screen against its picture."""
     path, found = FOLDER / f"{name}.svg", picture(host)
@@ -96,6 +102,7 @@ async def test_a_file(files: list[Path]) -> None:
         await host.select((8, 8), (10, 12))
         await host.press("x")
         await host.until(lambda: host.app.filing.tab.dirty, "the mark of unsaved work")
+        await coloured(host)
         compare(host, "file")
 
 
@@ -103,6 +110,7 @@ async def test_a_light_theme_on_a_small_screen(files: list[Path]) -> None:
     light = Config(editor=Editor(watch=False, theme="dgedit-light", soft_wrap=True))
     async with editor(files[0], config=light, size=(40, 12)) as host:
         await host.press("ctrl+end")
+        await coloured(host)
         compare(host, "light")
 
 
@@ -111,12 +119,14 @@ async def test_an_infill_under_way_and_its_answer(files: list[Path], held: threa
         await host.press("f8", "ctrl+g")
         await host.until(lambda: host.review.seen, "a pass")
         await host.until(lambda: "self░" in host.text, "the pass to be drawn")
+        await coloured(host)
         compare(host, "infill")
         held.set()
         await host.answered()
         await host.press("alt+w")
         await host.select((11, 15), (11, 20))
         await host.press("alt+k")
+        await coloured(host)
         compare(host, "review")
 
 
@@ -126,6 +136,7 @@ async def test_finding_and_replacing(files: list[Path]) -> None:
         await host.write("value(s?)")
         await host.press("alt+r", "tab")
         await host.write("number")
+        await coloured(host)
         compare(host, "find")
 
 
