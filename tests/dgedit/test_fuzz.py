@@ -34,6 +34,7 @@ BURST = 25
 """So many keys come at once, faster than the screen is drawn."""
 CHECK_EVERY = 500
 TABS_MAX = 5
+LENGTH_MAX = 3_000
 STEERED = 80
 """Infills that are steered in each file."""
 FILES = {
@@ -206,6 +207,9 @@ async def test_random_keys(
                 for tab in host.app.filing.tabs:
                     watch.check_text(tab.area)
                     watch.check_history(tab.area)
+                    if len(tab.area.text) > LENGTH_MAX:
+                        # Random keys double a text now and then.
+                        tab.area.open_text(FILES["a.py"], tab.buffer.path, tab.area.syntax_name)
                 await host.settle()
 
 
