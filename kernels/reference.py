@@ -1,8 +1,15 @@
-"""What every kernel must compute, in plain torch: the ground truth, and what runs where there is no GPU."""
+"""What every kernel must compute, in plain torch: the ground truth, and what runs where there is no GPU.
+
+Shapes: F rows, V vocabulary, D hidden, T tokens, A experts a token, E experts, I inner size.
+"""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from .formats import BLOCK, NF4_LEVELS, Choice, Chosen, Nf4, Weight
 
 LOG_FLOOR = -1e4
 """Stands for the logarithm of zero, so that an impossible token adds nothing to an entropy instead of a NaN."""
@@ -13,3 +20,101 @@ def log_softmax_entropy(logits: Tensor) -> tuple[Tensor, Tensor]:
     log_probs = logits.log_softmax(dim=-1)
     entropy = -(log_probs.exp() * log_probs.clamp(min=LOG_FLOOR)).sum(dim=-1)
     return log_probs, entropy
+
+
+def softcapped(hidden: Tensor, table: Tensor, softcap: float) -> Tensor:
+    """Logits [F, V] in float32 of hidden states [F, D] and the tied table [V, D]."""
+    raw = F.linear(hidden, table).float()
+    return torch.tanh(raw / softcap) * softcap
+
+
+def choose(logits: Tensor, choice: Choice, noise: Tensor | None) -> tuple[Chosen, Tensor]:
+    """Choose a token a row from logits [F, V]; also the probabilities [F, V], for `Chosen.soft` is left empty.
+
+    Args:
+        noise: exponential draws [F, V] where tokens are sampled: the largest p / noise is a sample of p.
+    """
+    logits = logits / choice.temperature + choice.bias[choice.rule]
+    log_probs, entropy = log_softmax_entropy(logits)
+    probabilities = log_probs.exp()
+    likeliest = tokens = log_probs.argmax(-1)
+    if choice.sampling:
+        assert noise is not None, "sampling needs noise"
+        flat = probabilities if choice.sampling == 1 else (log_probs / choice.sampling).softmax(-1)
+        tokens = (flat / noise).argmax(-1)
+    chosen = Chosen(
+        tokens=tokens,
+        likeliest=likeliest,
+        log_probs=log_probs.gather(1, tokens[:, None])[:, 0],
+        entropy=entropy,
+        soft=logits.new_zeros(len(logits), 0),
+    )
+    return chosen, probabilities
+
+
+def vocabulary_tail(hidden: Tensor, table: Tensor, choice: Choice, softcap: float, noise: Tensor | None) -> Chosen:
+    """From hidden states [F, D] and the tied table [V, D] to chosen tokens and the soft embedding [F, D]."""
+    chosen, probabilities = choose(softcapped(hidden, table, softcap), choice, noise)
+    soft = probabilities.to(table.dtype) @ table
+    return Chosen(
+        tokens=chosen.tokens,
+        likeliest=chosen.likeliest,
+        log_probs=chosen.log_probs,
+        entropy=chosen.entropy,
+        soft=soft,
+    )
+
+
+def quantize_nf4(weight: Tensor) -> Nf4:
+    """A matrix [N, K] or stack [E, N, K] in NF4; K must be a multiple of 64."""
+    blocks = weight.float().unflatten(-1, (-1, BLOCK))
+    absmax = blocks.abs().amax(-1)
+    levels = torch.tensor(NF4_LEVELS, device=weight.device)
+    scaled = blocks / absmax.clamp(min=torch.finfo(torch.float32).tiny)[..., None]
+    codes = torch.bucketize(scaled, (levels[1:] + levels[:-1]) / 2).flatten(-2).to(torch.uint8)
+    return Nf4((codes[..., 0::2] << 4) | codes[..., 1::2], absmax)
+
+
+def dequantize_nf4(weight: Nf4, dtype: torch.dtype) -> Tensor:
+    """The weights that it stands for."""
+    levels = torch.tensor(NF4_LEVELS, device=weight.packed.device)
+    codes = torch.stack((weight.packed >> 4, weight.packed & 15), dim=-1).flatten(-2)
+    blocks = levels[codes.long()].unflatten(-1, (-1, BLOCK)) * weight.absmax[..., None]
+    return blocks.flatten(-2).to(dtype)
+
+
+def dense(weight: Weight, dtype: torch.dtype) -> Tensor:
+    """The weights as a tensor."""
+    return dequantize_nf4(weight, dtype) if isinstance(weight, Nf4) else weight.to(dtype)
+
+
+def linear(x: Tensor, weight: Weight) -> Tensor:
+    """x [..., K] times the transpose of a weight [N, K]."""
+    return F.linear(x, dense(weight, x.dtype))
+
+
+def experts(x: Tensor, index: Tensor, share: Tensor, gate_up: Weight, down: Weight) -> Tensor:
+    """The sum over a token's experts of their GeGLU blocks, each times its share: [T, D].
+
+    Args:
+        x: [T, D].
+        index: int64 [T, A], the experts of each token.
+        share: float32 [T, A].
+        gate_up: [E, 2 I, D], gates above.
+        down: [E, D, I].
+    """
+    out = torch.zeros_like(x)
+    for expert in index.unique().tolist():
+        token, place = (index == expert).nonzero(as_tuple=True)
+        gate, up = linear(x[token], _one(gate_up, expert)).chunk(2, dim=-1)
+        inner = F.gelu(gate, approximate="tanh") * up
+        part = linear(inner, _one(down, expert)) * share[token, place, None]
+        out.index_add_(0, token, part.to(out.dtype))
+    return out
+
+
+def _one(weight: Weight, expert: int) -> Weight:
+    """The matrix of one expert."""
+    if isinstance(weight, Nf4):
+        return Nf4(weight.packed[expert], weight.absmax[expert])
+    return weight[expert]

@@ -17,7 +17,7 @@ PACKAGE = Path(dgedit.__file__).parent
 LAYERS = ["kernels", "engine", "fill", "surface"]
 """From the ground up; a layer may import itself and what is below it."""
 
-SURFACES = ("tui", "pipe", "cli", "bench", "bench_ui", "__main__")
+SURFACES = ("tui", "pipe", "cli", "commands", "bench", "bench_ui", "__main__")
 
 
 def layer(module: str) -> int:
@@ -31,7 +31,7 @@ def layer(module: str) -> int:
 
 
 def sources() -> Iterator[tuple[str, Path]]:
-    for path in [*PACKAGE.glob("*.py"), *PACKAGE.glob("tui/**/*.py")]:
+    for path in [*PACKAGE.glob("*.py"), *PACKAGE.glob("tui/**/*.py"), *PACKAGE.glob("commands/*.py")]:
         yield ".".join(["dgedit", *path.relative_to(PACKAGE).with_suffix("").parts]), path
     for name in ("engine", "kernels"):
         for path in (PACKAGE / name).resolve().rglob("*.py"):
@@ -78,8 +78,8 @@ HEAVY = ("torch", "transformers", "tokenizers", "numpy")
 
 PROBES = {
     "help": (
-        "from dgedit import cli, config; cli.editor_parser(config.Infill()).format_help();"
-        " cli.fill_parser().format_help()"
+        "import importlib; from dgedit import cli, config; cli.editor_parser(config.Infill()).format_help();"
+        " [importlib.import_module('dgedit.commands.' + name).parser().format_help() for name in cli.COMMANDS]"
     ),
     "types": "import dgedit.engine.types",
     "holes": "import dgedit.holes, dgedit.fill, dgedit.pipe",

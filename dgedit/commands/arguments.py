@@ -1,0 +1,30 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+
+def number(low: int) -> Callable[[str], int]:
+    """An argparse type: an integer of at least `low`."""
+
+    def parse(value: str) -> int:
+        found = int(value)
+        if found < low:
+            raise argparse.ArgumentTypeError(f"must be at least {low}, got {found}")
+        return found
+
+    parse.__name__ = "integer"
+    return parse
+
+
+def add_engine(parser: argparse.ArgumentParser, *, model: str, seed: int, steps: int) -> None:
+    """Which model denoises, from which seed and in how many passes."""
+    parser.add_argument(
+        "--model", default=model, help=f"a bundled model or the folder of a checkpoint (default: {model})"
+    )
+    parser.add_argument(
+        "--seed", type=number(0), default=seed, help=f"0: the likeliest tokens; others sample (default: {seed})"
+    )
+    parser.add_argument("--steps", type=number(1), default=steps, help=f"denoising passes at most (default: {steps})")

@@ -1,0 +1,27 @@
+"""`dgedit bench`: its command line."""
+
+from __future__ import annotations
+
+import argparse
+
+from .arguments import number
+
+
+def parser() -> argparse.ArgumentParser:
+    """What it understands."""
+    made = argparse.ArgumentParser(prog="dgedit bench", description="Time the model on this machine.")
+    made.add_argument("--model", default="nano", help="a bundled model or the folder of a checkpoint (default: nano)")
+    made.add_argument("--runs", type=number(1), default=40, help="infills to time (default: 40)")
+    made.add_argument("--ui", action="store_true", help="time the editor: first paint, keys, frames")
+    return made
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure and print; returns the exit code."""
+    if options.ui:
+        from ..bench_ui import run as run_ui
+
+        return run_ui(options.model)
+    from ..bench import run
+
+    return run(options.model, options.runs)

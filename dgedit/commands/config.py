@@ -1,0 +1,21 @@
+"""`dgedit config`: prints every setting with its default."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def parser() -> argparse.ArgumentParser:
+    """What it understands."""
+    return argparse.ArgumentParser(
+        prog="dgedit config", description="Print every setting with its default, as a file to keep and change."
+    )
+
+
+def run(_options: argparse.Namespace) -> int:
+    """Print; returns the exit code."""
+    from ..config import document
+    from ..tui.commands import COMMANDS
+
+    print(document(commands=COMMANDS), end="")
+    return 0

@@ -1,0 +1,102 @@
+"""What kernels take and give: weights in NF4, how tokens are chosen, what is known of the chosen ones.
+
+Plain tensors in frozen values; no kernel and no model is known here. Shapes: F rows, V vocabulary, D hidden, N outputs,
+K inputs, E experts, B biases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+BLOCK = 64
+"""Neighbouring weights of a row that share a scale."""
+
+NF4_LEVELS = (
+    *(-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453),
+    *(-0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0),
+    *(0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224),
+    *(0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0),
+)
+"""The sixteen values of NormalFloat4 (Dettmers et al., arXiv 2305.14314), as bitsandbytes has them."""
+
+
+@dataclass(frozen=True)
+class Nf4:
+    """A matrix [N, K], or a stack of them [E, N, K], in NF4: bitsandbytes' bytes with the rows told apart.
+
+    Raises:
+        ValueError: when the parts do not fit each other.
+    """
+
+    packed: Tensor
+    """uint8 [..., N, K / 2]; of two neighbours the first is in the high half of the byte."""
+    absmax: Tensor
+    """float32 [..., N, K / 64]: what the levels of a block are multiplied by."""
+
+    def __post_init__(self) -> None:
+        if self.packed.dtype != torch.uint8 or self.absmax.dtype != torch.float32:
+            raise ValueError(f"NF4 wants uint8 and float32, got {self.packed.dtype} and {self.absmax.dtype}")
+        if self.packed.shape[:-1] != self.absmax.shape[:-1] or self.shape[-1] != self.absmax.shape[-1] * BLOCK:
+            raise ValueError(f"{tuple(self.packed.shape)} bytes do not go with {tuple(self.absmax.shape)} scales")
+
+    @cached_property
+    def shape(self) -> torch.Size:
+        """Of the weights that it stands for."""
+        return torch.Size((*self.packed.shape[:-1], self.packed.shape[-1] * 2))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.packed.nbytes + self.absmax.nbytes
+
+    def to(self, device: torch.device | str) -> Nf4:
+        """The same on another device."""
+        return Nf4(self.packed.to(device), self.absmax.to(device))
+
+
+Weight = Tensor | Nf4
+"""A matrix or a stack of matrices, whole or in NF4."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """How a token is chosen for each row.
+
+    Raises:
+        ValueError: when a number is out of its range.
+    """
+
+    bias: Tensor
+    """float32 [B, V], added to the logits after the temperature; minus infinity forbids."""
+    rule: Tensor
+    """int64 [F]: which bias each row has."""
+    temperature: float = 1.0
+    """Divides the logits before all else: entropies and the soft embedding are of what comes out."""
+    sampling: float = 0.0
+    """0 takes the likeliest token; above it one is drawn, from a distribution flattened by so much."""
+
+    def __post_init__(self) -> None:
+        if self.temperature <= 0:
+            raise ValueError(f"temperature must be above 0, got {self.temperature}")
+        if self.sampling < 0:
+            raise ValueError(f"sampling must not be negative, got {self.sampling}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What came out for each row."""
+
+    tokens: Tensor
+    """int64 [F], drawn or likeliest."""
+    likeliest: Tensor
+    """int64 [F]."""
+    log_probs: Tensor
+    """float32 [F], of `tokens`, in nats."""
+    entropy: Tensor
+    """float32 [F], nats."""
+    soft: Tensor
+    """[F, D], the expected row of the table: the self-conditioning signal, without the embedding's scale."""
