@@ -67,7 +67,7 @@ def vocabulary_tail(hidden: Tensor, table: Tensor, choice: Choice, softcap: floa
 
 def quantize_nf4(weight: Tensor) -> Nf4:
     """A matrix [N, K] or stack [E, N, K] in NF4; K must be a multiple of 64."""
-    blocks = weight.float().unflatten(-1, (-1, BLOCK))
+    blocks = weight.float().reshape(*weight.shape[:-1], -1, BLOCK)
     absmax = blocks.abs().amax(-1)
     levels = torch.tensor(NF4_LEVELS, device=weight.device)
     scaled = blocks / absmax.clamp(min=torch.finfo(torch.float32).tiny)[..., None]
@@ -79,8 +79,8 @@ def dequantize_nf4(weight: Nf4, dtype: torch.dtype) -> Tensor:
     """The weights that it stands for."""
     levels = torch.tensor(NF4_LEVELS, device=weight.packed.device)
     codes = torch.stack((weight.packed >> 4, weight.packed & 15), dim=-1).flatten(-2)
-    blocks = levels[codes.long()].unflatten(-1, (-1, BLOCK)) * weight.absmax[..., None]
-    return blocks.flatten(-2).to(dtype)
+    values = levels[codes.long()].reshape(*weight.absmax.shape, BLOCK) * weight.absmax[..., None]
+    return values.flatten(-2).to(dtype)
 
 
 def dense(weight: Weight, dtype: torch.dtype) -> Tensor:
@@ -104,7 +104,7 @@ def experts(x: Tensor, index: Tensor, share: Tensor, gate_up: Weight, down: Weig
         down: [E, D, I].
     """
     out = torch.zeros_like(x)
-    for expert in index.unique().tolist():
+    for expert in torch.unique(index).tolist():
         token, place = (index == expert).nonzero(as_tuple=True)
         gate, up = linear(x[token], _one(gate_up, expert)).chunk(2, dim=-1)
         inner = F.gelu(gate, approximate="tanh") * up
