@@ -1,22 +1,23 @@
 """The denoising loop: predict, accept, renoise, yield; a pass at a time, cancelled by closing the generator.
 
-    canvas --predict--> logits --sampler--> accepted tokens + noise --> Step --> canvas of the next pass
+    canvas --predict--> chosen tokens --sampler--> accepted tokens + noise --> Step --> canvas of the next pass
 
-All state of a run is in `Step`. Pinned positions (near suffix, padding) are written once and never touched: they
-are in no budget, no stop rule and no statistic. Shapes: R rows, W canvas positions, F free positions, V vocabulary.
+All state of a run is in `Step`. Pinned positions (lead, near suffix, padding) are written once and never touched:
+they are in no budget, no stop rule and no statistic. Shapes: R rows, W canvas positions, F free positions, V
+vocabulary, D hidden.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..kernels import ops
+from ..kernels.formats import Choice, Chosen
 from .models.base import CanvasFormat, Denoiser
 from .packing import PackedInfill
 from .samplers.entropy_bound import EntropyBound, in_order
@@ -34,9 +35,17 @@ class Settings:
     passes_max: int = 8
     sampler: EntropyBound = field(default_factory=EntropyBound)
     temperature: float = 0.0
-    """0 takes the likeliest token; above it tokens are drawn (Gumbel-max)."""
+    """0 takes the likeliest token; above it tokens are drawn, from a distribution flattened by so much."""
+    schedule: tuple[float, float] = (1.0, 1.0)
+    """What logits are divided by before all else: the first number fades into the second as the passes go."""
+    shows_likeliest: bool = False
+    """The guess, and so the answer, is the likeliest token even where the canvas gets a drawn one."""
+    hurries: bool = True
+    """Every pass accepts at least its share of the slots, so that all are accepted after the last."""
     stop_entropy: float = 0.005
-    """A row is also finished when its guesses hold still and their mean entropy in nats is below this."""
+    """A row is finished when its guesses hold still and their mean entropy in nats is below this."""
+    stops_settled: bool = True
+    """A row is also finished when all its slots are accepted and a pass changes none."""
 
     rows_kept: int = 3
     """After `prune_after` passes only so many rows go on, the most certain ones; the others stay as they are."""
@@ -49,6 +58,13 @@ class Settings:
             raise ValueError(f"passes_max must be at least 1, got {self.passes_max}")
         if self.temperature < 0:
             raise ValueError(f"temperature must not be negative, got {self.temperature}")
+        if min(self.schedule) <= 0:
+            raise ValueError(f"schedule must be above 0, got {self.schedule}")
+
+    def divisor(self, pass_index: int) -> float:
+        """What the logits of a pass are divided by; passes count from 1."""
+        first, last = self.schedule
+        return last + (first - last) * ((self.passes_max - pass_index + 1) / self.passes_max)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +92,8 @@ class Step:
     """Rows [R] that need no further pass."""
     passes: Tensor
     """Passes [R] that each row took."""
-    probabilities: Tensor | None
-    """[F, V] of this pass, the next one's self-conditioning."""
+    soft: Tensor | None
+    """[F, D] of this pass, the next one's self-conditioning."""
 
     def mean_entropy(self) -> Tensor:
         """Mean entropy [R] over the span slots, in nats."""
@@ -85,22 +101,25 @@ class Step:
 
 
 def begin(packed: PackedInfill, form: CanvasFormat, vocab_size: int, generator: torch.Generator) -> Step:
-    """The starting noise: one row for each length, laid out as `[slots | near suffix | padding]`."""
-    rows, width = len(packed.slots), max(packed.slots) + len(packed.pinned_ids)
+    """The starting noise: one row for each length, laid out as `[lead | slots | near suffix | padding]`."""
+    lead = len(packed.lead_ids)
+    rows, width = len(packed.slots), lead + max(packed.slots) + len(packed.pinned_ids)
     slots = torch.tensor(packed.slots)[:, None]
-    place = torch.arange(width)[None]
-    free = place < slots
+    place = torch.arange(width)[None] - lead
+    free = (place >= 0) & (place < slots)
     valid = place < slots + len(packed.pinned_ids)
     canvas = torch.full((rows, width), form.pad_id)
+    canvas[:, :lead] = torch.tensor(packed.lead_ids, dtype=torch.long)
     canvas[free] = _noise(int(free.sum()), form, vocab_size, generator)
     known = torch.zeros(rows, width, dtype=torch.bool)
     for row, draft in enumerate(packed.starts):
         if draft:
-            canvas[row, len(draft) : slots[row]] = form.pad_id
+            begin_at, end_at = lead, lead + len(draft)
+            canvas[row, end_at : lead + int(slots[row])] = form.pad_id
             ids = torch.tensor(draft)
-            known[row, : len(draft)] = ids != UNDECIDED
-            canvas[row, : len(draft)] = torch.where(ids != UNDECIDED, ids, canvas[row, : len(draft)])
-    canvas[valid & ~free] = torch.tensor(packed.pinned_ids * rows, dtype=torch.long)
+            known[row, begin_at:end_at] = ids != UNDECIDED
+            canvas[row, begin_at:end_at] = torch.where(ids != UNDECIDED, ids, canvas[row, begin_at:end_at])
+    canvas[valid & (place >= slots)] = torch.tensor(packed.pinned_ids * rows, dtype=torch.long)
     zero = torch.zeros(rows, width)
     none = torch.zeros(rows, width, dtype=torch.bool)
     return Step(
@@ -117,7 +136,7 @@ def begin(packed: PackedInfill, form: CanvasFormat, vocab_size: int, generator: 
         span=free,
         finished=torch.zeros(rows, dtype=torch.bool),
         passes=torch.zeros(rows, dtype=torch.long),
-        probabilities=None,
+        soft=None,
     )
 
 
@@ -127,44 +146,56 @@ def denoise(
 ) -> Iterator[Step]:
     """Yield the state after every pass until all rows are finished or the passes are spent."""
     step = begin(packed, model.format, model.tokenizer.vocab_size, generator)
-    bias = _bias(packed, model, step.free)
+    bias, rule = _rules(packed, model, step.free)
     while step.pass_index < settings.passes_max and not bool(step.finished.all()):
-        logits = _predict_unfinished(model, context, step)
-        step = advance(step, logits + bias, model, settings, generator, exact=packed.exact)
+        choice = Choice(
+            bias=bias,
+            rule=rule,
+            temperature=settings.divisor(step.pass_index + 1),
+            sampling=settings.temperature,
+        )
+        chosen = _predict_unfinished(model, context, step, choice, generator)
+        step = advance(step, chosen, model, settings, generator, exact=packed.exact)
         if step.pass_index == settings.prune_after:
             step = prune(step, settings.rows_kept)
         yield step
 
 
-def _predict_unfinished(model: Denoiser, context: Any, step: Step) -> Tensor:
-    """Logits [F, V]; finished rows cost nothing and get zeros, which `advance` does not look at."""
+def _predict_unfinished(
+    model: Denoiser, context: Any, step: Step, choice: Choice, generator: torch.Generator
+) -> Chosen:
+    """Of all F positions; finished rows cost nothing and get zeros, which `advance` does not look at."""
     live = ~step.finished
     if bool(live.all()):
-        return model.predict(context, step.canvas, step.valid, step.free, step.probabilities)
+        return model.predict(context, step.canvas, step.valid, step.free, step.soft, choice, generator)
     width = int(step.valid[live].sum(-1).max())
     kept = live[step.free.nonzero()[:, 0]]
-    previous = None if step.probabilities is None else step.probabilities[kept]
+    soft = None if step.soft is None else step.soft[kept.to(step.soft.device)]
     canvas, valid, free = (tensor[live, :width] for tensor in (step.canvas, step.valid, step.free))
-    part = model.predict(context, canvas, valid, free, previous)
-    logits = part.new_zeros(len(kept), part.shape[1])
-    logits[kept] = part
-    return logits
+    choice = replace(choice, rule=choice.rule[kept.to(choice.rule.device)])
+    part = model.predict(context, canvas, valid, free, soft, choice, generator)
+    return Chosen(**{field.name: _spread(getattr(part, field.name), kept) for field in fields(Chosen)})
+
+
+def _spread(values: Tensor, kept: Tensor) -> Tensor:
+    """Values of the kept positions among zeros."""
+    whole = values.new_zeros(len(kept), *values.shape[1:])
+    whole[kept.to(values.device)] = values
+    return whole
 
 
 def advance(
-    step: Step, logits: Tensor, model: Denoiser, settings: Settings, generator: torch.Generator, *, exact: bool
+    step: Step, chosen: Chosen, model: Denoiser, settings: Settings, generator: torch.Generator, *, exact: bool
 ) -> Step:
-    """One sampler step from logits [F, V]: accept, keep pins, renoise the rest."""
+    """One sampler step from what was chosen [F]: accept, keep pins, renoise the rest."""
     form, free = model.format, step.free
-    log_probs, uncertainty = ops.log_softmax_entropy(logits)
-    probabilities = log_probs.exp()
-    entropy = _scatter(free, uncertainty, 0.0)
-    chosen = _choose(log_probs, settings.temperature, generator)
-    guess = step.canvas.masked_scatter(free, chosen)
-    confidence = _scatter(free, probabilities.gather(1, chosen[:, None])[:, 0], 1.0)
+    entropy = _scatter(free, chosen.entropy, 0.0)
+    drawn = step.canvas.masked_scatter(free, chosen.tokens)
+    guess = step.canvas.masked_scatter(free, chosen.likeliest) if settings.shows_likeliest else drawn
+    confidence = _scatter(free, chosen.log_probs.exp(), 1.0)
 
     pass_index = step.pass_index + 1
-    quota = torch.ceil(free.sum(-1) * pass_index / settings.passes_max).long()
+    quota = torch.ceil(free.sum(-1) * pass_index / settings.passes_max).long() * settings.hurries
     accepted = settings.sampler.accept(entropy, free, quota)
     ends = free & ((guess == form.eom_id) | (guess == form.pad_id)) & (not exact)
     if pass_index < settings.passes_max:
@@ -173,13 +204,14 @@ def advance(
     past_end = (accepted_ends.long().cumsum(-1) - accepted_ends.long() > 0) & free
     accepted |= past_end
     guess = torch.where(past_end, form.pad_id, guess)
+    drawn = torch.where(past_end, form.pad_id, drawn)
 
     noise = torch.empty_like(guess)
     noise[free] = _noise(int(free.sum()), form, model.tokenizer.vocab_size, generator)
-    canvas = torch.where(free & ~accepted, noise, guess)
+    canvas = torch.where(free & ~accepted, noise, drawn)
     held = step.finished[:, None]
     span = free & ~past_end
-    settled = (accepted | ~free).all(-1) & (canvas == step.canvas).all(-1)
+    settled = (accepted | ~free).all(-1) & (canvas == step.canvas).all(-1) & settings.stops_settled
     quiet = (guess == step.guess).all(-1) & (
         (entropy * span).sum(-1) / span.sum(-1).clamp(min=1) < settings.stop_entropy
     )
@@ -196,7 +228,7 @@ def advance(
         span=torch.where(held, step.span, span),
         finished=step.finished | settled | quiet,
         passes=step.passes + (~step.finished).long(),
-        probabilities=probabilities,
+        soft=chosen.soft,
     )
 
 
@@ -206,14 +238,6 @@ def prune(step: Step, rows_kept: int) -> Step:
     losers = torch.zeros_like(step.finished)
     losers[order[rows_kept:]] = True
     return replace(step, finished=step.finished | losers)
-
-
-def _choose(log_probs: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-    """One token a row of log_probs [F, V]."""
-    if temperature == 0:
-        return log_probs.argmax(-1)
-    uniform = torch.rand(log_probs.shape, generator=generator).clamp(min=1e-9, max=1 - 1e-7)
-    return (log_probs / temperature - torch.log(-torch.log(uniform)).to(log_probs.device)).argmax(-1)
 
 
 def _noise(count: int, form: CanvasFormat, vocab_size: int, generator: torch.Generator) -> Tensor:
@@ -234,7 +258,7 @@ def edge_bias(packed: PackedInfill, model: Denoiser) -> tuple[Tensor, Tensor]:
     """
     form, tokenizer = model.format, model.tokenizer
     later = torch.zeros(tokenizer.vocab_size)
-    later[: form.first_text_id] = -math.inf
+    later[model.roles] = -math.inf
     first = later.clone()
     if not packed.exact:
         later[[form.eom_id, form.pad_id]] = 0.0
@@ -255,15 +279,20 @@ def closing_tokens(packed: PackedInfill, model: Denoiser) -> Tensor:
     return ends
 
 
-def _bias(packed: PackedInfill, model: Denoiser, free: Tensor) -> Tensor:
-    """The edge bias of all free slots [F, V]; after a borrowed line break stands neither another nor the end."""
+def _rules(packed: PackedInfill, model: Denoiser, free: Tensor) -> tuple[Tensor, Tensor]:
+    """Biases [B, V] and which of them each free slot [F] has; both on the model's device.
+
+    After a borrowed line break stands neither another nor the end.
+    """
     first_bias, later = edge_bias(packed, model)
-    bias = later.repeat(int(free.sum()), 1)
+    rule = torch.zeros(int(free.sum()), dtype=torch.long)
     counts = free.sum(-1)
     first = counts.cumsum(0) - counts
-    bias[first] = first_bias
+    biases = [later, first_bias]
     if packed.leading_newline:
-        second = first[counts > 1] + 1
-        bias[second] += torch.where(model.tokenizer.begins_line(), -math.inf, 0.0)
-        bias[second[:, None], torch.tensor([model.format.eom_id, model.format.pad_id])] = -math.inf
-    return bias
+        second = torch.where(model.tokenizer.begins_line(), -math.inf, later)
+        second[[model.format.eom_id, model.format.pad_id]] = -math.inf
+        biases.append(second)
+        rule[first[counts > 1] + 1] = 2
+    rule[first] = 1
+    return torch.stack(biases).to(model.device), rule.to(model.device)

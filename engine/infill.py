@@ -20,7 +20,7 @@ import torch
 from .denoise import Settings, Step, closing_tokens, denoise, edge_bias
 from .frames import best_row, frame_spans, slot_ids, span_ids
 from .models.base import Denoiser
-from .packing import PackedInfill, pack, with_drafts
+from .packing import PackedInfill, with_drafts
 from .rank import Proposal, from_memory, from_row, rank
 from .recall import Recalled, recall
 from .types import Frame, FrameSpan, InfillRequest, InfillResult, Origin, SlotState
@@ -61,7 +61,7 @@ def prepare(request: InfillRequest, model: Denoiser) -> Prepared:
     """Everything that does not depend on the seed: most of the time before the first pass."""
     request = _preparation(request)
     pieces = remembered(request)
-    packed = pack(request, model.tokenizer, model.format)
+    packed = model.pack(request)
     with torch.inference_mode():
         context = model.encode(packed.context_ids)
     known = beforehand(model, context, packed, request, pieces)
@@ -77,7 +77,7 @@ def infill(
         prepared: from `prepare`, for this very context; another one is not used.
     """
     began = time.perf_counter()
-    settings = settings or default_settings(request)
+    settings = settings or default_settings(request, model)
     generator = torch.Generator().manual_seed(request.seed)
     ready = prepared if prepared is not None and prepared.serves(request) else prepare(request, model)
     packed, context = ready.packed, ready.context
@@ -117,9 +117,10 @@ def fill_text(prefix: str, suffix: str, model: Denoiser, *, seed: int = 0) -> st
     return fill(InfillRequest(prefix=prefix, suffix=suffix, seed=seed), model).text
 
 
-def default_settings(request: InfillRequest) -> Settings:
-    """Seed 0 is greedy, every other seed samples."""
-    return Settings(passes_max=request.max_passes, temperature=SAMPLING_TEMPERATURE if request.seed else 0.0)
+def default_settings(request: InfillRequest, model: Denoiser) -> Settings:
+    """The model's own, with the passes of the request; seed 0 is greedy, every other seed samples."""
+    temperature = model.defaults.temperature or SAMPLING_TEMPERATURE
+    return replace(model.defaults, passes_max=request.max_passes, temperature=temperature if request.seed else 0.0)
 
 
 def denoises_alone(request: InfillRequest) -> bool:

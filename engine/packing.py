@@ -1,7 +1,7 @@
 """Text to what the denoiser reads: encoder context and canvas rows.
 
-    encoder: <suf> suffix <pre> [<bos>] prefix               (read causally, kept as keys and values)
-    canvas : span slots … | near suffix (pinned) | padding   (one row for each length that is tried)
+    encoder: <suf> suffix <pre> [<bos>] prefix                               (read causally, kept as keys and values)
+    canvas : pinned lead | span slots … | near suffix (pinned) | padding     (one row for each length that is tried)
 
 The near suffix is also pinned inside the canvas, because in training the decoder never saw clean keys to the right of
 one. What does not fit is left out from the far ends, and the result says so.
@@ -13,8 +13,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .models.base import CanvasFormat
-from .tokenizer import TextTokenizer
+from .models.base import CanvasFormat, Tokenizer
 from .types import UNDECIDED, ContextUse, EngineError, InfillRequest
 
 CHARS_PER_TOKEN = 12
@@ -39,7 +38,7 @@ class PackedInfill:
     slots: tuple[int, ...]
     """Span slots of each row, the end-of-span token included."""
     exact: bool
-    """The span has exactly the slots of its one row: its end is pinned, not guessed."""
+    """The span of a row has exactly its slots: what ends it is pinned, not guessed."""
     starts: tuple[tuple[int, ...], ...]
     """What each row begins with: tokens of a draft, `UNDECIDED` where it has noise; nothing for noise alone."""
     passes: int
@@ -47,9 +46,13 @@ class PackedInfill:
     leading_newline: bool
     """The line break before the span is part of it, so that the model chooses the indentation."""
     context: ContextUse
+    closing_ids: tuple[int, ...]
+    """What is scored behind every candidate: an end-of-span token, or the text that follows."""
+    lead_ids: tuple[int, ...] = ()
+    """What stands before the slots of every row."""
 
 
-def pack(request: InfillRequest, tokenizer: TextTokenizer, form: CanvasFormat) -> PackedInfill:
+def pack(request: InfillRequest, tokenizer: Tokenizer, form: CanvasFormat) -> PackedInfill:
     """Lay a request out for a checkpoint; deterministic, never fails on odd text.
 
     Raises:
@@ -87,6 +90,7 @@ def pack(request: InfillRequest, tokenizer: TextTokenizer, form: CanvasFormat) -
         passes=passes,
         leading_newline=leading_newline,
         context=use,
+        closing_ids=(form.eom_id,),
     )
 
 
@@ -105,7 +109,7 @@ def with_drafts(packed: PackedInfill, drafts: Sequence[Sequence[int]], form: Can
 
 
 def choose_rows(
-    request: InfillRequest, leading_newline: bool, tokenizer: TextTokenizer, form: CanvasFormat
+    request: InfillRequest, leading_newline: bool, tokenizer: Tokenizer, form: CanvasFormat
 ) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...], int]:
     """Slots and starting tokens of each row, and the passes behind them."""
     if request.start is not None:
@@ -157,7 +161,7 @@ def _move_line_break(prefix: str) -> tuple[str, bool]:
     return prefix, False
 
 
-def _tail(text: str, limit: int, tokenizer: TextTokenizer) -> tuple[list[int], bool]:
+def _tail(text: str, limit: int, tokenizer: Tokenizer) -> tuple[list[int], bool]:
     """Ids of the end of `text`, and whether that is all of it; the cut is at a line where there is one."""
     kept = text[-limit * CHARS_PER_TOKEN :]
     whole = len(kept) == len(text)
@@ -166,7 +170,7 @@ def _tail(text: str, limit: int, tokenizer: TextTokenizer) -> tuple[list[int], b
     return tokenizer.encode(kept), whole
 
 
-def _head(text: str, limit: int, tokenizer: TextTokenizer) -> tuple[list[int], bool]:
+def _head(text: str, limit: int, tokenizer: Tokenizer) -> tuple[list[int], bool]:
     """The first `limit` ids of `text`, and whether that is all of it."""
     kept = text[: limit * CHARS_PER_TOKEN]
     ids = tokenizer.encode(kept)

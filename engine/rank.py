@@ -83,7 +83,7 @@ class Proposal:
     """Among those of its origin, best first."""
 
     def known(self, logs: Tensor) -> dict[str, float]:
-        """What `RankWeights` weighs; `logs` are the log-probabilities of its tokens and of the end."""
+        """What `RankWeights` weighs; `logs` are the log-probabilities of its tokens and of what closes it."""
         known = {
             "mean": float(logs.mean()),
             "total": float(logs.sum()),
@@ -113,9 +113,9 @@ def rank(
     weights: RankWeights | None = None,
 ) -> list[Candidate]:
     """Candidates of the proposals, best first; equal texts appear once, blank ones last."""
-    weights = weights or RankWeights()
+    weights = weights or model.weights
     merged = merge(proposals)
-    known = measure(model, context, request, merged)
+    known = measure(model, context, packed, request, merged)
     values = [weights.value(each) for each in known]
     if request.seed and not request.rejected:
         # The fitted numbers are logarithms of probabilities: with Gumbel noise the first one is a sample.
@@ -143,10 +143,10 @@ def merge(proposals: Sequence[Proposal]) -> list[Proposal]:
 
 
 def measure(
-    model: Denoiser, context: Any, request: InfillRequest, proposals: Sequence[Proposal]
+    model: Denoiser, context: Any, packed: PackedInfill, request: InfillRequest, proposals: Sequence[Proposal]
 ) -> list[dict[str, float]]:
     """What is known of each proposal, from one causal pass over all of them and the names in the file."""
-    logs = model.score(context, [[*proposal.ids, model.format.eom_id] for proposal in proposals])
+    logs = model.score(context, [[*proposal.ids, *packed.closing_ids] for proposal in proposals])
     names = names_in(request.prefix[-NAMES_CHARS:]) | names_in(request.suffix[:NAMES_CHARS]) | ORDINARY_NAMES
     return [
         proposal.known(each) | {"unknown_names": float(min(UNKNOWN_MAX, len(names_in(proposal.text) - names)))}

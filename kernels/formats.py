@@ -100,3 +100,13 @@ class Chosen:
     """float32 [F], nats."""
     soft: Tensor
     """[F, D], the expected row of the table: the self-conditioning signal, without the embedding's scale."""
+
+    def cpu(self, soft: Tensor) -> Chosen:
+        """All but the soft embedding on the CPU; that one is replaced and stays where it is."""
+        return Chosen(
+            tokens=self.tokens.cpu(),
+            likeliest=self.likeliest.cpu(),
+            log_probs=self.log_probs.cpu(),
+            entropy=self.entropy.cpu(),
+            soft=soft,
+        )

@@ -28,13 +28,22 @@ def softcapped(hidden: Tensor, table: Tensor, softcap: float) -> Tensor:
     return torch.tanh(raw / softcap) * softcap
 
 
+def biased(logits: Tensor, choice: Choice) -> Tensor:
+    """Logits [F, V] with the bias of each row added."""
+    # Nearly all rows have the first bias, so it is not gathered for each of them.
+    out = logits + choice.bias[0]
+    others = choice.rule.nonzero()[:, 0]
+    out[others] = logits[others] + choice.bias[choice.rule[others]]
+    return out
+
+
 def choose(logits: Tensor, choice: Choice, noise: Tensor | None) -> tuple[Chosen, Tensor]:
     """Choose a token a row from logits [F, V]; also the probabilities [F, V], for `Chosen.soft` is left empty.
 
     Args:
         noise: exponential draws [F, V] where tokens are sampled: the largest p / noise is a sample of p.
     """
-    logits = logits / choice.temperature + choice.bias[choice.rule]
+    logits = biased(logits if choice.temperature == 1 else logits / choice.temperature, choice)
     log_probs, entropy = log_softmax_entropy(logits)
     probabilities = log_probs.exp()
     likeliest = tokens = log_probs.argmax(-1)

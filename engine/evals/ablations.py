@@ -37,11 +37,9 @@ class Altered(NanoInfiller):
         """Nothing, where writing is off."""
         return super().write(context, first, later, ends, tokens_max=tokens_max * self.writes, beams=beams)
 
-    def predict(
-        self, context: NanoContext, canvas: Tensor, valid: Tensor, free: Tensor, previous: Tensor | None
-    ) -> Tensor:
+    def logits(self, context: NanoContext, canvas: Tensor, valid: Tensor, free: Tensor, soft: Tensor | None) -> Tensor:
         """As if every pass were the first one, where self-conditioning is off."""
-        return super().predict(context, canvas, valid, free, previous if self.conditions else None)
+        return super().logits(context, canvas, valid, free, soft if self.conditions else None)
 
 
 def main() -> int:

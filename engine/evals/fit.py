@@ -20,7 +20,7 @@ from ..denoise import denoise
 from ..infill import beforehand, default_settings, denoised, drafts, remembered
 from ..load import load
 from ..models.base import Denoiser
-from ..packing import pack, with_drafts
+from ..packing import with_drafts
 from ..rank import RankWeights, measure, merge, parses
 from ..types import InfillRequest
 from . import spans
@@ -78,15 +78,15 @@ def gather(model: Denoiser, chosen: Sequence[Span], passes: int) -> list[Example
     for span in chosen:
         request = InfillRequest(prefix=span.prefix, suffix=span.suffix, related=span.related, max_passes=passes)
         pieces = remembered(request)
-        packed = pack(request, model.tokenizer, model.format)
+        packed = model.pack(request)
         context, generator = model.encode(packed.context_ids), torch.Generator().manual_seed(0)
         before = beforehand(model, context, packed, request, pieces)
         packed = with_drafts(packed, drafts(before), model.format)
-        *_, step = denoise(model, context, packed, default_settings(request), generator)
+        *_, step = denoise(model, context, packed, default_settings(request, model), generator)
         found = merge([*denoised(step, packed, model, request), *before])
         texts = [proposal.text.strip() for proposal in found]
         if span.answer.strip() in texts:
-            known = measure(model, context, request, found)
+            known = measure(model, context, packed, request, found)
             for each, proposal in zip(known, found, strict=True):
                 each["unparsable"] = float(parses(request, proposal.text) is False)
             examples.append(Example(known, texts.index(span.answer.strip())))

@@ -10,7 +10,6 @@ import torch
 from ..denoise import closing_tokens, edge_bias
 from ..infill import fill
 from ..models.base import Denoiser
-from ..packing import pack
 from ..rank import span_text
 from ..recall import recall
 from ..train.vocabulary import documents
@@ -57,7 +56,7 @@ def left_to_right(model: Denoiser) -> Method:
 
     @torch.inference_mode()
     def answer(span: Span) -> Answer:
-        packed = pack(InfillRequest(prefix=span.prefix, suffix=span.suffix), model.tokenizer, model.format)
+        packed = model.pack(InfillRequest(prefix=span.prefix, suffix=span.suffix))
         first, later = edge_bias(packed, model)
         context = model.encode(packed.context_ids)
         ends = closing_tokens(packed, model)
@@ -94,7 +93,7 @@ def generate_pinned(folder: Path, model: Denoiser, *, passes: int = 8) -> Method
 
     @torch.inference_mode()
     def answer(span: Span) -> Answer:
-        packed = pack(InfillRequest(prefix=span.prefix, suffix=span.suffix), model.tokenizer, form)
+        packed = model.pack(InfillRequest(prefix=span.prefix, suffix=span.suffix))
         slots, near = max(packed.slots), packed.suffix_ids or [form.pad_id]
         first, later = edge_bias(packed, model)
         bias = later.clamp(min=-1e4).repeat(slots + len(near), 1)

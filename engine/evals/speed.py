@@ -14,10 +14,10 @@ from pathlib import Path
 
 import torch
 
+from ...kernels.formats import Choice
 from ..denoise import Settings, denoise
 from ..infill import SAMPLING_TEMPERATURE, fill
 from ..models.base import Denoiser
-from ..packing import pack
 from ..types import InfillRequest
 from .spans import Span
 
@@ -44,7 +44,7 @@ def _fresh(model: Denoiser, ids: list[int]) -> None:
 def parts(model: Denoiser, span: Span) -> Iterator[Line]:
     """Prefill, and one pass by canvas and rows."""
     request = InfillRequest(prefix=span.prefix, suffix=span.suffix)
-    ids = pack(request, model.tokenizer, model.format).context_ids
+    ids = model.pack(request).context_ids
     context = model.encode(ids)
     yield f"prefill of {len(ids)} tokens", f"{_median_ms(lambda: _fresh(model, ids)):.1f} ms"
     for rows, width in ((1, 32), (1, 64), (3, 32), (3, 64), (1, 96)):
@@ -53,8 +53,11 @@ def parts(model: Denoiser, span: Span) -> Iterator[Line]:
         free = everything.clone()
         free[:, 24:] = False
 
-        def one_pass(c: torch.Tensor = canvas, v: torch.Tensor = everything, f: torch.Tensor = free) -> object:
-            return model.predict(context, c, v, f, None)
+        choice = Choice(
+            bias=torch.zeros(1, model.tokenizer.vocab_size, device=model.device),
+            rule=torch.zeros(int(free.sum()), dtype=torch.long, device=model.device),
+        )
+        one_pass = partial(model.predict, context, canvas, everything, free, None, choice, torch.Generator())
 
         yield f"a pass, {rows} x {width} canvas", f"{_median_ms(one_pass):.1f} ms"
 
@@ -137,7 +140,7 @@ def one_canvas(model: Denoiser, span: Span, passes: int) -> Taken:
 
     `generate` samples too, and looks for no end inside its canvas either.
     """
-    packed = pack(InfillRequest(prefix=span.prefix, suffix=span.suffix), model.tokenizer, model.format)
+    packed = model.pack(InfillRequest(prefix=span.prefix, suffix=span.suffix))
     alone = replace(
         packed, suffix_ids=[], pinned_ids=[], slots=(model.format.canvas_tokens,), exact=True, starts=((),), passes=0
     )
@@ -160,7 +163,7 @@ def published_loop(folder: Path, model: Denoiser, passes: int) -> Callable[[Span
 
     def run(span: Span) -> Taken:
         request = InfillRequest(prefix=span.prefix, suffix=span.suffix)
-        ids = torch.tensor([pack(request, model.tokenizer, model.format).context_ids])
+        ids = torch.tensor([model.pack(request).context_ids])
         counted.clear()
         began = time.perf_counter()
         with torch.inference_mode():

@@ -1,18 +1,25 @@
-"""What the engine asks of a model family: encode a context, predict a canvas, score left to right.
+"""What the engine asks of a model family: pack a request, encode a context, predict a canvas, score left to right.
 
 A family is one file beside this one. Shapes: R rows, W canvas positions, F free positions of all rows together in
-row-major order, V vocabulary.
+row-major order, V vocabulary, D hidden.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import torch
 from torch import Tensor
 
-from ..tokenizer import TextTokenizer
-from ..types import ModelInfo
+from ...kernels.formats import Choice, Chosen
+from ..types import InfillRequest, ModelInfo
+
+if TYPE_CHECKING:
+    from ..denoise import Settings
+    from ..packing import PackedInfill
+    from ..rank import RankWeights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,24 +56,71 @@ class CanvasFormat:
             raise ValueError(f"near suffix of {self.near_suffix_tokens} tokens leaves no slot in {self.canvas_tokens}")
 
 
+class Tokenizer(Protocol):
+    """Text to ids and back; a text never becomes an id that has a role."""
+
+    vocab_size: int
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of the text; never a special one."""
+
+    def begins_line(self) -> Tensor:
+        """Which tokens start with a line break, boolean [V]."""
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of the ids, special ones left out."""
+
+
 class Denoiser(Protocol):
     """A loaded checkpoint. `encode` returns a value that only the same object's other methods read."""
 
-    tokenizer: TextTokenizer
     format: CanvasFormat
     info: ModelInfo
+    defaults: Settings
+    """How its canvases are denoised; the passes and whether tokens are drawn are the request's."""
+    weights: RankWeights
+    """How its candidates are ranked."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Text to ids and back."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+
+    @property
+    def roles(self) -> Tensor:
+        """Which tokens have a role and are never output, boolean [V]."""
+
+    def pack(self, request: InfillRequest) -> PackedInfill:
+        """Lay a request out: context, rows, pins.
+
+        Raises:
+            EngineError: when the model has no room for the span.
+        """
 
     def encode(self, context_ids: list[int]) -> Any:
         """Read the context causally; the result serves any number of passes and scores."""
 
-    def predict(self, context: Any, canvas: Tensor, valid: Tensor, free: Tensor, previous: Tensor | None) -> Tensor:
-        """Logits [F, V] in float32 for the free positions.
+    def predict(
+        self,
+        context: Any,
+        canvas: Tensor,
+        valid: Tensor,
+        free: Tensor,
+        soft: Tensor | None,
+        choice: Choice,
+        generator: torch.Generator,
+    ) -> Chosen:
+        """Tokens [F] for the free positions and what is known of them; all on the CPU but `Chosen.soft`.
 
         Args:
             canvas: ids [R, W].
             valid: boolean [R, W], false for padding, which nobody sees.
             free: boolean [R, W], true for span slots. Pinned positions get no self-conditioning.
-            previous: probabilities [F, V] of the pass before, or none on the first.
+            soft: `Chosen.soft` of the pass before, [F, D], or none on the first.
+            choice: on the model's device.
         """
 
     def score(self, context: Any, rows: list[list[int]]) -> list[Tensor]:

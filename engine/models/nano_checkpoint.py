@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ...kernels import ops
+from ...kernels.formats import Choice, Chosen
+from ..denoise import Settings
+from ..packing import PackedInfill, pack
+from ..rank import RankWeights
 from ..tokenizer import TextTokenizer
-from ..types import EngineError, ModelInfo
+from ..types import EngineError, InfillRequest, ModelInfo
 from .base import CanvasFormat
 from .nano import NanoConfig, NanoDenoiser
 from .nano_fused import Cache, FusedNano
@@ -42,8 +48,18 @@ class NanoInfiller:
 
     def __init__(self, network: NanoDenoiser, tokenizer: TextTokenizer, form: CanvasFormat, info: ModelInfo) -> None:
         self.network, self.tokenizer, self.format, self.info = FusedNano(network), tokenizer, form, info
-        self.device = self.network.device
+        self.defaults, self.weights = Settings(), RankWeights()
         self._last: tuple[list[int], NanoContext] | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self.network.device
+
+    @cached_property
+    def roles(self) -> Tensor:
+        """Ids below the first text id."""
+        return torch.arange(self.tokenizer.vocab_size) < self.format.first_text_id
 
     @torch.inference_mode()
     def encode(self, context_ids: list[int]) -> NanoContext:
@@ -59,19 +75,36 @@ class NanoInfiller:
         self._last = (list(context_ids), context)
         return context
 
+    def pack(self, request: InfillRequest) -> PackedInfill:
+        """See `packing.pack`."""
+        return pack(request, self.tokenizer, self.format)
+
     @torch.inference_mode()
-    def predict(
-        self, context: NanoContext, canvas: Tensor, valid: Tensor, free: Tensor, previous: Tensor | None
-    ) -> Tensor:
-        """Logits [F, V] of the free positions; see `Denoiser.predict`."""
+    def logits(self, context: NanoContext, canvas: Tensor, valid: Tensor, free: Tensor, soft: Tensor | None) -> Tensor:
+        """Logits [F, V] of the free positions, on the model's device; the arguments are those of `predict`."""
         canvas, valid, free = (tensor.to(self.device) for tensor in (canvas, valid, free))
-        soft = None if previous is None else self.network.soft_embed(previous.to(self.device))
         row, column = valid.nonzero().unbind(1)
         chosen = free[valid]
         x = self.network.embed_canvas(canvas[valid], soft, chosen)
         mask = None if len(canvas) == 1 else self._behind(context, row[:, None] == row)
         hidden = self.network.run(x, context.cache.length + column, mask, context.cache)
-        return self.network.logits(hidden[chosen]).cpu()
+        return self.network.logits(hidden[chosen])
+
+    @torch.inference_mode()
+    def predict(
+        self,
+        context: NanoContext,
+        canvas: Tensor,
+        valid: Tensor,
+        free: Tensor,
+        soft: Tensor | None,
+        choice: Choice,
+        generator: torch.Generator,
+    ) -> Chosen:
+        """See `Denoiser.predict`."""
+        logits = self.logits(context, canvas, valid, free, soft)
+        chosen, probabilities = ops.choose(logits, choice, generator)
+        return chosen.cpu(self.network.soft_embed(probabilities))
 
     @torch.inference_mode()
     def score(self, context: NanoContext, rows: list[list[int]]) -> list[Tensor]:

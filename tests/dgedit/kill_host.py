@@ -15,7 +15,6 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from textual import events
 from torch import Tensor
@@ -35,9 +34,9 @@ ANSWER = "total += 1"
 class SlowToy(ToyDenoiser):
     """A denoiser that gives a kill time to come between two passes."""
 
-    def predict(self, context: Any, canvas: Tensor, valid: Tensor, free: Tensor, previous: Tensor | None) -> Tensor:
+    def logits(self, canvas: Tensor, free: Tensor) -> Tensor:
         time.sleep(PASS_S)
-        return super().predict(context, canvas, valid, free, previous)
+        return super().logits(canvas, free)
 
 
 def tell(what: str, count: int) -> None:

@@ -131,7 +131,7 @@ def test_the_first_pass_has_no_self_conditioning_and_later_ones_have_the_last_pr
     model = ToyDenoiser("abcdef", lambda _pass, slot: 0.4)
     steps = run(model, with_slots(model, 7), Settings(passes_max=3))
     assert model.previous[0] is None
-    assert model.previous[1] is steps[0].probabilities
+    assert model.previous[1] is steps[0].soft
 
 
 def test_closing_the_generator_stops_the_model() -> None:

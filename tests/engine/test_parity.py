@@ -40,13 +40,13 @@ def test_canvas_logits_are_those_of_transformers(published: Any, twin: NanoInfil
     free = torch.ones(1, canvas, dtype=torch.bool)
     theirs = published(input_ids=read, decoder_input_ids=draft)
     encoded = twin.encode(read[0].tolist())
-    ours = twin.predict(encoded, draft, free, free, None)
+    ours = twin.logits(encoded, draft, free, free, None)
     torch.testing.assert_close(ours, theirs.logits[0], atol=TOLERANCE, rtol=TOLERANCE)
 
     again = published(
         past_key_values=theirs.past_key_values, decoder_input_ids=draft, self_conditioning_logits=theirs.logits
     )
-    conditioned = twin.predict(encoded, draft, free, free, ours.softmax(-1))
+    conditioned = twin.logits(encoded, draft, free, free, twin.network.soft_embed(ours.softmax(-1)))
     torch.testing.assert_close(conditioned, again.logits[0], atol=TOLERANCE, rtol=TOLERANCE)
     assert not torch.allclose(conditioned, ours, atol=TOLERANCE), "self-conditioning changed nothing"
 
@@ -74,8 +74,8 @@ def test_a_row_beside_a_longer_one_gets_the_logits_it_has_alone(twin: NanoInfill
     valid = torch.tensor([[True] * 6 + [False] * 4, [True] * 10])
     free = torch.tensor([[True] * 6 + [False] * 4, [False] * 10])
     torch.testing.assert_close(
-        twin.predict(context, both, valid, free, None),
-        twin.predict(context, short, alone, alone, None),
+        twin.logits(context, both, valid, free, None),
+        twin.logits(context, short, alone, alone, None),
         atol=TOLERANCE,
         rtol=TOLERANCE,
     )
@@ -116,7 +116,7 @@ def test_bfloat16_is_near_float32(twin: NanoInfiller) -> None:
     short = load(CHECKPOINTS / "nano", "nano")
     canvas, free = ids(40, 12), torch.ones(1, 40, dtype=torch.bool)
     exact, near = (
-        model.predict(model.encode(ids(100, 13)[0].tolist()), canvas, free, free, None).log_softmax(-1)
+        model.logits(model.encode(ids(100, 13)[0].tolist()), canvas, free, free, None).log_softmax(-1)
         for model in (twin, short)
     )
     divergence = (exact.exp() * (exact - near)).sum(-1)

@@ -71,7 +71,7 @@ def test_names_that_stand_nowhere_else_count_up_to_three() -> None:
     packed = pack(REQUEST, model.tokenizer, model.format)
     texts = ("b + len(a)", "zz", "zz(zz)", "p(q, r, s, t)")
     rows = [from_row(model, packed, REQUEST, model.tokenizer.encode(t), Origin.DENOISED, 0) for t in texts]
-    assert [known["unknown_names"] for known in measure(model, None, REQUEST, rows)] == [0, 1, 1, 3]
+    assert [known["unknown_names"] for known in measure(model, None, packed, REQUEST, rows)] == [0, 1, 1, 3]
 
 
 def test_a_stutter_is_told() -> None:

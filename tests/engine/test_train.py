@@ -13,6 +13,7 @@ import torch
 import dgedit
 from dgedit.engine.load import load
 from dgedit.engine.models.nano import NanoConfig, NanoDenoiser
+from dgedit.engine.models.nano_checkpoint import NanoInfiller
 from dgedit.engine.tokenizer import EOM, MASK, PAD, PRE, SUF, TextTokenizer
 from dgedit.engine.train import bundle, corpus, data, export, vocabulary
 from dgedit.engine.train.objective import DeviceBatch, attention_mask, hidden_states, losses
@@ -280,7 +281,8 @@ def test_an_exported_network_is_loaded_by_the_engine(tmp_path: Path, folder: Pat
     assert model.format.mask_id is None, "a uniform checkpoint says so"
     context = model.encode([6, 2, 20, 30])
     free = torch.ones(1, 3, dtype=torch.bool)
-    logits = model.predict(context, torch.tensor([[11, 12, 13]]), free, free, None)
+    assert isinstance(model, NanoInfiller)
+    logits = model.logits(context, torch.tensor([[11, 12, 13]]), free, free, None)
     assert logits.shape == (3, SIZES.vocab_size)
     assert torch.isfinite(logits).all()
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 
+from dgedit.engine.denoise import Settings
 from dgedit.engine.models.base import CanvasFormat
+from dgedit.engine.packing import PackedInfill, pack
+from dgedit.engine.rank import RankWeights
 from dgedit.engine.tokenizer import BOS, EOM, MASK, PAD, PRE, SPECIAL_TOKENS, SUF, TextTokenizer
-from dgedit.engine.types import ModelInfo
+from dgedit.engine.types import InfillRequest, ModelInfo
+from dgedit.kernels import ops
+from dgedit.kernels.formats import Choice, Chosen
 
 FIRST = len(SPECIAL_TOKENS)
 
@@ -53,15 +59,25 @@ class ToyDenoiser:
         self.certainty = certainty
         self.seen: list[Tensor] = []
         self.previous: list[Tensor | None] = []
+        self.device = torch.device("cpu")
+        self.defaults, self.weights = Settings(), RankWeights()
 
     def encode(self, context_ids: list[int]) -> Any:
         """Nothing is needed of the context."""
         return context_ids
 
-    def predict(self, context: Any, canvas: Tensor, valid: Tensor, free: Tensor, previous: Tensor | None) -> Tensor:
+    @property
+    def roles(self) -> Tensor:
+        """Ids below the first text id."""
+        return torch.arange(self.tokenizer.vocab_size) < self.format.first_text_id
+
+    def pack(self, request: InfillRequest) -> PackedInfill:
+        """As nano does."""
+        return pack(request, self.tokenizer, self.format)
+
+    def logits(self, canvas: Tensor, free: Tensor) -> Tensor:
         """Logits with known entropies: the right token has its probability, all others share the rest."""
         self.seen.append(canvas.clone())
-        self.previous.append(previous)
         rows = []
         vocab = self.tokenizer.vocab_size
         for row in free:
@@ -72,6 +88,21 @@ class ToyDenoiser:
                 line[target] = math.log(sure)
                 rows.append(line)
         return torch.stack(rows)
+
+    def predict(
+        self,
+        context: Any,
+        canvas: Tensor,
+        valid: Tensor,
+        free: Tensor,
+        soft: Tensor | None,
+        choice: Choice,
+        generator: torch.Generator,
+    ) -> Chosen:
+        """What the logits choose; the probabilities stand for the soft embedding."""
+        self.previous.append(soft)
+        chosen, probabilities = ops.choose(self.logits(canvas, free), choice, generator)
+        return replace(chosen, soft=probabilities)
 
     def score(self, context: Any, rows: list[list[int]]) -> list[Tensor]:
         """Right tokens are likely, wrong ones are not."""
