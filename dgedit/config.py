@@ -93,8 +93,8 @@ class Infill:
     """A bundled model, or the folder of a checkpoint."""
     seed: Annotated[int, Between(0, 2**31 - 1)] = 0
     """0 takes the likeliest tokens; any other number samples, and repeats exactly."""
-    passes: Annotated[int, Between(1, 100)] = 8
-    """Denoising passes at most."""
+    passes: Annotated[int, Between(0, 100)] = 0
+    """Denoising passes at most; 0: as many as the model is made for."""
     warm_up: bool = True
     """Load the model behind the first picture of the editor, not at the first infill."""
 

@@ -11,7 +11,7 @@ done before the key is pressed (`prepare`) is a value that the caller keeps and 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,11 +60,12 @@ def _preparation(request: InfillRequest) -> InfillRequest:
 def prepare(request: InfillRequest, model: Denoiser) -> Prepared:
     """Everything that does not depend on the seed: most of the time before the first pass."""
     request = _preparation(request)
-    pieces = remembered(request)
+    short = model.canvases(request) == 1
+    pieces = remembered(request) if short else []
     packed = model.pack(request)
     with torch.inference_mode():
         context = model.encode(packed.context_ids)
-    known = beforehand(model, context, packed, request, pieces)
+    known = beforehand(model, context, packed, request, pieces) if short else []
     return Prepared(request, with_drafts(packed, drafts(known), model.format), context, tuple(known))
 
 
@@ -80,27 +81,55 @@ def infill(
     settings = settings or default_settings(request, model)
     generator = torch.Generator().manual_seed(request.seed)
     ready = prepared if prepared is not None and prepared.serves(request) else prepare(request, model)
-    packed, context = ready.packed, ready.context
-    step: Step | None = None
+    packed, context, count = ready.packed, ready.context, model.canvases(request)
+    for number in range(1, count + 1):
+        watch = Watch(began=began, number=number, count=count)
+        step = yield from _denoise(model, context, packed, settings, generator, watch)
+        if number < count:
+            packed = model.pack(request, (*packed.committed_ids, *span_ids(step, 0, model.format, exact=True)))
+            context = model.encode(packed.context_ids)
     before = time.perf_counter()
-    for step in denoise(model, context, packed, settings, generator):
-        now = time.perf_counter()
-        yield _frame(step, packed, model, settings, elapsed=now - began, took=now - before)
-        before = time.perf_counter()
-    assert step is not None, "passes_max is above the passes of a start, so there is a step"
     # Ranking marks proposals; those of `ready` serve again with another seed.
     known = [replace(proposal, origins=set(proposal.origins)) for proposal in ready.known]
     candidates = rank(model, context, packed, request, [*denoised(step, packed, model, request), *known])
     result = InfillResult(
         text=candidates[0].text,
         candidates=tuple(candidates),
-        passes=step.pass_index - packed.passes,
+        passes=step.pass_index - packed.passes + (count - 1) * settings.passes_max,
         elapsed_ms=(time.perf_counter() - began) * 1e3,
         context=packed.context,
     )
-    last = _frame(step, packed, model, settings, elapsed=time.perf_counter() - began, took=time.perf_counter() - before)
+    last = _frame(step, packed, model, settings, watch, took=time.perf_counter() - before)
     spans = (FrameSpan(result.text, SlotState.FIXED, 1.0),) if result.text else ()
     yield replace(last, spans=spans, result=result)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Which canvas of a span is denoised, and since when the infill runs."""
+
+    began: float
+    number: int
+    """From 1."""
+    count: int
+
+
+def _denoise(
+    model: Denoiser,
+    context: Any,
+    packed: PackedInfill,
+    settings: Settings,
+    generator: torch.Generator,
+    watch: Watch,
+) -> Generator[Frame, None, Step]:
+    """Frames of one canvas; returns its last step."""
+    step: Step | None = None
+    before = time.perf_counter()
+    for step in denoise(model, context, packed, settings, generator):
+        yield _frame(step, packed, model, settings, watch, took=time.perf_counter() - before)
+        before = time.perf_counter()
+    assert step is not None, "passes_max is above the passes of a start, so there is a step"
+    return step
 
 
 def fill(request: InfillRequest, model: Denoiser, settings: Settings | None = None) -> InfillResult:
@@ -162,17 +191,19 @@ def denoised(step: Step, packed: PackedInfill, model: Denoiser, request: InfillR
 
 
 def _frame(
-    step: Step, packed: PackedInfill, model: Denoiser, settings: Settings, *, elapsed: float, took: float
+    step: Step, packed: PackedInfill, model: Denoiser, settings: Settings, watch: Watch, *, took: float
 ) -> Frame:
-    row = best_row(step)
+    row, elapsed = best_row(step), time.perf_counter() - watch.began
+    written = model.tokenizer.decode(packed.committed_ids)
+    spans = frame_spans(step, row, packed, model)
     return Frame(
-        pass_index=step.pass_index,
-        passes_max=settings.passes_max,
-        spans=frame_spans(step, row, packed, model),
+        pass_index=step.pass_index + (watch.number - 1) * settings.passes_max,
+        passes_max=watch.count * settings.passes_max,
+        spans=(FrameSpan(written, SlotState.FIXED, 1.0), *spans) if written else spans,
         mean_entropy=float(step.mean_entropy()[row]),
         elapsed_ms=elapsed * 1e3,
         pass_ms=took * 1e3,
-        tokens_per_second=int((step.accepted[row] & step.span[row]).sum()) / elapsed,
+        tokens_per_second=(len(packed.committed_ids) + int((step.accepted[row] & step.span[row]).sum())) / elapsed,
         context=packed.context,
-        slots=slot_ids(step, row),
+        slots=slot_ids(step, row) if watch.count == 1 else (),
     )

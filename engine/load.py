@@ -1,7 +1,16 @@
-"""From a model's name or folder to a loaded `Denoiser`; nothing is ever fetched from a network."""
+"""From a model's name or folder to a loaded `Denoiser`; nothing is ever fetched from a network.
+
+nano                     the bundled checkpoint
+diffusiongemma[:FORM]    the published 26B, from the cache of Hugging Face; FORM is bf16 or nf4, or the best that fits
+OWNER/NAME[:FORM]        another checkpoint of the class from that cache
+FOLDER[:FORM]            a folder of either kind
+auto                     the 26B where it is at hand and an accelerator holds it, else nano
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 from .models.base import Denoiser
@@ -9,6 +18,13 @@ from .types import EngineError
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 DEFAULT_MODEL = "nano"
+AUTO = "auto"
+HUB_NAMES = {"diffusiongemma": "google/diffusiongemma-26B-A4B-it"}
+HUB_GB = {"google/diffusiongemma-26B-A4B-it": 51.7}
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+Report = Callable[[str], None]
+"""Is told, in a line for a person, what is loaded and how far it is."""
 
 
 def bundled_models() -> list[str]:
@@ -21,21 +37,71 @@ def checkpoint_folder(model: str) -> Path:
     return CHECKPOINTS / model if model in bundled_models() else Path(model).expanduser()
 
 
-def load(model: str = DEFAULT_MODEL, *, device: str = "cpu") -> Denoiser:
-    """Load a bundled checkpoint by name, or one from a folder.
+def load(model: str = DEFAULT_MODEL, *, device: str | None = None, report: Report | None = None) -> Denoiser:
+    """Load a checkpoint; see the module's docstring for its names.
+
+    Args:
+        device: none takes the CPU for nano, and for a large model what it fits best.
 
     Raises:
-        EngineError: when there is no such model, or its files do not fit each other.
+        EngineError: when there is no such model, it does not fit, or its files do not fit each other.
     """
-    folder = checkpoint_folder(model)
-    if not folder.is_dir():
-        names = ", ".join(bundled_models()) or "none"
-        raise EngineError(f"unknown model {model!r}", f"bundled: {names}; or give the folder of a checkpoint")
+    report = report or (lambda _line: None)
+    if model == AUTO:
+        return _auto(device, report)
+    name, _, form = model.rpartition(":") if model.endswith((":bf16", ":nf4")) else (model, "", "")
+    folder = find(name)
     if (folder / "infill_config.json").exists():
         from .models.nano_checkpoint import load as load_nano
 
-        return load_nano(folder, folder.name, device=device)
-    raise EngineError(
-        f"{folder} has no infill_config.json",
-        "only nano checkpoints can be loaded yet; leave --model out for the bundled one",
-    )
+        return load_nano(folder, folder.name, device=device or "cpu")
+    from .models.gemma_load import load as load_gemma
+
+    return load_gemma(folder, name if name in HUB_NAMES else folder.name, form, device=device, report=report)
+
+
+def find(model: str) -> Path:
+    """The folder of a model's files on this machine.
+
+    Raises:
+        EngineError: when it is not here; the hint is the command that fetches it.
+    """
+    folder = checkpoint_folder(model)
+    if folder.is_dir():
+        return folder
+    repository = HUB_NAMES.get(model, model)
+    if HUB_ID.fullmatch(repository):
+        return _cached(repository)
+    names = ", ".join((*bundled_models(), *HUB_NAMES))
+    raise EngineError(f"unknown model {model!r}", f"known: {names}, auto; or give the folder of a checkpoint")
+
+
+def _cached(repository: str) -> Path:
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(repository, local_files_only=True))
+    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
+        size = f" ({HUB_GB[repository]} GB)" if repository in HUB_GB else ""
+        raise EngineError(
+            f"{repository} is not on this machine (looked in {constants.HF_HUB_CACHE})",
+            f"dgedit fetches nothing by itself; to have it{size}: hf download {repository}",
+        ) from error
+
+
+def _auto(device: str | None, report: Report) -> Denoiser:
+    """The large model on an accelerator, else nano; says why."""
+    from .choose import memories
+    from .models.gemma_load import load as load_gemma
+
+    name = next(iter(HUB_NAMES))
+    try:
+        folder = find(name)
+        found = [each for each in memories() if each.device != "cpu"]
+        if not found:
+            raise EngineError("no GPU was found, and the large model takes minutes an infill without one")
+        return load_gemma(folder, name, "", device=device, report=report, found=found)
+    except EngineError as error:
+        report(f"auto: {DEFAULT_MODEL}, for {error}")
+        return load(DEFAULT_MODEL, device=device)

@@ -50,6 +50,8 @@ class PackedInfill:
     """What is scored behind every candidate: an end-of-span token, or the text that follows."""
     lead_ids: tuple[int, ...] = ()
     """What stands before the slots of every row."""
+    committed_ids: tuple[int, ...] = ()
+    """What earlier canvases of a long span wrote; the context ends with it."""
 
 
 def pack(request: InfillRequest, tokenizer: Tokenizer, form: CanvasFormat) -> PackedInfill:

@@ -201,8 +201,8 @@ def stutters(ids: list[int]) -> bool:
 
 
 def span_text(model: Denoiser, packed: PackedInfill, ids: list[int]) -> str:
-    """The text of a row's span, without the line break that it borrowed."""
-    text = model.tokenizer.decode(ids)
+    """The text of a row's span, what earlier canvases wrote of it included, without the line break that it borrowed."""
+    text = model.tokenizer.decode([*packed.committed_ids, *ids])
     return text.removeprefix("\n") if packed.leading_newline else text
 
 

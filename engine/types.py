@@ -198,3 +198,7 @@ class ModelInfo:
     """First 12 hex digits of the weights' SHA-256."""
     instructed: bool = False
     """Whether the model reads an instruction."""
+    passes: int = 8
+    """Denoising passes that it is made for, at most."""
+    span_tokens: int = 70
+    """Tokens of the longest span that it writes."""

@@ -27,4 +27,6 @@ def add_engine(parser: argparse.ArgumentParser, *, model: str, seed: int, steps:
     parser.add_argument(
         "--seed", type=number(0), default=seed, help=f"0: the likeliest tokens; others sample (default: {seed})"
     )
-    parser.add_argument("--steps", type=number(1), default=steps, help=f"denoising passes at most (default: {steps})")
+    parser.add_argument(
+        "--steps", type=number(0), default=steps, help=f"denoising passes at most; 0: the model's own (default: {steps})"
+    )

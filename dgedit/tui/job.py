@@ -134,7 +134,7 @@ class InfillJobs:
         try:
             model = self._load()
             first = next(number for number, part in enumerate(task.parts) if isinstance(part, Gap))
-            request = gap_request(task.before, task.parts, first, task.after, task.options)
+            request = gap_request(task.before, task.parts, first, task.after, task.options, model.info)
             if self._prepared is None or not self._prepared.serves(request):
                 self._prepared = prepare(request, model)
         except Exception:  # the boundary: an infill that meets the same trouble says it

@@ -93,8 +93,18 @@ class Denoiser(Protocol):
     def roles(self) -> Tensor:
         """Which tokens have a role and are never output, boolean [V]."""
 
-    def pack(self, request: InfillRequest) -> PackedInfill:
-        """Lay a request out: context, rows, pins.
+    def canvases(self, request: InfillRequest) -> int:
+        """How many canvases the span takes, one after the other.
+
+        Raises:
+            EngineError: when the model has no room for the span.
+        """
+
+    def pack(self, request: InfillRequest, committed: tuple[int, ...] = ()) -> PackedInfill:
+        """Lay out a request's next canvas: context, rows, pins.
+
+        Args:
+            committed: ids that the canvases before it wrote.
 
         Raises:
             EngineError: when the model has no room for the span.

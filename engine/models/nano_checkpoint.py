@@ -29,6 +29,7 @@ from ..types import EngineError, InfillRequest, ModelInfo
 from .base import CanvasFormat
 from .nano import NanoConfig, NanoDenoiser
 from .nano_fused import Cache, FusedNano
+from .scoring import flat
 
 PREFIX = "model.decoder."
 ROOM = 320
@@ -75,7 +76,11 @@ class NanoInfiller:
         self._last = (list(context_ids), context)
         return context
 
-    def pack(self, request: InfillRequest) -> PackedInfill:
+    def canvases(self, request: InfillRequest) -> int:
+        """One: it was trained on no longer span."""
+        return 1
+
+    def pack(self, request: InfillRequest, committed: tuple[int, ...] = ()) -> PackedInfill:
         """See `packing.pack`."""
         return pack(request, self.tokenizer, self.format)
 
@@ -111,24 +116,14 @@ class NanoInfiller:
         """Left-to-right log-probabilities of each row's tokens after the context."""
         if not any(rows):
             return [torch.zeros(0) for _ in rows]
-        lengths = [len(row) for row in rows]
-        read = torch.tensor([number for number, row in enumerate(rows) for _ in row[:-1]], device=self.device)
-        place = torch.tensor([place for row in rows for place in range(len(row) - 1)], device=self.device)
+        laid = flat(rows, self.device)
         hidden = context.last_hidden
-        if len(read):
-            ids = torch.tensor([token for row in rows for token in row[:-1]], device=self.device)
-            mask = self._behind(context, (read[:, None] == read) & (place[:, None] >= place))
-            positions = context.cache.length + place
-            hidden = torch.cat((hidden, self.network.run(self.network.embed(ids), positions, mask, context.cache)))
+        if len(laid.ids):
+            mask, positions = self._behind(context, laid.own), context.cache.length + laid.place
+            hidden = torch.cat((hidden, self.network.run(self.network.embed(laid.ids), positions, mask, context.cache)))
         logits = self.network.logits(hidden)
-        # The first token of every row is predicted by the context, each later one by the token before it.
-        sources, begin = list[int](), 1
-        for length in lengths:
-            sources += [0, *range(begin, begin + length - 1)][:length]
-            begin += max(0, length - 1)
-        targets = torch.tensor([token for row in rows for token in row], device=self.device)
-        logs = logits[sources, targets] - logits.logsumexp(-1)[sources]
-        return list(torch.split(logs.cpu(), lengths))
+        logs = logits[laid.source, laid.target] - logits.logsumexp(-1)[laid.source]
+        return list(torch.split(logs.cpu(), laid.lengths))
 
     @torch.inference_mode()
     def write(

@@ -89,7 +89,7 @@ def test_a_byte_order_mark_is_no_error(load: Load) -> None:
             "[editor]\nindent_width = 4.0\n",
             "config.toml:2: indent_width is 4.0; it must be a whole number from 1 to 16",
         ),
-        ("[infill]\npasses = 101\n", "config.toml:2: passes is 101; it must be a whole number from 1 to 100"),
+        ("[infill]\npasses = 101\n", "config.toml:2: passes is 101; it must be a whole number from 0 to 100"),
         (
             "[infill]\nmodel = 2026-01-02\n",
             "config.toml:2: model is 2026-01-02; it must be text",

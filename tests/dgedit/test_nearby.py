@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from dgedit import nearby
+from dgedit.engine.types import ModelInfo
 from dgedit.fill import FillOptions, Gap, make_request
+
+
+INFO = ModelInfo(name="any", parameters=0, device="cpu", digest="")
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -51,5 +55,5 @@ def test_the_reading_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_request_carries_them(tmp_path: Path) -> None:
     own = write(tmp_path, own="", other="x = 1\n")
-    assert make_request("a", "b", Gap(), FillOptions(path=own)).related == ("x = 1\n",)
-    assert make_request("a", "b", Gap(), FillOptions()).related == ()
+    assert make_request("a", "b", Gap(), FillOptions(path=own), INFO).related == ("x = 1\n",)
+    assert make_request("a", "b", Gap(), FillOptions(), INFO).related == ()

@@ -71,7 +71,11 @@ class ToyDenoiser:
         """Ids below the first text id."""
         return torch.arange(self.tokenizer.vocab_size) < self.format.first_text_id
 
-    def pack(self, request: InfillRequest) -> PackedInfill:
+    def canvases(self, request: InfillRequest) -> int:
+        """One."""
+        return 1
+
+    def pack(self, request: InfillRequest, committed: tuple[int, ...] = ()) -> PackedInfill:
         """As nano does."""
         return pack(request, self.tokenizer, self.format)
 

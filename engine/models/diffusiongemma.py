@@ -1,0 +1,207 @@
+"""DiffusionGemma behind the `Denoiser` protocol: contexts kept across edits, passes of several rows, scores.
+
+Text is laid out for an instruct model (`instruct.py`); the network is `gemma_network.py`, its weights come from
+`gemma_weights.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...kernels.formats import Choice, Chosen
+from ..denoise import Settings
+from ..packing import PackedInfill
+from ..rank import RankWeights
+from ..samplers.entropy_bound import EntropyBound
+from ..types import EngineError, InfillRequest, ModelInfo
+from . import instruct
+from .base import CanvasFormat
+from .gemma_cache import Board, ContextCache, Sizes
+from .gemma_fixed import CONTEXT_STEP, FixedPass, rounded
+from .gemma_network import GemmaNetwork, Side
+from .gemma_tokenizer import GemmaTokenizer
+from .scoring import flat
+
+CHUNK = 1024
+"""Positions that the encoder reads at once."""
+FIXED_MAX = 8
+"""Recorded passes that are kept."""
+ROWS_MAX = 64
+"""On a GPU rows are nearly free: none is ended early."""
+WEIGHTS = RankWeights(
+    mean=1.0, total=0.0, end=0.0, written=0.0, denoised=0.5, unknown_names=-0.2, recalled=-0.5, unparsable=-3.0
+)
+"""A large causal model's own score decides; these were set by hand, for no checkpoint was at hand to fit them on."""
+
+
+def published_settings(generation: Mapping[str, Any]) -> Settings:
+    """The published sampler as generation_config.json sets it; what it leaves out is the published class's default.
+
+    Raises:
+        EngineError: when it asks for another sampler, or a number is out of its range.
+    """
+    sampler = generation.get("sampler_config") or {"entropy_bound": 0.1}
+    first, last = generation.get("t_max") or 0.8, generation.get("t_min") or 0.4
+    if "entropy_bound" not in sampler or (generation.get("stability_threshold") or 1) != 1:
+        raise EngineError(f"generation_config.json asks for the sampler {sampler}", "only an entropy bound is known")
+    try:
+        return Settings(
+            passes_max=generation.get("max_denoising_steps") or 48,
+            sampler=EntropyBound(bound=sampler["entropy_bound"], left_bias=0.0),
+            temperature=1.0,
+            schedule=(first, last),
+            shows_likeliest=True,
+            hurries=False,
+            stops_settled=False,
+            stop_entropy=generation.get("confidence_threshold") or 0.005,
+            rows_kept=ROWS_MAX,
+        )
+    except (TypeError, ValueError) as error:
+        raise EngineError(f"generation_config.json: {error}", "mend the file, or fetch the checkpoint again") from error
+
+
+@dataclass(frozen=True, slots=True)
+class GemmaContext:
+    """An encoded context: its board, and the last position's hidden state [1, D]."""
+
+    board: Board
+    last_hidden: Tensor
+
+
+class GemmaInfiller:
+    """The network, a tokenizer, and the context that was read last."""
+
+    def __init__(
+        self,
+        network: GemmaNetwork,
+        tokenizer: GemmaTokenizer,
+        form: CanvasFormat,
+        info: ModelInfo,
+        defaults: Settings,
+        *,
+        fixed: bool | None = None,
+    ) -> None:
+        """Args: fixed: whether passes have fixed shapes (`gemma_fixed.py`); none means on a GPU alone."""
+        self.network, self.tokenizer, self.format, self.info = network, tokenizer, form, info
+        self.defaults, self.weights = defaults, WEIGHTS
+        self.fixed = network.device.type == "cuda" if fixed is None else fixed
+        self._passes: dict[tuple[int, ...], FixedPass] = {}
+        self._cache = self._new_cache()
+        self._context: GemmaContext | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self.network.device
+
+    @cached_property
+    def roles(self) -> Tensor:
+        """Tokens with a role."""
+        return self.tokenizer.roles
+
+    def canvases(self, request: InfillRequest) -> int:
+        """See `instruct.canvases`."""
+        return len(instruct.canvases(request, self.tokenizer, self.format))
+
+    def pack(self, request: InfillRequest, committed: tuple[int, ...] = ()) -> PackedInfill:
+        """See `instruct.pack_next`."""
+        packed = instruct.pack_next(request, self.tokenizer, self.format, committed)
+        return replace(packed, committed_ids=committed)
+
+    @torch.inference_mode()
+    def encode(self, context_ids: list[int]) -> GemmaContext:
+        """Keys and values of the context; of the one read before, what both begin with is kept."""
+        cache = self._cache
+        if self._context is not None and cache.ids == context_ids:
+            return self._context
+        # The last position is read again even where it is kept: its hidden state predicts what follows.
+        kept = min(common(cache.ids, context_ids), len(context_ids) - 1)
+        cache.cut(kept)
+        hidden = torch.zeros(0)
+        for begin in range(kept, len(context_ids), CHUNK):
+            ids = context_ids[begin : begin + CHUNK]
+            board = cache.board(len(ids))
+            places = torch.arange(begin, begin + len(ids), device=self.device)
+            own = places[:, None] >= places
+            x = self.network.embed(torch.tensor(ids, device=self.device))
+            hidden = self.network.run(x, places, own, board, Side.ENCODER)
+            cache.extend(ids, board)
+        board = cache.board(0, CONTEXT_STEP if self.fixed else 1)
+        self._context = GemmaContext(board, hidden[-1:])
+        return self._context
+
+    @torch.inference_mode()
+    def hidden(self, context: GemmaContext, canvas: Tensor, valid: Tensor, free: Tensor, soft: Tensor | None) -> Tensor:
+        """Last hidden states [F, D] of the free positions; the arguments are those of `predict`."""
+        canvas, valid, free = (tensor.to(self.device) for tensor in (canvas, valid, free))
+        row, column = valid.nonzero().unbind(1)
+        ids, chosen, board = canvas[valid], free[valid], context.board
+        if self.fixed:
+            return self._fixed(board, len(ids)).run(board, ids, soft, chosen, column, row)[chosen]
+        x = self.network.embed_canvas(ids, soft, chosen)
+        own = None if len(canvas) == 1 else row[:, None] == row
+        return self.network.run(x, board.length + column, own, board, Side.DECODER)[chosen]
+
+    @torch.inference_mode()
+    def predict(
+        self,
+        context: GemmaContext,
+        canvas: Tensor,
+        valid: Tensor,
+        free: Tensor,
+        soft: Tensor | None,
+        choice: Choice,
+        generator: torch.Generator,
+    ) -> Chosen:
+        """See `Denoiser.predict`."""
+        chosen = self.network.tail(self.hidden(context, canvas, valid, free, soft), choice, generator)
+        return chosen.cpu(chosen.soft)
+
+    @torch.inference_mode()
+    def score(self, context: GemmaContext, rows: list[list[int]]) -> list[Tensor]:
+        """Left-to-right log-probabilities of each row's tokens after the context."""
+        if not any(rows):
+            return [torch.zeros(0) for _ in rows]
+        laid = flat(rows, self.device)
+        hidden = context.last_hidden
+        if len(laid.ids):
+            positions = context.board.length + laid.place
+            x = self.network.embed(laid.ids)
+            hidden = torch.cat((hidden, self.network.run(x, positions, laid.own, context.board, Side.ENCODER)))
+        logs = self.network.log_probs(hidden, laid.source, laid.target)
+        return list(torch.split(logs.cpu(), laid.lengths))
+
+    def write(
+        self, context: GemmaContext, first: Tensor, later: Tensor, ends: Tensor, *, tokens_max: int, beams: int
+    ) -> list[list[int]]:
+        """Nothing: left to right every token would cost as much as a pass that denoises all of them."""
+        return []
+
+    def _fixed(self, board: Board, count: int) -> FixedPass:
+        key = (rounded(count), *(len(places) for places in board.places.values()))
+        if key not in self._passes:
+            if len(self._passes) == FIXED_MAX:
+                del self._passes[next(iter(self._passes))]
+            self._passes[key] = FixedPass(self.network, board, rounded(count))
+        return self._passes[key]
+
+    def _new_cache(self) -> ContextCache:
+        layers = self.network.layers
+        sizes = Sizes(
+            kinds=tuple(layer.kind for layer in layers),
+            heads=tuple(layer.kv_heads for layer in layers),
+            head_dims=tuple(layer.head_dim for layer in layers),
+            window=self.network.config.sliding_window,
+        )
+        return ContextCache(sizes, self.network.dtype, self.device)
+
+
+def common(one: list[int], other: list[int]) -> int:
+    """How many items both begin with."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
