@@ -1,9 +1,9 @@
 """`python -m dgedit.engine.evals.large`: how fast the 26B is, on random weights of its shape, beside transformers.
 
-No weights are needed: time and memory do not depend on them. On a GPU it prints, as it measures: the card's ceilings, the
-kernels against them and against plain torch, prefill, milliseconds a pass by context, canvas and precision, the same
-through transformers' own `generate` on the very same tensors, and a whole span with and without a kept context.
-`--shape tiny` runs every line of it on any machine; its figures mean nothing.
+No weights are needed: time and memory do not depend on them. On a GPU it prints, as it measures: the ceilings
+of the card, the kernels against them and against plain torch, prefill, milliseconds a pass by context, canvas and
+precision, a step of transformers' own `generate` on the very same tensors, a whole span with a kept context and
+without. `--shape tiny` runs every line of it on any machine; its figures mean nothing.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -29,7 +30,9 @@ from .gemma_tokenizer import GemmaTokenizer
 from .scoring import flat
 
 CHUNK = 1024
-"""Positions that the encoder reads at once."""
+"""Positions that the encoder reads at once, as far as there are so many."""
+LAST_CHUNK = 256
+"""The rest is read in smaller pieces, for that is what typing changes."""
 FIXED_MAX = 8
 """Recorded passes that are kept."""
 ROWS_MAX = 64
@@ -120,14 +123,19 @@ class GemmaInfiller:
         cache = self._cache
         if self._context is not None and cache.ids == context_ids:
             return self._context
-        # The last position is read again even where it is kept: its hidden state predicts what follows.
-        kept = min(common(cache.ids, context_ids), len(context_ids) - 1)
-        cache.cut(kept)
+        # Whole pieces are kept or read again, and where they end depends on the length alone: a sum over other pieces
+        # differs in its last bit, and then the same file would not always get the same answer.
+        pieces, same = chunks(len(context_ids)), common(cache.ids, context_ids)
+        old = chunks(len(cache.ids))
+        kept = sum(piece == before and piece[1] <= same for piece, before in zip(pieces, old, strict=False))
+        # The last piece is never kept: the hidden state of its last position predicts what follows.
+        kept = min(kept, len(pieces) - 1)
+        cache.cut(pieces[kept][0])
         hidden = torch.zeros(0)
-        for begin in range(kept, len(context_ids), CHUNK):
-            ids = context_ids[begin : begin + CHUNK]
+        for begin, end in pieces[kept:]:
+            ids = context_ids[begin:end]
             board = cache.board(len(ids))
-            places = torch.arange(begin, begin + len(ids), device=self.device)
+            places = torch.arange(begin, end, device=self.device)
             own = places[:, None] >= places
             x = self.network.embed(torch.tensor(ids, device=self.device))
             hidden = self.network.run(x, places, own, board, Side.ENCODER)
@@ -200,6 +208,13 @@ class GemmaInfiller:
             window=self.network.config.sliding_window,
         )
         return ContextCache(sizes, self.network.dtype, self.device)
+
+
+def chunks(length: int) -> list[tuple[int, int]]:
+    """Where the pieces begin and end in which a context of that length is read."""
+    large = length // CHUNK * CHUNK
+    edges = [*range(0, large, CHUNK), *range(large, length, LAST_CHUNK), length]
+    return list(pairwise(edges))
 
 
 def common(one: list[int], other: list[int]) -> int:

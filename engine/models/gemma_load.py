@@ -49,11 +49,7 @@ def load(
         EngineError: when it does not fit, or a file is missing, unreadable or does not fit the others.
     """
     config = GemmaConfig.read(folder)
-    tokenizer = GemmaTokenizer.load(folder)
-    if tokenizer.vocab_size > config.vocab_size:
-        raise EngineError(
-            f"{folder}: tokenizer has {tokenizer.vocab_size} tokens, the weights {config.vocab_size}", REMEDY
-        )
+    tokenizer = GemmaTokenizer.load(folder, config.vocab_size)
     defaults = published_settings(_json(folder / "generation_config.json"))
     at_hand = [each for each in found or choose.memories() if device in (None, each.device)]
     chosen = choose.choose(config, at_hand, CONTEXT_TOKENS, Precision(form) if form else None)

@@ -75,6 +75,20 @@ def stream(
         raise EngineError(f"{folder} is not readable as a checkpoint: {error}", REMEDY) from error
 
 
+def stored_precision(folder: Path) -> Precision | None:
+    """The only one that a folder in our own form can be read in; none for other folders, which any can be read of.
+
+    Raises:
+        EngineError: when it was written by another version.
+    """
+    if not (folder / MARKER).exists():
+        return None
+    marker = _json(folder / MARKER)
+    if marker.get("format") != FORMAT or marker.get("precision") not in {form.value for form in Precision}:
+        raise EngineError(f"{folder / MARKER} is of format {marker.get('format')}, not {FORMAT}", "quantise anew")
+    return Precision(marker["precision"])
+
+
 def save(weights: Mapping[str, Weight] | Iterable[tuple[str, Weight]], config_folder: Path, out_folder: Path) -> None:
     """Write weights in our own form, beside the small files of the checkpoint that they come from.
 
@@ -136,7 +150,10 @@ def _loaded(load: Load, name: str) -> Weight:
 
 def _opened(folder: Path, slots: Mapping[str, Slot], precision: Precision, device: str) -> Load:
     """What loads a weight by name, after all names and shapes were found right."""
-    if (folder / MARKER).exists():
+    stored = stored_precision(folder)
+    if stored is not None and stored is not precision:
+        raise EngineError(f"{folder} holds {stored.value}, not {precision.value}", "ask for what it holds")
+    if stored is not None:
         return _opened_own(folder, slots, precision, device)
     reader = Reader()
     sources = _sources(index(_published_files(folder)), slots, reader)
@@ -151,12 +168,7 @@ def _opened(folder: Path, slots: Mapping[str, Slot], precision: Precision, devic
 
 
 def _opened_own(folder: Path, slots: Mapping[str, Slot], precision: Precision, device: str) -> Load:
-    marker = _json(folder / MARKER)
-    if marker.get("format") != FORMAT:
-        raise EngineError(f"{folder / MARKER} is of format {marker.get('format')}, not {FORMAT}", "quantise anew")
-    if marker.get("precision") != precision.value:
-        raise EngineError(f"{folder} holds {marker.get('precision')}, not {precision.value}", "ask for what it holds")
-    reader, found = Reader(), index(folder / name for name in marker.get("files", []))
+    reader, found = Reader(), index(folder / name for name in _json(folder / MARKER).get("files", []))
     wanted = {part: need for name, slot in slots.items() for part, need in _own_parts(name, slot, precision).items()}
     for name, (shape, dtype) in wanted.items():
         _check(found, name, shape, {dtype})

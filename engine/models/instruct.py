@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from ..packing import BRANCHES, CHARS_PER_TOKEN, PackedInfill
 from ..types import UNDECIDED, ContextUse, EngineError, InfillRequest
@@ -51,22 +52,8 @@ class Rows:
     passes: int = 0
 
 
-def pack(request: InfillRequest, tokenizer: GemmaTokenizer, form: CanvasFormat) -> PackedInfill:
-    """Lay out a request whose span fits one canvas; deterministic.
-
-    Raises:
-        EngineError: when the span takes more than one canvas, or the instruction leaves no room for the file.
-    """
-    sizes = canvases(request, tokenizer, form)
-    if len(sizes) > 1:
-        raise EngineError(
-            f"the span is about {sum(sizes)} tokens long, a canvas has room for {sizes[0]}", "choose fewer lines"
-        )
-    return pack_next(request, tokenizer, form, ())
-
-
 def canvases(request: InfillRequest, tokenizer: GemmaTokenizer, form: CanvasFormat) -> tuple[int, ...]:
-    """About how many slots each canvas has that the span takes; one where it fits.
+    """Slots of each canvas that the span takes; one where it fits. Rows of the last may have other lengths.
 
     Raises:
         EngineError: when a text to mend, or a pass to go on from, takes more than one.
@@ -82,29 +69,28 @@ def canvases(request: InfillRequest, tokenizer: GemmaTokenizer, form: CanvasForm
 
 
 def pack_next(
-    request: InfillRequest, tokenizer: GemmaTokenizer, form: CanvasFormat, committed: Sequence[int]
+    request: InfillRequest, tokenizer: GemmaTokenizer, form: CanvasFormat, committed: Sequence[int] = ()
 ) -> PackedInfill:
-    """Lay out the next canvas of a span; only the last one knows what follows the span.
+    """Lay out the next canvas of a span; only the last one knows what follows the span. Deterministic.
 
     Args:
-        committed: ids of the canvases before it, lead and pins left out.
+        committed: ids of the slots of the canvases before it.
 
     Raises:
-        EngineError: when the instruction leaves no room for the file.
+        EngineError: when a text to mend is too long, or the instruction leaves no room for the file.
     """
-    wanted = wanted_tokens(request, tokenizer)
-    long = len(canvases(request, tokenizer, form)) > 1
-    prompt = PromptWriter(request, tokenizer, form, ahead=wanted if long else 0).write()
+    sizes = canvases(request, tokenizer, form)
+    number = sum(end <= len(committed) for end in accumulate(sizes[:-1]))
+    prompt = PromptWriter(request, tokenizer, form, ahead=sum(sizes) if len(sizes) > 1 else 0).write()
     context_ids, lead_ids = _split_lead(prompt, committed, tokenizer, form)
-    sizes = _sizes(max(1, wanted - len(committed)), len(lead_ids), form)
-    if len(sizes) > 1:
-        pins, rows = Pins([], []), Rows(sizes[:1], ((),))
+    if number < len(sizes) - 1:
+        pins, rows = Pins([], []), Rows((sizes[number],), ((),))
     else:
         width = form.canvas_tokens - len(lead_ids)
-        room = max(PINNED_MIN, min(form.near_suffix_tokens, width - sizes[0]))
+        room = max(PINNED_MIN, min(form.near_suffix_tokens, width - sizes[-1]))
         pins = pin_suffix(request.suffix, prompt.fence, room, tokenizer)
         room = width - max(PINNED_MIN, len(pins.suffix_ids) + len(pins.end_ids))
-        rows = choose_rows(request, sizes[0], room, tokenizer, first=not committed)
+        rows = choose_rows(request, sizes[-1], room, tokenizer)
     return _packed(prompt, context_ids, lead_ids, pins, rows, form)
 
 
@@ -117,19 +103,12 @@ def wanted_tokens(request: InfillRequest, tokenizer: GemmaTokenizer) -> int:
     return max(1, request.exact_tokens or request.expected_tokens or DEFAULT_SLOTS[0])
 
 
-def choose_rows(
-    request: InfillRequest, wanted: int, room: int, tokenizer: GemmaTokenizer, *, first: bool = True
-) -> Rows:
-    """Row lengths within the room, and what the rows begin with.
-
-    Args:
-        wanted: tokens that are still to be written.
-        first: whether nothing is committed: what a span begins with is of its first canvas alone.
-    """
-    if request.start is not None and first:
+def choose_rows(request: InfillRequest, wanted: int, room: int, tokenizer: GemmaTokenizer) -> Rows:
+    """Row lengths within the room for so many tokens, and what the rows begin with."""
+    if request.start is not None:
         slots = request.start.slots
         return Rows((len(slots),) * BRANCHES, (slots,) * BRANCHES, min(request.start.passes, request.max_passes - 1))
-    if request.strength < 1 and first:
+    if request.strength < 1:
         starts = mended_rows(tokenizer.encode(request.original), request.strength, request.seed)
         return Rows(tuple(map(len, starts)), starts, round((1 - request.strength) * (request.max_passes - 1)))
     lengths = row_lengths(request, wanted, room)

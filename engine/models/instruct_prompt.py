@@ -32,8 +32,10 @@ REPLACED = "\n\nIt replaces this text:\n{fence}{language}\n{original}\n{fence}"
 MARK = "[MISSING]"
 FENCE_MAX = 32
 """Longer runs of backticks are no fences."""
+SUFFIX_PART = 4
+"""Of a long file one token in so many is behind the span."""
 RELATED_PART = 4
-"""At most one token of so many in the context is of related texts, and of the file at most one is behind the span."""
+"""Of a context at most one token in so many is of related texts."""
 RELATED_STEPS = 16
 """Room for related texts comes in so many steps of the context: they stand before the file and would move all of it."""
 RELATED_TOKENS_MIN = 64
@@ -97,9 +99,10 @@ class PromptWriter:
     def __init__(self, request: InfillRequest, tokenizer: GemmaTokenizer, form: CanvasFormat, ahead: int) -> None:
         self.request, self.tokenizer, self.form, self.ahead = request, tokenizer, form, ahead
         reach = form.context_tokens * CHARS_PER_TOKEN
-        near = (request.prefix[-reach:], request.suffix[:reach], request.instruction, *request.related)
+        near = (request.prefix[-reach:] + request.suffix[:reach], request.instruction, *request.related)
         self.fence = fence_for((*near, request.original), request.language)
         self.mark = mark_for(near)
+        self.marked = tokenizer.encode(self.mark + "\n")
         self.opening = f"{self.fence}{_info_string(request.language)}\n"
 
     def write(self) -> Prompt:
@@ -119,7 +122,7 @@ class PromptWriter:
         line_room = -(-len(line_ids) // step) * step
         taken = len(head) + len(file_head) + len(tail) + line_room + step + self.ahead
         room = form.context_tokens - taken
-        if room < len(tokenizer.encode(self.mark + "\n")):
+        if room < 2 * len(self.marked):
             raise EngineError(
                 f"the request needs {taken} tokens beside the file, the model reads {form.context_tokens}",
                 "shorten the instruction or choose fewer lines",
@@ -162,13 +165,14 @@ class PromptWriter:
         tokenizer = self.tokenizer
         before = last_lines(above, room, tokenizer)
         after = first_lines(self.mark + self.request.suffix, room, tokenizer)
-        share = min(self.form.far_suffix_tokens, room // RELATED_PART)
-        after_room = max(min(after.tokens, share), room - before.tokens)
-        before_room = room - min(after.tokens, after_room)
+        share = max(len(self.marked), min(self.form.far_suffix_tokens, room // SUFFIX_PART))
+        wanted = after.tokens + len(tokenizer.encode("\n"))
+        after_room = max(min(wanted, share), room - before.tokens)
+        before_room = room - min(wanted, after_room)
 
-        first, note = 0, self._left_out(before.total)
+        first = 0
         if not before.whole or before.tokens > before_room:
-            first = snapped(before, before.last(max(0, before_room - len(note))))
+            first = snapped(before, before.last(max(0, before_room - self._note_room(before))))
         left = before.numbers[first]
         ids = [*(self._left_out(left) if left else []), *(token for row in before.rows[first:] for token in row)]
         behind, suffix_cut = self._behind(after, after_room)
@@ -177,28 +181,27 @@ class PromptWriter:
     def _behind(self, after: Lines, room: int) -> tuple[list[int], bool]:
         """The mark and what follows the span; ends with a line break."""
         tokenizer = self.tokenizer
-        line_break, note = tokenizer.encode("\n"), self._left_out(after.total)
+        line_break = tokenizer.encode("\n")
         if after.whole and after.tokens + len(line_break) <= room:
             ids = [token for row in after.rows for token in row]
             return self._ended(ids), False
-        kept = after.first(max(0, room - len(note) - len(line_break)))
+        kept = after.first(max(0, room - self._note_room(after) - len(line_break)))
         if kept:
             ids = [token for row in after.rows[:kept] for token in row]
             return self._ended(ids) + self._left_out(after.total - after.numbers[kept]), True
         # Not even the rest of the span's line fits: its beginning is better than nothing.
-        marked = len(tokenizer.encode(self.mark))
-        return without_broken_end(after.rows[0][: max(marked, room - len(line_break))], tokenizer) + line_break, True
+        return without_broken_end(after.rows[0][: room - len(line_break)], tokenizer) + line_break, True
 
     def _related(self, room: int) -> list[int]:
         """Beginnings of related texts, each at most half of the room that is left."""
         tokenizer, ids = self.tokenizer, list[int]()
         head, end = tokenizer.encode(RELATED + self.opening), tokenizer.encode(self.fence + "\n\n")
         for text in self.request.related:
-            limit = (room - len(ids)) // 2 - len(head) - len(end) - len(self._left_out(text.count("\n"))) - 1
+            limit = (room - len(ids)) // 2 - len(head) - len(end) - 1
             if limit < RELATED_TOKENS_MIN:
                 break
             lines = first_lines(text, limit, tokenizer)
-            kept = lines.first(limit)
+            kept = lines.first(limit - self._note_room(lines))
             body = [token for row in lines.rows[:kept] for token in row]
             if not body:
                 continue
@@ -209,6 +212,10 @@ class PromptWriter:
     def _ended(self, ids: list[int]) -> list[int]:
         """The ids with a line break at their end."""
         return ids if self.tokenizer.decode(ids[-1:]).endswith("\n") else [*ids, *self.tokenizer.encode("\n")]
+
+    def _note_room(self, lines: Lines) -> int:
+        """What `_left_out` takes at most."""
+        return len(self._left_out(0)) + len(str(lines.total)) + 2
 
     def _left_out(self, lines: int) -> list[int]:
         """The line that stands where lines were left out."""

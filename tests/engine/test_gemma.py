@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from dgedit.engine.denoise import Settings, denoise
+from dgedit.engine.models import diffusiongemma
 from dgedit.engine.models.base import CanvasFormat
 from dgedit.engine.models.diffusiongemma import GemmaInfiller, published_settings
 from dgedit.engine.models.gemma_config import GemmaConfig
@@ -192,19 +193,40 @@ def plain(context: list[int]) -> PackedInfill:
 
 
 @torch.inference_mode()
-def test_a_cache_kept_across_edits_is_a_fresh_one(network: GemmaNetwork) -> None:
+def test_a_cache_kept_across_edits_is_a_fresh_one(network: GemmaNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diffusiongemma, "CHUNK", 32)
+    monkeypatch.setattr(diffusiongemma, "LAST_CHUNK", 8)
     kept, text = infiller(network), ids(60, 11)[0].tolist()
     draft, other = ids(9, 12), ids(8, 13)[0].tolist()
     free = everything(draft)
     kept.encode(text)
-    edits = [text[:40] + other + text[40:], text[:40] + other, text[:5], text, [*other, *text], text[:-1], text]
-    for edited in edits:
-        context = kept.encode(edited)
-        fresh = infiller(network)
-        close(
-            kept.hidden(context, draft, free, free, None), fresh.hidden(fresh.encode(edited), draft, free, free, None)
-        )
-        close(kept.score(context, [other])[0], fresh.score(fresh.encode(edited), [other])[0])
+    edits = [text[:40] + other + text[40:], text[:40] + other, text[:5], text, text[:32], [*other, *text], text[:-1]]
+    for edited in (*edits, text):
+        context, fresh = kept.encode(edited), infiller(network)
+        anew = fresh.encode(edited)
+        # To the last bit, or the same file would not always get the same answer.
+        assert torch.equal(
+            kept.hidden(context, draft, free, free, None), fresh.hidden(anew, draft, free, free, None)
+        ), len(edited)
+        assert torch.equal(kept.score(context, [other])[0], fresh.score(anew, [other])[0])
+
+
+@torch.inference_mode()
+def test_only_what_an_edit_changes_is_read_again(network: GemmaNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diffusiongemma, "CHUNK", 32)
+    monkeypatch.setattr(diffusiongemma, "LAST_CHUNK", 8)
+    model, text, read_again = infiller(network), ids(60, 11)[0].tolist(), list[int]()
+    run = network.run
+
+    def counted(x: torch.Tensor, *rest: Any) -> torch.Tensor:
+        read_again.append(len(x))
+        return run(x, *rest)
+
+    monkeypatch.setattr(network, "run", counted)
+    for edited in (text, [*text, 9], [*text[:50], 9, *text[50:]], [9, *text]):
+        model.encode(edited)
+        read_again.append(0)
+    assert read_again == [32, 8, 8, 8, 4, 0, 5, 0, 8, 5, 0, 32, 8, 8, 8, 5, 0]
 
 
 @torch.inference_mode()
