@@ -116,10 +116,43 @@ def experts(x: Tensor, index: Tensor, share: Tensor, gate_up: Weight, down: Weig
     for expert in torch.unique(index).tolist():
         token, place = (index == expert).nonzero(as_tuple=True)
         gate, up = linear(x[token], _one(gate_up, expert)).chunk(2, dim=-1)
-        inner = F.gelu(gate, approximate="tanh") * up
+        inner = geglu(gate, up)
         part = linear(inner, _one(down, expert)) * share[token, place, None]
         out.index_add_(0, token, part.to(out.dtype))
     return out
+
+
+def rms_norm(
+    x: Tensor, weight: Tensor | None, eps: float, residual: Tensor | None = None, scale: Tensor | None = None
+) -> Tensor:
+    """Root-mean-square norm of x [..., D] in float32, times a weight [D]; on a residual, and all times a scale [1]."""
+    wide = x.float()
+    wide = wide * torch.pow(wide.pow(2).mean(-1, keepdim=True) + eps, -0.5)
+    out = (wide if weight is None else wide * weight.float()).to(x.dtype)
+    if residual is not None:
+        out = residual + out
+    return out if scale is None else out * scale
+
+
+def norm_rotate(x: Tensor, weight: Tensor | None, cos: Tensor, sin: Tensor, eps: float) -> Tensor:
+    """Norm of heads x [N, H, K], then rotary positions by cosines and sines [N, 1, K] whose halves are alike."""
+    normed = rms_norm(x, weight, eps)
+    left, right = normed.chunk(2, dim=-1)
+    return normed * cos + torch.cat((-right, left), dim=-1) * sin
+
+
+def geglu(gate: Tensor, up: Tensor) -> Tensor:
+    """GELU of the gate (tanh form) times what it lets through; all of one shape."""
+    return F.gelu(gate, approximate="tanh") * up
+
+
+def route(scores: Tensor, expert_scale: Tensor, taken: int) -> tuple[Tensor, Tensor]:
+    """The best experts of each token from scores [T, E]: shares float32 [T, A] and indices int64 [T, A], best first.
+
+    Shares of a token add up to 1 before each is multiplied by the scale [E] of its expert.
+    """
+    share, index = scores.softmax(-1, dtype=torch.float32).topk(taken, dim=-1)
+    return share / share.sum(-1, keepdim=True) * expert_scale[index], index
 
 
 def _one(weight: Weight, expert: int) -> Weight:

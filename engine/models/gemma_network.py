@@ -103,17 +103,15 @@ class GemmaNetwork:
             out.append(logits.gather(1, ids[:, None])[:, 0] - logits.logsumexp(-1))
         return torch.cat(out) if out else hidden.new_zeros(0, dtype=torch.float32)
 
-    def norm(self, x: Tensor, name: str | None) -> Tensor:
-        """Root-mean-square norm over the last dimension, in float32; no name means no scale."""
-        wide = x.float()
-        wide = wide * torch.pow(wide.pow(2).mean(-1, keepdim=True) + self.config.eps, -0.5)
-        return (wide if name is None else wide * self.tensor(name).float()).to(x.dtype)
+    def norm(self, x: Tensor, name: str | None, residual: Tensor | None = None, scale: str | None = None) -> Tensor:
+        """Root-mean-square norm over the last dimension; see `reference.rms_norm`. No name means no weight."""
+        weight = None if name is None else self.tensor(name)
+        return ops.rms_norm(x, weight, self.config.eps, residual, None if scale is None else self.tensor(scale))
 
     def gated(self, x: Tensor, stem: str) -> Tensor:
         """A GeGLU block."""
-        gate = F.gelu(ops.linear(x, self.weights[f"{stem}gate_proj.weight"]), approximate="tanh")
-        up = ops.linear(x, self.weights[f"{stem}up_proj.weight"])
-        return ops.linear(gate * up, self.weights[f"{stem}down_proj.weight"])
+        gate, up = (ops.linear(x, self.weights[f"{stem}{name}_proj.weight"]) for name in ("gate", "up"))
+        return ops.linear(ops.geglu(gate, up), self.weights[f"{stem}down_proj.weight"])
 
     def _layer(
         self,
@@ -127,14 +125,13 @@ class GemmaNetwork:
     ) -> Tensor:
         stem = layer.stem
         attended = self._attention(self.norm(x, f"{stem}input_layernorm.weight"), index, layer, rotary, mask, board)
-        x = x + self.norm(attended, f"{stem}post_attention_layernorm.weight")
+        x = self.norm(attended, f"{stem}post_attention_layernorm.weight", residual=x)
         dense = self.gated(self.norm(x, f"{stem}pre_feedforward_layernorm.weight"), f"{stem}mlp.")
         both = self.norm(dense, f"{stem}post_feedforward_layernorm_1.weight")
         if self.config.num_experts:
             sparse = self._experts(x, self.norm(x, f"{stem}pre_feedforward_layernorm_2.weight"), stem)
-            both = both + self.norm(sparse, f"{stem}post_feedforward_layernorm_2.weight")
-        x = x + self.norm(both, f"{stem}post_feedforward_layernorm.weight")
-        return x * self.tensor(f"{stem}{side.value}")
+            both = self.norm(sparse, f"{stem}post_feedforward_layernorm_2.weight", residual=both)
+        return self.norm(both, f"{stem}post_feedforward_layernorm.weight", residual=x, scale=f"{stem}{side.value}")
 
     def _attention(
         self,
@@ -152,8 +149,8 @@ class GemmaNetwork:
         raw_v = raw_k
         if f"{stem}v_proj.weight" in self.weights:
             raw_v = ops.linear(x, self.weights[f"{stem}v_proj.weight"]).view(raw_k.shape)
-        q = rotate(self.norm(q, f"{stem}q_norm.weight"), *rotary)
-        k = rotate(self.norm(raw_k, f"{stem}k_norm.weight"), *rotary)
+        q = ops.norm_rotate(q, self.tensor(f"{stem}q_norm.weight"), *rotary, self.config.eps)
+        k = ops.norm_rotate(raw_k, self.tensor(f"{stem}k_norm.weight"), *rotary, self.config.eps)
         keys, values = board.put(index, k.transpose(0, 1), self.norm(raw_v, None).transpose(0, 1))
         return ops.linear(attend(q, keys, values, mask), self.weights[f"{stem}o_proj.weight"])
 
@@ -161,8 +158,7 @@ class GemmaNetwork:
         """The router looks at the residual, the experts at its norm."""
         routed = self.norm(x, None) * self.tensor(f"{stem}router.scale") * self.config.hidden_size**-0.5
         scores = F.linear(routed, self.tensor(f"{stem}router.proj.weight"))
-        share, index = scores.softmax(-1, dtype=torch.float32).topk(self.config.top_k, dim=-1)
-        share = share / share.sum(-1, keepdim=True) * self.tensor(f"{stem}router.per_expert_scale")[index]
+        share, index = ops.route(scores, self.tensor(f"{stem}router.per_expert_scale"), self.config.top_k)
         gate_up, down = (self.weights[f"{stem}experts.{name}_proj"] for name in ("gate_up", "down"))
         return ops.experts(normed, index, share, gate_up, down)
 
@@ -195,12 +191,6 @@ def rotary_table(frequencies: Tensor, positions: Tensor, dtype: torch.dtype) -> 
     angles = positions[:, None].float() * frequencies
     angles = torch.cat((angles, angles), dim=-1)[:, None]
     return angles.cos().to(dtype), angles.sin().to(dtype)
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary position embedding of x [N, heads, K]."""
-    left, right = x.chunk(2, dim=-1)
-    return x * cos + torch.cat((-right, left), dim=-1) * sin
 
 
 def attend(q: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
