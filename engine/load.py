@@ -77,17 +77,32 @@ def find(model: str) -> Path:
 
 
 def _cached(repository: str) -> Path:
-    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub import constants
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(repository, local_files_only=True))
+        return _snapshot(repository)
     except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
+        others = _fp8_forms(Path(constants.HF_HUB_CACHE)) if repository in HUB_GB else []
+        if others:
+            return _snapshot(others[0])
         size = f" ({HUB_GB[repository]} GB)" if repository in HUB_GB else ""
         raise EngineError(
             f"{repository} is not on this machine (looked in {constants.HF_HUB_CACHE})",
             f"dgedit fetches nothing by itself; to have it{size}: hf download {repository}",
         ) from error
+
+
+def _snapshot(repository: str) -> Path:
+    from huggingface_hub import constants, snapshot_download
+
+    return Path(snapshot_download(repository, local_files_only=True, cache_dir=constants.HF_HUB_CACHE))
+
+
+def _fp8_forms(cache: Path) -> list[str]:
+    """Repositories in the cache that hold the 26B in FP8; they have many publishers."""
+    names = [path.name.removeprefix("models--").replace("--", "/", 1) for path in sorted(cache.glob("models--*"))]
+    return [name for name in names if "diffusiongemma-26b" in name.lower() and "fp8" in name.lower()]
 
 
 def _auto(device: str | None, report: Report) -> Denoiser:

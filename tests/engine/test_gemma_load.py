@@ -164,15 +164,19 @@ def test_an_uncached_model_is_named_with_the_command_that_fetches_it(
         load.load("some/thing")
 
 
-def test_a_cached_model_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "repository", ["google/diffusiongemma-26B-A4B-it", "someone/DiffusionGemma-26B-it-FP8-dynamic"]
+)
+def test_a_cached_model_is_found(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, repository: str
+) -> None:
     revision = "0" * 40
-    home = tmp_path / "models--google--diffusiongemma-26B-A4B-it"
+    home = tmp_path / f"models--{repository.replace('/', '--')}"
     (home / "snapshots").mkdir(parents=True)
     (home / "refs").mkdir()
     (home / "refs" / "main").write_text(revision)
     (home / "snapshots" / revision).symlink_to(folder)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr("huggingface_hub._snapshot_download.constants.HF_HUB_CACHE", str(tmp_path))
     assert load.load("diffusiongemma:nf4", device="cpu").info.name == "diffusiongemma 4-bit (NF4)"
 
 
