@@ -146,7 +146,10 @@ def measure(
     model: Denoiser, context: Any, packed: PackedInfill, request: InfillRequest, proposals: Sequence[Proposal]
 ) -> list[dict[str, float]]:
     """What is known of each proposal, from one causal pass over all of them and the names in the file."""
-    logs = model.score(context, [[*proposal.ids, *packed.closing_ids] for proposal in proposals])
+    lead = list(packed.lead_ids)
+    rows = [[*lead, *proposal.ids, *packed.closing_ids] for proposal in proposals]
+    # The lead stands between the context and every candidate alike; its own likelihood tells nothing.
+    logs = [each[len(lead) :] if len(each) > len(lead) else torch.zeros(1) for each in model.score(context, rows)]
     names = names_in(request.prefix[-NAMES_CHARS:]) | names_in(request.suffix[:NAMES_CHARS]) | ORDINARY_NAMES
     return [
         proposal.known(each) | {"unknown_names": float(min(UNKNOWN_MAX, len(names_in(proposal.text) - names)))}

@@ -1,8 +1,8 @@
 """A made set of broken files: held-out files, each copy broken once at a place drawn with a fixed seed.
 
-The files are those that `spans` ships. A copy loses a bracket, a colon, a quote, (a part of) a line's indentation or the
-end of a line; only copies that Python's own parser refuses count. It must know nothing of models, nor of how a file is
-mended: that is measured by `python -m dgedit.bench_fix`.
+The files are those that `spans` ships. A copy loses a bracket, a colon, a quote or the end of a line, has a sign
+twice, or a line of it stands at another depth; only copies that Python's own parser refuses count. It must know nothing of models, nor of how
+a file is mended: that is measured by `python -m dgedit.bench_fix`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 
 from .spans import SPANS_FILE, code_lines
 
+FILE_CHARS_MAX = 30_000
 DRAWS_MAX = 40
 """So many places are tried until one breaks the file."""
 
@@ -33,6 +34,11 @@ class Breakage(Enum):
     QUOTE = "dropped quote"
     INDENTATION = "indentation"
     TRUNCATED = "truncated line"
+    DOUBLED = "doubled sign"
+
+
+_DOUBLED = "()[]{}:,"
+_SIGNS = {Breakage.BRACKET: "()[]{}", Breakage.COLON: ":"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +70,7 @@ def load(limit: int | None = None, path: Path = SPANS_FILE, seed: int = 11) -> l
         for number, row in enumerate(rows):
             if limit is not None and len(found) >= limit:
                 return found
-            # Two turns give a file kinds that are far apart, and every kind as often.
-            kind = kinds[(number + 2 * turn) % len(kinds)]
+            kind = kinds[(number - turn) % len(kinds)]
             copy = broken(row["text"], kind, random.Random(f"{seed} {turn} {number}"))
             if copy is not None:
                 related = (other["text"] for other in rows if other["package"] == row["package"] and other is not row)
@@ -116,9 +121,10 @@ def _places(text: str, kind: Breakage, draw: random.Random) -> Iterator[tuple[in
             first = start + min(token.string.index(quote) for quote in "\"'" if quote in token.string)
             at = draw.choice((first, end - 1))
             yield at, at + 1, ""
-        elif token.type == tokenize.OP and token.string in ("()[]{}" if kind is Breakage.BRACKET else ":"):
-            if kind is not Breakage.QUOTE:
-                yield start, end, ""
+        elif kind is Breakage.DOUBLED and token.type == tokenize.OP and token.string in _DOUBLED:
+            yield end, end, token.string
+        elif token.type == tokenize.OP and token.string in _SIGNS.get(kind, ""):
+            yield start, end, ""
 
 
 def _line_places(text: str, kind: Breakage, draw: random.Random) -> Iterator[tuple[int, int, str]]:

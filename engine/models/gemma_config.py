@@ -73,9 +73,10 @@ class GemmaConfig:
             raise EngineError(f"{path} is missing", REMEDY) from error
         except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise EngineError(f"{path} is not readable as JSON: {error}", REMEDY) from error
-        if not isinstance(settings, dict):
-            raise EngineError(f"{path} does not hold settings", REMEDY)
-        return cls.from_dict(settings)
+        try:
+            return cls.from_dict(settings)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise EngineError(f"{path} does not describe a DiffusionGemma checkpoint ({error!r})", REMEDY) from error
 
     @classmethod
     def from_dict(cls, settings: Settings) -> GemmaConfig:

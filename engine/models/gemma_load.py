@@ -18,7 +18,7 @@ from .gemma_config import REMEDY, GemmaConfig
 from .gemma_layout import Precision, layout
 from .gemma_network import GemmaNetwork
 from .gemma_tokenizer import GemmaTokenizer
-from .gemma_weights import read
+from .gemma_weights import read, stored_precision
 
 CONTEXT_TOKENS = 8192
 """Of the 262,144 that the published model reads: what a GPU of 24 GB has room for beside its weights."""
@@ -52,7 +52,8 @@ def load(
     tokenizer = GemmaTokenizer.load(folder, config.vocab_size)
     defaults = published_settings(_json(folder / "generation_config.json"))
     at_hand = [each for each in found or choose.memories() if device in (None, each.device)]
-    chosen = choose.choose(config, at_hand, CONTEXT_TOKENS, Precision(form) if form else None)
+    wanted = Precision(form) if form else stored_precision(folder)
+    chosen = choose.choose(config, at_hand, CONTEXT_TOKENS, wanted)
     report(f"{name}: {chosen.why}")
     weights = read(folder, chosen.precision, device=chosen.device, progress=_percent(name, report))
     info = ModelInfo(

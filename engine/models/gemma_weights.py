@@ -168,7 +168,8 @@ def _opened(folder: Path, slots: Mapping[str, Slot], precision: Precision, devic
 
 
 def _opened_own(folder: Path, slots: Mapping[str, Slot], precision: Precision, device: str) -> Load:
-    reader, found = Reader(), index(folder / name for name in _json(folder / MARKER).get("files", []))
+    files = _json(folder / MARKER).get("files")
+    reader, found = Reader(), index(_listed(folder / MARKER, files if isinstance(files, list) else ()))
     wanted = {part: need for name, slot in slots.items() for part, need in _own_parts(name, slot, precision).items()}
     for name, (shape, dtype) in wanted.items():
         _check(found, name, shape, {dtype})
@@ -198,8 +199,17 @@ def _published_files(folder: Path) -> Sequence[Path]:
     listed = folder / "model.safetensors.index.json"
     if not listed.exists():
         return [folder / "model.safetensors"]
-    names = _json(listed).get("weight_map", {}).values()
-    return [folder / name for name in sorted(set(names))]
+    names = _json(listed).get("weight_map")
+    return _listed(listed, names.values() if isinstance(names, dict) else ())
+
+
+def _listed(path: Path, names: Iterable[object]) -> list[Path]:
+    """The files that a list beside them names; it may not lead out of the folder."""
+    found = {str(name) for name in names}
+    strange = sorted(name for name in found if Path(name).name != name)
+    if strange:
+        raise EngineError(f"{path} names {strange[0]!r}, which is not a file beside it", REMEDY)
+    return [path.parent / name for name in sorted(found)]
 
 
 def _sources(found: Mapping[str, Stored], slots: Mapping[str, Slot], reader: Reader) -> dict[str, Rows]:

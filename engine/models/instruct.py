@@ -217,7 +217,7 @@ def _lead_at(written: list[int], tokenizer: GemmaTokenizer, form: CanvasFormat) 
 def _sizes(wanted: int, lead: int, form: CanvasFormat) -> tuple[int, ...]:
     """Slots of each canvas for so many tokens behind a lead; the last has room for what follows the span."""
     sizes = []
-    while wanted > form.canvas_tokens - lead - PINNED_MIN:
+    while wanted > max(1, form.canvas_tokens - lead - PINNED_MIN):
         sizes.append(max(1, min(form.canvas_tokens - lead, wanted - LAST_SLOTS)))
         wanted, lead = wanted - sizes[-1], _lead_limit(form)
     return (*sizes, wanted)

@@ -7,6 +7,7 @@ and runs of line breaks and some HTML tags are added tokens that are plain text:
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from typing import Any
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from dgedit.engine.models import gemma_tokenizer
+from dgedit.engine.models.base import CanvasFormat
 from dgedit.engine.models.gemma_tokenizer import GemmaTokenizer
+from dgedit.engine.types import InfillRequest
 
 SPACE = gemma_tokenizer.SPACE
 ROLES = {
@@ -108,6 +111,40 @@ def added(token: str, index: int) -> dict[str, Any]:
 def small_tokenizer(*, thought_closed: bool = False) -> GemmaTokenizer:
     """The tokenizer; see `GemmaTokenizer`."""
     return GemmaTokenizer(Tokenizer.from_str(tokenizer_json()), thought_closed=thought_closed)
+
+
+def shown(ids: Sequence[int]) -> str:
+    """Text of the ids with those that have a role by name."""
+    tokenizer, runs, text = small_tokenizer(), list[int](), ""
+    for index in ids:
+        if index in ROLES:
+            text += tokenizer.decode(runs) + ROLES[index]
+            runs.clear()
+        else:
+            runs.append(index)
+    return text + tokenizer.decode(runs)
+
+
+def instruct_form() -> CanvasFormat:
+    """A small context and canvas for an instruct model with this tokenizer."""
+    return CanvasFormat(
+        context_tokens=2048,
+        canvas_tokens=96,
+        near_suffix_tokens=24,
+        far_suffix_tokens=512,
+        mask_id=None,
+        first_text_id=0,
+        eom_id=106,
+        pad_id=0,
+        suffix_id=0,
+        prefix_id=0,
+        start_id=2,
+    )
+
+
+def request(prefix: str = "", suffix: str = "", **more: Any) -> InfillRequest:
+    """An infill request."""
+    return InfillRequest(prefix=prefix, suffix=suffix, **more)
 
 
 def _texts() -> list[str]:

@@ -18,6 +18,7 @@ from dgedit.engine.infill import fill, infill, prepare
 from dgedit.engine.models.diffusiongemma import GemmaInfiller
 from dgedit.engine.models.gemma_config import GemmaConfig
 from dgedit.engine.models.gemma_layout import Precision
+from dgedit.engine.quantize import convert
 from dgedit.engine.types import EngineError, Frame, InfillRequest, SlotState
 
 from . import gemma_text, tiny_gemma
@@ -78,6 +79,13 @@ def test_both_forms_have_the_same_digest_and_other_weights_another(folder: Path,
     from dgedit.engine.models.gemma_load import digest
 
     assert digest(tmp_path) != one.info.digest
+
+
+def test_a_folder_of_our_own_is_loaded_as_it_was_saved(folder: Path, tmp_path: Path) -> None:
+    convert(folder, tmp_path / "small")
+    loaded, direct = load.load(str(tmp_path / "small"), device="cpu"), load.load(f"{folder}:nf4", device="cpu")
+    assert loaded.info.name == "small 4-bit (NF4)"
+    assert fill(request(), loaded).text == fill(request(), direct).text
 
 
 def test_an_infill_has_a_frame_a_pass_and_a_ranked_result(model: GemmaInfiller) -> None:

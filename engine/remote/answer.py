@@ -1,0 +1,176 @@
+"""From what a chat model says to the text of the span: its code block, without what stands around the span already.
+
+Pure text. A model repeats the line before the span, the line after it, or leaves out its indentation; what is certain
+is mended, and where the file parses with one reading alone, that one is taken.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..types import InfillRequest
+
+PARSE_CHARS_MAX = 200_000
+_THOUGHT = re.compile(r"\s*(?:<think>.*?(?:</think>|\Z)|<\|channel>thought.*?(?:<channel\|>|\Z))", re.DOTALL)
+_OPENING = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n`]*\n", re.MULTILINE)
+_LINES_COMPARED = 400
+_REPEATED_CHARS_MIN = 4
+"""A line or a piece of one that is shorter may well be meant twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeBlock:
+    """The first code block of an answer, as far as it has come."""
+
+    code: str
+    opened: bool
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The text for the span."""
+
+    text: str
+    parses: bool | None
+    """Whether the file parses with it; none for other languages and very large files."""
+    repeats_suffix: bool
+    """Whether the answer said again what stands after the span; that is cut."""
+
+
+def code_block(answer: str, *, ended: bool = False) -> CodeBlock:
+    """The code block in an answer; thoughts before it are left out.
+
+    Args:
+        ended: whether the answer is whole; what may yet become a closing fence is held back until then.
+    """
+    thought = _THOUGHT.match(answer)
+    if thought:
+        answer = answer[thought.end() :]
+    opening = _OPENING.search(answer)
+    if opening is None:
+        return CodeBlock("", False, False)
+    fence, body = opening[1], answer[opening.end() :]
+    end = "$" if ended else "\n"
+    closing = re.search(rf"^ {{0,3}}{fence[0]}{{{len(fence)},}}[ \t]*{end}", body, re.MULTILINE)
+    if closing is not None:
+        return CodeBlock(body[: closing.start()].removesuffix("\n"), True, True)
+    if ended:
+        whole = body.rstrip()
+        return CodeBlock(whole.removesuffix(fence), True, whole.endswith(fence))
+    complete, _, last = body.rpartition("\n")
+    held = complete if not last.strip(f" \t{fence[0]}") else body.rstrip(fence[0])
+    return CodeBlock(held, True, False)
+
+
+def fit(code: str, request: InfillRequest) -> Fitted:
+    """The text of the span that an answer's code stands for."""
+    code = code.replace("\r\n", "\n")
+    headless = without_repeated_prefix(code, request.prefix)
+    text = without_repeated_suffix(headless, request.suffix)
+    repeats = text != headless
+    readings = list(_readings(text, request))
+    for reading in readings:
+        if parses(request, reading):
+            return Fitted(reading, True, repeats)
+    first = readings[0]
+    return Fitted(first, parses(request, first), repeats)
+
+
+def fit_exactly(text: str, request: InfillRequest) -> Fitted:
+    """The text of the span where the text before it was pinned: only what follows may have been said again."""
+    cut = without_repeated_suffix(text, request.suffix)
+    return Fitted(cut, parses(request, cut), cut.rstrip() != text.rstrip())
+
+
+def without_repeated_prefix(code: str, prefix: str) -> str:
+    """`code` without lines, and without the part of a line, that stand before the span."""
+    *complete, current = prefix.split("\n")
+    lines = code.split("\n")
+    repeated = _overlap([line.strip() for line in complete[-_LINES_COMPARED:]], [line.strip() for line in lines])
+    lines = lines[repeated:] if repeated < len(lines) else lines
+    if not current.strip():
+        while len(lines) > 1 and not lines[0].strip():
+            del lines[0]
+        lines[0] = lines[0].lstrip(" \t") if current else lines[0]
+    elif len(current.strip()) >= _REPEATED_CHARS_MIN and lines[0].lstrip().startswith(current.strip()):
+        lines[0] = lines[0].lstrip().removeprefix(current.strip())
+        if current[-1:].isspace():
+            lines[0] = lines[0].lstrip(" \t")
+    return "\n".join(lines)
+
+
+def without_repeated_suffix(code: str, suffix: str) -> str:
+    """`code` without lines, and without the end of a line, that stand after the span."""
+    rest, *following = suffix.split("\n")
+    lines = code.split("\n")
+    kept = len(lines)
+    while kept > 1 and not lines[kept - 1].strip():
+        kept -= 1
+    lines = lines[:kept]
+    wanted = [line.strip() for line in [rest, *following][:_LINES_COMPARED]]
+    while wanted and not wanted[0]:
+        del wanted[0]
+    repeated = _overlap([line.strip() for line in lines], wanted)
+    if repeated > 1 and repeated == len(lines):
+        return ""
+    if 0 < repeated < len(lines):
+        lines = lines[: len(lines) - repeated]
+        while len(lines) > 1 and not lines[-1].strip():
+            del lines[-1]
+    last, end = lines[-1].rstrip(), rest.strip()
+    if len(end) >= _REPEATED_CHARS_MIN and last.endswith(end) and last != end:
+        lines[-1] = last.removesuffix(end)
+        if rest[:1].isspace():
+            lines[-1] = lines[-1].rstrip(" \t")
+    return "\n".join(lines)
+
+
+def parses(request: InfillRequest, text: str) -> bool | None:
+    """Whether the whole file parses with `text` in the span; none for other languages and very large files."""
+    source = request.prefix + text + request.suffix
+    if request.language != "python" or len(source) > PARSE_CHARS_MAX:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def _overlap(before: list[str], after: list[str]) -> int:
+    """How many lines both end `before` and begin `after`; a few short ones may be chance and do not count."""
+    for count in range(min(len(before), len(after)), 0, -1):
+        shared = after[:count]
+        if before[-count:] == shared and any(len(line) >= _REPEATED_CHARS_MIN for line in shared):
+            return count
+    return 0
+
+
+def _readings(text: str, request: InfillRequest) -> Iterator[str]:
+    """What the text may mean, the likeliest first."""
+    current = request.prefix.rsplit("\n", 1)[-1]
+    first, *others = text.split("\n")
+    indent = current[: len(current) - len(current.lstrip(" \t"))]
+    deeper = "\n".join([first, *(indent + line if line.strip() else line for line in others)])
+    flush = any(line.strip() and not line[0].isspace() for line in others)
+    if indent and flush and request.language != "python":
+        # Code that was asked for in the midst of a block begins at the margin: its indentation was left out.
+        yield deeper
+        return
+    yield text
+    if indent and others:
+        yield deeper
+    rest = request.suffix.split("\n", 1)[0]
+    if not current.strip() and rest.strip():
+        # Whole lines in front of code that stays.
+        yield f"{text}\n{current}"
+        yield f"{deeper}\n{current}"
+    if rest.strip() and text.rstrip().endswith(rest.strip()):
+        yield text.rstrip().removesuffix(rest.strip())
