@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -132,3 +136,34 @@ def test_route_never_takes_an_expert_twice() -> None:
 def test_two_runs_are_equal_to_the_bit(call: Callable[[Tensor], Tensor]) -> None:
     x = random(7, 33)
     assert torch.equal(call(x), call(x))
+
+
+COMPILED = """
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from dgedit.kernels import rows_triton as rows
+
+FIXED = {"has_residual": True, "has_weight": True, "has_scale": True, "half_block": 128, "taken": 8, "taken_block": 8}
+BLOCKS = {"_norm": 4096, "_geglu": 1024, "_route": 128}
+NUMBERS = {"columns": "i32", "heads": "i32", "size": "i32", "count": "i32", "experts": "i32", "eps": "fp32"}
+POINTERS = {"share": "*fp32", "index": "*i64"}
+
+for name in ("_norm", "_rotate", "_geglu", "_route"):
+    kernel = getattr(rows, name)
+    names = [parameter.name for parameter in kernel.params]
+    fixed = {key: value for key, value in FIXED.items() if key in names}
+    fixed |= {"block": BLOCKS[name]} if "block" in names else {}
+    types = {key: "constexpr" if key in fixed else NUMBERS.get(key) or POINTERS.get(key, "*bf16") for key in names}
+    built = triton.compile(ASTSource(kernel, types, fixed), target=GPUTarget("cuda", 90, 32))
+    print(name, len(built.asm["cubin"]) > 0)
+"""
+
+
+def test_kernels_compile_for_hopper(tmp_path: Path) -> None:
+    free = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    free["TRITON_CACHE_DIR"] = str(tmp_path)
+    command = [sys.executable, "-P", "-W", "ignore", "-c", COMPILED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=free)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split("\n")[:-1] == [f"{name} True" for name in ("_norm", "_rotate", "_geglu", "_route")]
