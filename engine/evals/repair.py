@@ -1,8 +1,8 @@
 """A made set of broken files: held-out files, each copy broken once at a place drawn with a fixed seed.
 
-The files are those that `spans` ships. A copy loses a bracket, a colon, a quote or the end of a line, has a sign
-twice, or a line of it stands at another depth; only copies that Python's own parser refuses count. It must know nothing of models, nor of how
-a file is mended: that is measured by `python -m dgedit.bench_fix`.
+The files are those that `spans` ships. A copy loses a bracket, a colon, a quote or the end of a line, has a sign twice,
+or a line of it stands at another depth; only copies that Python's own parser refuses count. It must know nothing of
+models, nor of how a file is mended: that is measured by `python -m dgedit.bench_fix`.
 """
 
 from __future__ import annotations

@@ -35,7 +35,6 @@ class FixedPass:
         self._positions = torch.zeros(count, dtype=torch.long, device=device)
         self._own = torch.ones(count, count, dtype=torch.bool, device=device)
         self._soft = torch.zeros(count, hidden, dtype=network.dtype, device=device)
-        self._all = torch.ones(count, dtype=torch.bool, device=device)
         self._out: Tensor | None = None
         self._graph: torch.cuda.CUDAGraph | None = None
         self._loaded: Board | None = None
@@ -58,7 +57,8 @@ class FixedPass:
         return self._play()[:used]
 
     def _pass(self) -> Tensor:
-        x = self.network.embed_canvas(self._ids, self._soft, self._all)
+        # Nothing in here may ask for a value: a recording cannot wait for the GPU.
+        x = self.network.embed_canvas(self._ids, self._soft, None)
         return self.network.run(x, self._positions, self._own, self.board, Side.DECODER)
 
     def _play(self) -> Tensor:

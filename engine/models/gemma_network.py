@@ -67,13 +67,22 @@ class GemmaNetwork:
         """Embeddings [N, D] of ids [N]."""
         return self.table[ids] * self.embed_scale
 
-    def embed_canvas(self, ids: Tensor, soft: Tensor | None, free: Tensor) -> Tensor:
-        """Canvas embeddings [N, D]; `soft` [F, D] conditions the free positions, the others get a signal of zero."""
+    def embed_canvas(self, ids: Tensor, soft: Tensor | None, free: Tensor | None) -> Tensor:
+        """Canvas embeddings [N, D] of ids [N].
+
+        Args:
+            soft: [F, D], conditions the free positions; others get a signal of zero, as all do where it is none.
+            free: boolean [N]; none means that `soft` [N, D] is of all positions, and zero where one is pinned.
+        """
         embedded = self.embed(ids)
         if soft is not None:
-            normed = self.norm(soft * self.embed_scale, "self_conditioning.pre_norm.weight")
-            signal = self.gated(normed, "self_conditioning.")
-            embedded = embedded.index_add(0, free.nonzero()[:, 0], signal.to(embedded.dtype))
+            signal = self.gated(
+                self.norm(soft * self.embed_scale, "self_conditioning.pre_norm.weight"), "self_conditioning."
+            )
+            if free is None:
+                embedded = embedded + signal
+            else:
+                embedded = embedded.index_add(0, free.nonzero()[:, 0], signal.to(embedded.dtype))
         return self.norm(embedded, None)
 
     def run(self, x: Tensor, positions: Tensor, own: Tensor | None, board: Board, side: Side) -> Tensor:
