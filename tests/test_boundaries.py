@@ -17,7 +17,7 @@ PACKAGE = Path(dgedit.__file__).parent
 LAYERS = ["kernels", "engine", "fill", "surface"]
 """From the ground up; a layer may import itself and what is below it."""
 
-SURFACES = ("tui", "pipe", "cli", "commands", "bench", "bench_ui", "__main__")
+SURFACES = ("tui", "pipe", "filling", "records", "cli", "commands", "bench", "bench_ui", "__main__")
 
 
 def layer(module: str) -> int:

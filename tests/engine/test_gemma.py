@@ -8,12 +8,14 @@ from typing import Any, cast
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTensorMode
 
 from dgedit.engine.denoise import Settings, denoise
 from dgedit.engine.models import diffusiongemma
 from dgedit.engine.models.base import CanvasFormat
 from dgedit.engine.models.diffusiongemma import GemmaInfiller, published_settings
 from dgedit.engine.models.gemma_config import GemmaConfig
+from dgedit.engine.models.gemma_fixed import FixedPass
 from dgedit.engine.models.gemma_layout import Precision
 from dgedit.engine.models.gemma_network import GemmaNetwork
 from dgedit.engine.models.gemma_tokenizer import GemmaTokenizer
@@ -320,3 +322,18 @@ def test_published_settings_come_from_the_file() -> None:
 def test_a_sampler_that_is_not_known_is_refused(generation: dict[str, Any]) -> None:
     with pytest.raises(EngineError, match=r"generation_config\.json"):
         published_settings(generation)
+
+
+def test_a_recorded_pass_asks_for_no_value(network: GemmaNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A CUDA graph cannot be recorded where the host waits for a number. Tensors without values show such places;
+    # of the experts, whose twin asks for some, the kernel is tested by itself.
+    monkeypatch.setattr("dgedit.kernels.ops.experts", lambda x, *_rest: torch.zeros_like(x))
+    model = infiller(network, fixed=True)
+    context = model.encode(ids(20, 1)[0].tolist())
+    fixed = FixedPass(network, context.board, 64)
+    fixed.board.load(context.board)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        hidden = fixed._pass()
+    assert hidden.shape == (64, 128)
+    with FakeTensorMode(allow_non_fake_inputs=True), pytest.raises(DynamicOutputShapeException):
+        network.embed_canvas(fixed._ids, fixed._soft, torch.ones(64, dtype=torch.bool))
