@@ -23,6 +23,9 @@ COMMANDS = {
     "fill": ("FILE|-", "fill every <FILL_ME> and every --lines A-B; the whole text goes to standard output"),
     "bench": ("", "time the model (or, with --ui, the editor) on this machine"),
     "config": ("", "print every setting with its default, as a file to keep and change"),
+    "hook": ("COMMAND", "stop commits with places that are not filled; install, run, fill, fix"),
+    "doctor": ("", "look at all that an infill needs, and time one"),
+    "completions": ("SHELL", "print the completion script of bash, zsh or fish"),
     "stats": ("", "print what was shown and accepted; the counts stay on this machine"),
 }
 """Modules of `dgedit.commands`: what follows the name, and what it does."""
@@ -49,7 +52,7 @@ def editor_parser(infill: Infill) -> argparse.ArgumentParser:
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="files to edit; they may be new")
     parser.add_argument("--version", action="version", version=f"dgedit {metadata.version('dgedit')}")
-    add_engine(parser, model=infill.model, seed=infill.seed, steps=infill.passes)
+    add_engine(parser, model=infill.model, seed=infill.seed, steps=infill.passes, engine=infill.engine)
     return parser
 
 
@@ -83,5 +86,5 @@ def _edit(arguments: list[str]) -> int:
     from .fill import FillOptions
     from .tui.app import run
 
-    chosen = replace(loaded, infill=replace(loaded.infill, model=options.model))
+    chosen = replace(loaded, infill=replace(loaded.infill, model=options.model, engine=options.engine))
     return run(places, config=chosen, options=FillOptions(seed=options.seed, passes=options.steps))

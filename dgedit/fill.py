@@ -6,28 +6,35 @@ the first load, and by nothing above.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .engine.asked import Asked
 from .errors import DgeditError
-from .holes import CHARS_PER_TOKEN, MARKER, STAND_IN, Hole
+from .holes import CHARS_PER_TOKEN, MARKER, STAND_IN, Hole, holds_marker, line_of
+from .ignore import refusal
 from .nearby import related_texts
+from .windows import Surroundings
 
 if TYPE_CHECKING:
     from .engine.infill import Prepared
     from .engine.models.base import Denoiser
-    from .engine.types import Frame, InfillRequest, InfillResult, Start
+    from .engine.types import Frame, InfillRequest, InfillResult, ModelInfo, Start
 
-MAX_SPAN_TOKENS = 70
-"""A longer span does not fit the canvas of the bundled model together with its suffix."""
+    Model = Denoiser | Asked
 
 ATTEMPTS = 4
 """Seeds that are tried for a span while its answer is blank."""
+
+BUNDLED = "nano"
+"""The model that needs no download."""
 
 _THREADS_MAX = 8
 
@@ -45,7 +52,8 @@ class FillOptions:
 
     seed: int = 0
     """0 takes the likeliest tokens; any other number samples, and repeats exactly."""
-    passes: int = 8
+    passes: int = 0
+    """Denoising passes at most; 0 takes as many as the model is made for."""
     language: str = "python"
     path: Path | None = None
     """The file that the text is of; files beside it are looked through for pieces like the span."""
@@ -55,11 +63,15 @@ class FillOptions:
     """What a person asks for; used where the model can follow one."""
 
 
-def load_model(name: str) -> Denoiser:
+def load_model(name: str, report: Callable[[str], None] | None = None) -> Denoiser:
     """Import the engine and load a checkpoint (seconds the first time).
 
+    Args:
+        name: see `engine.load`.
+        report: is told, in lines for a person, what is loaded and how far it is.
+
     Raises:
-        DgeditError: when there is no such model, or its files do not fit each other.
+        DgeditError: when there is no such model, it does not fit, or its files do not fit each other.
     """
     # How long a waiting thread spins before it sleeps. OpenMP's default starves other programs on a small machine, no
     # spinning at all doubles the time of an infill; this much costs nothing measurable on an idle one.
@@ -72,9 +84,41 @@ def load_model(name: str) -> Denoiser:
     # More threads than this only wait for each other at nano's size.
     torch.set_num_threads(min(_THREADS_MAX, _cores()))
     try:
-        return load(name)
+        return load(name, report=report)
     except EngineError as error:
         raise DgeditError(str(error), error.hint) from error
+
+
+def open_model(name: str, engine: str = "", report: Callable[[str], None] | None = None) -> Model:
+    """The engine that a person chose: a server where there is an address, else a checkpoint; see `load_model`.
+
+    Args:
+        engine: the address of a server; `name` is then one of its models, or a bundled model's for its only one.
+
+    Raises:
+        DgeditError: when it cannot be had.
+    """
+    if not engine:
+        return load_model(name, report)
+    from .engine.remote import connect
+    from .engine.types import EngineError
+
+    try:
+        return connect(engine, model=None if name == BUNDLED else name)
+    except EngineError as error:
+        raise DgeditError(str(error), error.hint) from error
+
+
+def check_may_leave(model: Model, path: Path | None) -> None:
+    """Keep a file that is listed as private on this machine.
+
+    Raises:
+        DgeditError: when the model is a server's, and the file must not be sent to one.
+    """
+    from .engine.remote import RemoteEngine
+
+    if path is not None and isinstance(model, RemoteEngine) and (why := refusal(path)):
+        raise DgeditError(f"{path} is not sent to a server: {why}", "use the bundled model, or change the list")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +145,7 @@ class Gap:
 
 
 def gap_request(
-    before: str, parts: Sequence[str | Gap], number: int, after: str, options: FillOptions
+    before: str, parts: Sequence[str | Gap], number: int, after: str, options: FillOptions, info: ModelInfo
 ) -> InfillRequest:
     """The engine's request for one gap among parts: texts as they are, later gaps by their stand-in.
 
@@ -111,10 +155,10 @@ def gap_request(
     texts = [part if isinstance(part, str) else part.stand_in for part in parts]
     gap = parts[number]
     assert isinstance(gap, Gap), "only a gap is asked for"
-    return make_request(before + "".join(texts[:number]), "".join(texts[number + 1 :]) + after, gap, options)
+    return make_request(before + "".join(texts[:number]), "".join(texts[number + 1 :]) + after, gap, options, info)
 
 
-def make_request(prefix: str, suffix: str, gap: Gap, options: FillOptions) -> InfillRequest:
+def make_request(prefix: str, suffix: str, gap: Gap, options: FillOptions, info: ModelInfo) -> InfillRequest:
     """The engine's request for the span between two texts; markers in them become a stand-in.
 
     Raises:
@@ -123,9 +167,9 @@ def make_request(prefix: str, suffix: str, gap: Gap, options: FillOptions) -> In
     from .engine.types import InfillRequest
 
     expected = gap.expected_tokens()
-    if expected is not None and expected > MAX_SPAN_TOKENS:
+    if expected is not None and expected > info.span_tokens:
         raise DgeditError(
-            f"the span is about {expected} tokens long, the model writes at most {MAX_SPAN_TOKENS}",
+            f"the span is about {expected} tokens long, the model writes at most {info.span_tokens}",
             "choose fewer lines",
         )
     before, after = (part.replace("\r\n", "\n").replace(MARKER, STAND_IN) for part in (prefix, suffix))
@@ -134,23 +178,36 @@ def make_request(prefix: str, suffix: str, gap: Gap, options: FillOptions) -> In
         prefix=before,
         suffix=after,
         seed=options.seed,
-        max_passes=options.passes,
+        max_passes=options.passes or info.passes,
         expected_tokens=expected,
         language=options.language,
         rejected=(*gap.rejected, gap.code) if mends else gap.rejected,
         related=(*(text.replace("\r\n", "\n") for text in options.open_texts), *related_texts(options.path)),
-        original=gap.code.replace("\r\n", "\n") if mends else "",
+        # A model that follows instructions is shown what it rewrites.
+        original=gap.code.replace("\r\n", "\n") if mends or info.instructed else "",
         strength=gap.strength if mends else 1.0,
         start=gap.start,
         instruction=options.instruction,
     )
 
 
-def frames(request: InfillRequest, model: Denoiser, prepared: Prepared | None = None) -> Iterator[Frame]:
-    """The frames of an infill; close the iterator to cancel."""
-    from .engine.infill import infill
+def frames(request: InfillRequest, model: Model, prepared: Prepared | None = None) -> Iterator[Frame]:
+    """The frames of an infill; close the iterator to cancel.
 
-    return infill(request, model, prepared=prepared)
+    Raises:
+        DgeditError: while it is read, when a server or the way there fails.
+    """
+    from .engine.types import EngineError
+
+    try:
+        if isinstance(model, Asked):
+            yield from model.infill(request)
+        else:
+            from .engine.infill import infill
+
+            yield from infill(request, model, prepared=prepared)
+    except EngineError as error:
+        raise DgeditError(str(error), error.hint) from error
 
 
 def _settle_threads() -> None:
@@ -180,7 +237,7 @@ def fill_gaps(
     before: str,
     parts: Sequence[str | Gap],
     after: str,
-    model: Denoiser,
+    model: Model,
     options: FillOptions,
     prepared: Prepared | None = None,
 ) -> Iterator[tuple[int, Frame]]:
@@ -192,20 +249,23 @@ def fill_gaps(
     Raises:
         DgeditError: when a span is too long.
     """
+    check_may_leave(model, options.path)
     filled = list(parts)
     for number, part in enumerate(parts):
         if isinstance(part, str):
             continue
-        request = gap_request(before, filled, number, after, options)
+        request = gap_request(before, filled, number, after, options, model.info)
         for frame in _attempts(request, model, prepared):
             yield number, frame
             if frame.result is not None:
                 filled[number] = frame.result.text
 
 
-def _attempts(request: InfillRequest, model: Denoiser, prepared: Prepared | None) -> Iterator[Frame]:
+def _attempts(request: InfillRequest, model: Model, prepared: Prepared | None) -> Iterator[Frame]:
     """Frames of the first seed, and of the next ones while the answer is blank."""
-    if prepared is not None and prepared.serves(request):
+    if isinstance(model, Asked):
+        ready = None
+    elif prepared is not None and prepared.serves(request):
         _settle_threads()
         ready = prepared
     else:
@@ -225,32 +285,131 @@ def with_line_ending(answer: str, text: str) -> str:
     return answer.replace("\n", "\r\n") if text.count("\r\n") * 2 > text.count("\n") else answer
 
 
+class Ending(Enum):
+    """How it went with a hole."""
+
+    FILLED = "filled"
+    TIMEOUT = "timeout"
+    """It was not done in time."""
+    BLANK = "blank"
+    """The model found no text."""
+    OVER_BUDGET = "over budget"
+    """No answer fits the lines or tokens that its marker allows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a hole."""
+
+    ending: Ending
+    text: str = ""
+    """What stands there now, line endings as in the text; nothing where the hole stays as it was."""
+    result: InfillResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much may be spent on holes; both times are looked at between passes."""
+
+    total_s: float = math.inf
+    """For all of them together."""
+    hole_s: float = math.inf
+    lengths: tuple[int, ...] = ()
+    """Row lengths in tokens to try instead of the usual ones; the pieces of other lines are then left aside."""
+
+
 def fill_holes(
-    text: str,
-    holes: list[Hole],
-    model: Denoiser,
-    options: FillOptions,
-    progress: Callable[[int, Frame], None],
-) -> tuple[str, list[InfillResult]]:
-    """The text with all holes filled, first to last, each seeing the answers before it.
+    text: str, holes: Sequence[Hole], model: Model, options: FillOptions, limits: Limits
+) -> Generator[tuple[int, Frame | Outcome], None, None]:
+    """Fill holes, first to last, each seeing the answers before it; close to cancel.
+
+    Yields the number of the hole and its frames, then its outcome.
 
     Raises:
-        DgeditError: when a span is too long or comes back empty; nothing is then filled.
+        DgeditError: when a span is too long, before anything is filled.
     """
-    bounds = [0, *(edge for hole in holes for edge in (hole.start, hole.end)), len(text)]
-    parts: list[str | Gap] = [text[start:end] for start, end in pairwise(bounds)]
+    check_may_leave(model, options.path)
+    for hole in holes:
+        _refuse_long(text, hole, model.info)
+    surroundings, line_break = Surroundings(text, holes), with_line_ending("\n", text)
+    all_until = time.monotonic() + limits.total_s
     for number, hole in enumerate(holes):
-        parts[2 * number + 1] = Gap(code=text[hole.start : hole.end] if hole.replaces else "")
-    results = list["InfillResult"]()
-    for place, frame in fill_gaps("", tuple(parts), "", model, options):
-        progress(place // 2, frame)
-        if frame.result is None:
-            continue
-        if not frame.result.text.strip():
-            line = text.count("\n", 0, holes[place // 2].start) + 1
-            raise DgeditError(
-                f"the model found no text for the span at line {line}", "try another --seed, or a shorter span"
-            )
-        results.append(frame.result)
-        parts[place] = with_line_ending(frame.result.text, text)
-    return "".join(part for part in parts if isinstance(part, str)), results
+        began, result, ending = time.monotonic(), None, Ending.TIMEOUT
+        until = min(all_until, began + limits.hole_s)
+        request = _hole_request(surroundings.around(number), hole, model.info, options) if began < until else None
+        for frame in _within(until, request, model, limits.lengths):
+            yield number, frame
+            result = frame.result
+        answer = _usable(result, hole, model) if result is not None else ""
+        if answer:
+            surroundings.answer(number, answer)
+            answer, ending = (hole.indent + answer).replace("\n", line_break), Ending.FILLED
+        elif result is not None:
+            ending = Ending.OVER_BUDGET if hole.is_limited and result.text.strip() else Ending.BLANK
+        yield number, Outcome(ending=ending, text=answer, result=result)
+
+
+def _refuse_long(text: str, hole: Hole, info: ModelInfo) -> None:
+    expected = Gap(code=hole.code).expected_tokens() or 0
+    if expected > info.span_tokens:
+        raise DgeditError(
+            f"line {line_of(text, hole.start)}: the span is about {expected} tokens long, "
+            f"the model writes at most {info.span_tokens}",
+            "choose fewer lines",
+        )
+
+
+def _hole_request(around: tuple[str, str], hole: Hole, info: ModelInfo, options: FillOptions) -> InfillRequest:
+    gap = Gap(code=hole.code, strength=hole.strength)
+    request = make_request(*around, gap, replace(options, instruction=hole.instruction or options.instruction), info)
+    if request.expected_tokens is None and (about := hole.expected_tokens()) is not None:
+        return replace(request, expected_tokens=min(about, info.span_tokens))
+    return request
+
+
+def _within(until: float, request: InfillRequest | None, model: Model, lengths: tuple[int, ...]) -> Iterator[Frame]:
+    """Frames until a time; the last one has a result where that was found before."""
+    if request is None:
+        return
+    finals: list[Frame] = []
+    # What is mended keeps its length.
+    for length in (lengths if request.strength == 1 else ()) or (None,):
+        for frame in _attempts(replace(request, exact_tokens=length), model, None):
+            if frame.result is not None:
+                finals.append(frame)
+                break
+            yield frame
+            if time.monotonic() >= until:
+                return
+    yield _best(finals)
+
+
+def _best(finals: list[Frame]) -> Frame:
+    """The last frame of the best result, with the candidates of all."""
+    if len(finals) == 1:
+        return finals[0]
+    offers = [
+        (frame, candidate) for frame in finals if frame.result is not None for candidate in frame.result.candidates
+    ]
+    offers.sort(key=lambda offer: (not offer[1].text.strip(), -offer[1].score))
+    frame, result = offers[0][0], offers[0][0].result
+    assert result is not None, "asked for above"
+    return replace(frame, result=replace(result, candidates=tuple(candidate for _, candidate in offers)))
+
+
+def _tokens(text: str, model: Model) -> int:
+    """How long a text is; about, where the tokenizer is elsewhere."""
+    return round(len(text) / CHARS_PER_TOKEN) if isinstance(model, Asked) else len(model.tokenizer.encode(text))
+
+
+def _usable(result: InfillResult, hole: Hole, model: Model) -> str:
+    """The best answer within the hole's budget, or the first lines of one; nothing where not one line fits."""
+
+    def fits(text: str) -> bool:
+        short = hole.lines_max is None or text.count("\n") < hole.lines_max
+        return short and (hole.tokens_max is None or _tokens(text, model) <= hole.tokens_max)
+
+    answers = [each.text for each in result.candidates if each.text.strip() and not holds_marker(each.text)]
+    lines = answers[0].split("\n") if answers else []
+    shorter = ("\n".join(lines[:count]).rstrip() for count in range(len(lines) - 1, 0, -1))
+    return next((text for text in (*answers, *shorter) if text.strip() and fits(text)), "")

@@ -31,7 +31,12 @@ def layer(module: str) -> int:
 
 
 def sources() -> Iterator[tuple[str, Path]]:
-    for path in [*PACKAGE.glob("*.py"), *PACKAGE.glob("tui/**/*.py"), *PACKAGE.glob("commands/*.py")]:
+    for path in [
+        *PACKAGE.glob("*.py"),
+        *PACKAGE.glob("tui/**/*.py"),
+        *PACKAGE.glob("commands/*.py"),
+        *PACKAGE.glob("hook/*.py"),
+    ]:
         yield ".".join(["dgedit", *path.relative_to(PACKAGE).with_suffix("").parts]), path
     for name in ("engine", "kernels"):
         for path in (PACKAGE / name).resolve().rglob("*.py"):

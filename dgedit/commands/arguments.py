@@ -19,14 +19,26 @@ def number(low: int) -> Callable[[str], int]:
     return parse
 
 
-def add_engine(parser: argparse.ArgumentParser, *, model: str, seed: int, steps: int) -> None:
+def add_engine(parser: argparse.ArgumentParser, *, model: str, seed: int, steps: int, engine: str = "") -> None:
     """Which model denoises, from which seed and in how many passes."""
     parser.add_argument(
-        "--model", default=model, help=f"a bundled model or the folder of a checkpoint (default: {model})"
+        "--model",
+        default=model,
+        help="nano (bundled), diffusiongemma[:bf16|:nf4], auto, or the folder of a checkpoint; "
+        f"with --engine a model of the server (default: {model})",
+    )
+    parser.add_argument(
+        "--engine",
+        default=engine,
+        metavar="URL",
+        help="ask this server instead of a model here; the text around the span is sent to it",
     )
     parser.add_argument(
         "--seed", type=number(0), default=seed, help=f"0: the likeliest tokens; others sample (default: {seed})"
     )
     parser.add_argument(
-        "--steps", type=number(0), default=steps, help=f"denoising passes at most; 0: the model's own (default: {steps})"
+        "--steps",
+        type=number(0),
+        default=steps,
+        help=f"denoising passes at most; 0: the model's own (default: {steps})",
     )

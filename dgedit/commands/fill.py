@@ -3,44 +3,169 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
-from .arguments import add_engine
+from .arguments import add_engine, number
+
+EPILOG = """\
+holes, all of them filled in order, each seeing the answers before it:
+  <FILL_ME>                                anywhere, also in the middle of a line
+  # dgedit: fill [lines=N] [tokens=N] [instruction]
+                                           a line; its indentation stays
+  # dgedit: begin [lines=N] [tokens=N] [strength=P] [instruction]
+  ...                                      what stands between is rewritten, the two comments are taken away
+  # dgedit: end
+  --lines, --span, --hole                  what you name; they may be repeated
+The comment sign is that of the language (#, //, --, ;, %, /* */, <!-- -->, ...). lines and tokens are the most that may
+be written there. An instruction is for models that can follow one; nano cannot, and says so.
+
+what comes out: the text on standard output, messages on standard error. With nothing to fill the text comes out as it
+went in. Whatever fails, it does too, and the exit code is not 0. A hole that is not done in time, or that the model has
+nothing for, stays as it is; the others are filled, and the exit code is 1.
+
+exit codes:
+  0    done, or nothing to do
+  1    --check found something to fill; or a hole stays as it was
+  2    error: the text is unchanged, or the file untouched
+  130  cancelled by Ctrl+C or SIGTERM: the text is unchanged, or the file untouched
+
+--json writes one object a line, each with "version": 1 and a "type":
+  frame    file hole start end pass passes spans [{text state confidence}] elapsed_ms ...     a pass over a hole
+  result   file hole start end ending text candidates [{text score parses origins}] ...       a hole is done
+  error    file message hint
+  summary  files model seed elapsed_ms exit                                                   always last
+  start and end are {offset line column} of the input: offset in characters from 0, line and column from 1; text is
+  what replaces the characters from start to end, null where they stay. With --check: hole, error and summary.
+  All of it: python -c "import dgedit.records as r; help(r)"
+
+examples:
+  dgedit fill script.py > filled.py
+  dgedit fill --diff src/*.py | patch -p0
+  dgedit fill --in-place --timeout 60 a.py b.py
+  dgedit fill --check $(git ls-files '*.py')
+  dgedit fill - --stdin-filename a.py --lines 12-14 --strength 0.5 < a.py
+  :%!dgedit fill -q - 2>/dev/null            in vim, which would put messages into the text
+"""
 
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
     made = argparse.ArgumentParser(
         prog="dgedit fill",
-        description="Fill every <FILL_ME> and every --lines span; the whole text goes to standard output.",
-        epilog="exit codes: 0 filled, 1 nothing to fill, 2 error, 130 cancelled; only at 0 is the text changed",
+        usage="dgedit fill [options] FILE... | -",
+        description="Fill holes in a text; the whole text goes to standard output.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("source", metavar="FILE", help="a file, or - for standard input")
+    made.add_argument("sources", metavar="FILE", nargs="+", help="a file, or - for standard input")
+    _add_output(made)
+    _add_holes(made)
+    add_engine(made, model="nano", seed=0, steps=0)
     made.add_argument(
-        "--lines",
+        "--lengths", type=_lengths, default=(), metavar="N[,N]", help="answer lengths in tokens to try, and no others"
+    )
+    made.add_argument("--timeout", type=_seconds, default=math.inf, metavar="S", help="seconds for everything")
+    made.add_argument("--hole-timeout", type=_seconds, default=math.inf, metavar="S", help="seconds for each hole")
+    return made
+
+
+def _add_output(made: argparse.ArgumentParser) -> None:
+    what = made.add_argument_group("what is done").add_mutually_exclusive_group()
+    what.add_argument(
+        "--check", action="store_true", help="fill nothing, load nothing: say where holes are, exit with 1"
+    )
+    what.add_argument(
+        "--diff", action="store_true", help="print a unified diff instead of the text; patch -p0 applies it"
+    )
+    what.add_argument("--in-place", action="store_true", help="write the files, each in one step, and only if changed")
+    made.add_argument("--json", action="store_true", help="print records of every pass and result instead of the text")
+    made.add_argument("--stdin-filename", type=Path, metavar="FILE", help="what standard input is called")
+    made.add_argument("-q", "--quiet", action="store_true", help="say nothing but what went wrong")
+
+
+def _add_holes(made: argparse.ArgumentParser) -> None:
+    holes = made.add_argument_group("holes beside the markers")
+    holes.add_argument("--lines", action="append", default=[], metavar="A-B", help="rewrite these lines")
+    holes.add_argument(
+        "--span",
         action="append",
         default=[],
-        metavar="A-B",
-        help="rewrite these lines, counted from 1; may be repeated",
+        metavar="L:C-L:C",
+        help="rewrite from a line and column up to before another; all counted from 1",
     )
-    made.add_argument("--language", help="what the text is written in (default: by the file's name; python for -)")
-    made.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
-    add_engine(made, model="nano", seed=0, steps=8)
-    return made
+    holes.add_argument(
+        "--hole", action="append", default=[], metavar="REGEX", help="every match, or its first group, is a hole"
+    )
+    holes.add_argument("--marker-only", action="store_true", help="ignore --lines, --span and --hole; for hooks")
+    holes.add_argument(
+        "--strength",
+        type=_share,
+        default=1.0,
+        metavar="P",
+        help="how much of the code in --lines, --span and blocks is written anew, above 0 to 1 (default: 1)",
+    )
+    holes.add_argument(
+        "--language", help="what the text is written in (default: as its name or first line says; or Python)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Fill; returns the exit code."""
-    from ..files import language_of
-    from ..fill import FillOptions
-    from ..pipe import PipeOptions
+    _refuse_misfits(options)
+    from ..fill import FillOptions, Limits
+    from ..holes import Wanted
+    from ..pipe import Mode, PipeOptions
     from ..pipe import run as fill
 
-    known = "python" if options.source == "-" else language_of(Path(options.source))
-    path = None if options.source == "-" else Path(options.source)
-    chosen = FillOptions(seed=options.seed, passes=options.steps, language=options.language or known, path=path)
+    chosen = {Mode.CHECK: options.check, Mode.DIFF: options.diff, Mode.IN_PLACE: options.in_place}
+    named = Wanted(
+        lines=tuple(options.lines), spans=tuple(options.span), patterns=tuple(options.hole), strength=options.strength
+    )
     return fill(
         PipeOptions(
-            source=options.source, lines=tuple(options.lines), model=options.model, fill=chosen, quiet=options.quiet
+            sources=tuple(options.sources),
+            mode=next((mode for mode, is_chosen in chosen.items() if is_chosen), Mode.FILTER),
+            records=options.json,
+            stdin_name=options.stdin_filename,
+            wanted=Wanted() if options.marker_only else named,
+            language=options.language,
+            model=options.model,
+            engine=options.engine,
+            fill=FillOptions(seed=options.seed, passes=options.steps),
+            limits=Limits(total_s=options.timeout, hole_s=options.hole_timeout, lengths=options.lengths),
+            quiet=options.quiet,
         )
     )
+
+
+def _refuse_misfits(options: argparse.Namespace) -> None:
+    """Refuse what does not go together, before anything is read."""
+    sources = options.sources
+    if len(sources) > 1 and not (options.check or options.diff or options.in_place or options.json):
+        parser().error("several files need --in-place, --diff, --check or --json")
+    if sources.count("-") > 1:
+        parser().error("standard input can be read once")
+    if options.in_place and "-" in sources:
+        parser().error("--in-place needs files; standard input has none")
+    if len(sources) > 1 and (options.lines or options.span) and not options.marker_only:
+        parser().error("--lines and --span are of one file")
+
+
+def _lengths(value: str) -> tuple[int, ...]:
+    parse = number(1)
+    return tuple(parse(part) for part in value.split(","))
+
+
+def _seconds(value: str) -> float:
+    found = float(value)
+    if not 0 <= found < math.inf:
+        raise argparse.ArgumentTypeError(f"must be at least 0, got {value}")
+    return found
+
+
+def _share(value: str) -> float:
+    found = float(value)
+    if not 0 < found <= 1:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most 1, got {value}")
+    return found

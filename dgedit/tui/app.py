@@ -97,7 +97,7 @@ class DgeditApp(App[int]):
         self._bindings = BindingsMap(self._keys())
         self._chosen = options or FillOptions(seed=self.config.infill.seed, passes=self.config.infill.passes)
         self._warm_up = self.config.infill.warm_up if warm_up is None else warm_up
-        self.jobs = InfillJobs(self.config.infill.model, self._mail_from_thread)
+        self.jobs = InfillJobs(self.config.infill.model, self._mail_from_thread, self.config.infill.engine)
         self.switcher, self.tab_bar, self.find_bar = ContentSwitcher(), TabBar(), FindBar()
         self.filing, self.writing, self.finding = Filing(self), Writing(self), Finding(self, self.find_bar)
         self.infilling = Infilling(self, self.jobs, self._options)

@@ -87,7 +87,9 @@ class Bars:
             language=area.syntax_name,
             locked=bool(tab.buffer.read_only_reason),
         )
-        return line, app.jobs.load_error or (model_name(app.jobs.model.info) if app.jobs.model is not None else "")
+        jobs = app.jobs
+        known = model_name(jobs.model.info) if jobs.model is not None else jobs.load_note
+        return line, jobs.load_error or known
 
     def _key_line(self) -> str:
         review = self.app.infilling.review

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..errors import DgeditError
 from ..fill import FillOptions, Gap
-from ..holes import MARKER
+from ..holes import MARKER, Hole
 from ..stats import Event
 from .job import InfillJobs, Task
-from .places import Range, hole_at, is_promising, markers, offset_in
+from .places import Range, hole_at, is_promising, marker_of, markers, offset_in
 from .review import NEXT_LINE, NEXT_WORD, Review, Segment
 from .status import infill_line
 
@@ -58,6 +59,7 @@ class Infilling:
         self._seed = 0
         self._drawn_at = 0.0
         self._draw_later = False
+        self._notes_told = 0
 
     @property
     def area(self) -> CodeArea | None:
@@ -75,7 +77,7 @@ class Infilling:
         """Denoise the selection or the place of the cursor; at a finished infill, roll again what is not pinned."""
         if self.review is None:
             area = self.app.area
-            start, end = hole_at(area.document.lines, *area.selection)
+            start, end = hole_at(area.document.lines, *area.selection, area.syntax_name)
             self._open(area, start, end)
         elif self.review.finished:
             again = self.review.again()
@@ -98,34 +100,43 @@ class Infilling:
         if self.review is not None:
             return
         area = self.app.area
-        lines = area.document.lines
-        holes = markers(lines, len(lines))
-        if not holes:
-            self.app.say(f"no {MARKER} in this file")
-            return
-        self._open_all(area, holes[:HOLES_MAX])
+        # A block whose code is indented otherwise than its markers is filled by itself.
+        if holes := [found for found in self._markers(area) if not found[1].indent]:
+            self._open_all(area, holes[:HOLES_MAX])
 
     def next_hole(self) -> None:
         """Select the next marker after the cursor, or the first one."""
         if self.review is not None:
             return
         area = self.app.area
-        lines = area.document.lines
-        holes = markers(lines, len(lines))
-        if not holes:
-            self.app.say(f"no {MARKER} in this file")
+        places = [place for place, _ in self._markers(area)]
+        if not places:
             return
         after = max(area.selection)
-        start, end = next((hole for hole in holes if hole[0] >= after), holes[0])
+        start, end = next((place for place in places if place[0] >= after), places[0])
         area.move_cursor(start)
         area.move_cursor(end, select=True, center=True)
+
+    def _markers(self, area: CodeArea) -> list[tuple[Range, Hole]]:
+        """Every marker; where there is none or one is broken, that is said."""
+        lines = area.document.lines
+        try:
+            found = markers(lines, len(lines), area.syntax_name)
+        except DgeditError as trouble:
+            self.app.say(trouble.line())
+            return []
+        if not found:
+            self.app.say(f"no {MARKER} in this file")
+        return found
 
     def warm(self) -> None:
         """Read the context of the place that an infill is likely at, while the person still looks at it."""
         area = self.app.area
-        if self.review is not None or area.read_only or not is_promising(area.document.lines, *area.selection):
+        if self.review is not None or area.read_only:
             return
-        start, end = hole_at(area.document.lines, *area.selection)
+        if not is_promising(area.document.lines, *area.selection, area.syntax_name):
+            return
+        start, end = hole_at(area.document.lines, *area.selection, area.syntax_name)
         span = self._span_of(area, start, end)
         self.jobs.warm(
             Task(before=span.before, parts=(Gap(code=span.code),), after=span.after, options=self._chosen(area))
@@ -142,30 +153,32 @@ class Infilling:
         area.begin_preview(start, end)
         self._run(Review((Segment(gap, 0),), (_plain(area, original),)))
 
-    def _open_all(self, area: CodeArea, holes: list[Range]) -> None:
+    def _open_all(self, area: CodeArea, holes: list[tuple[Range, Hole]]) -> None:
         if area.read_only:
             self.app.say("this file is read-only")
             return
-        start, end = holes[0][0], holes[-1][1]
+        start, end = holes[0][0][0], holes[-1][0][1]
         span = self._span_of(area, start, end)
         self._span = replace(span, code="")
         self._seed = self._options(area).seed
-        segments, position = list[Segment](), start
-        for group, (left, right) in enumerate(holes):
+        segments, originals, position = list[Segment](), list[str](), start
+        for group, ((left, right), hole) in enumerate(holes):
             between = _plain(area, area.document.get_text_range(position, left))
             segments += [Segment(between, None)] * bool(between)
-            segments.append(Segment(Gap(), group))
+            segments.append(Segment(Gap(code=hole.code, strength=hole.strength), group))
+            originals.append(_plain(area, area.document.get_text_range(left, right)))
             position = right
         area.begin_preview(start, end)
-        self._run(Review(tuple(segments), (MARKER,) * len(holes)))
+        self._run(Review(tuple(segments), tuple(originals)))
 
     def _span_of(self, area: CodeArea, start: tuple[int, int], end: tuple[int, int]) -> Span:
         document = area.document
         before, code, after = (
             document.get_text_range(*pair) for pair in (((0, 0), start), (start, end), (end, document.end))
         )
-        rewrites = bool(code.strip()) and code != MARKER
-        return Span(area, start, before, after, _plain(area, code) if rewrites else "")
+        hole = marker_of(_plain(area, code), area.syntax_name)
+        rewritten = hole.code if hole is not None else _plain(area, code)
+        return Span(area, start, before, after, rewritten if rewritten.strip() else "")
 
     def _chosen(self, area: CodeArea) -> FillOptions:
         return replace(self._options(area), seed=self._seed, instruction=self.instruction)
@@ -225,6 +238,9 @@ class Infilling:
         missing = sum(not result.text.strip() for result in review.results.values())
         if missing:
             self.app.say(f"{missing} of {len(review.results)} holes found no text and stay as they are")
+        for note in self.jobs.notes()[self._notes_told :]:
+            self._notes_told += 1
+            self.app.say(note)
         self._draw()
 
     def _give_up(self, message: str) -> None:
@@ -247,7 +263,7 @@ class Infilling:
         review = self.review
         frame = review.shown_frame() if review is not None else None
         if review is None or frame is None:
-            return "loading the model" if self.jobs.model is None else "reading the context"
+            return (self.jobs.load_note or "loading the model") if self.jobs.model is None else "reading the context"
         parts = [infill_line(frame, None if self.jobs.model is None else self.jobs.model.info)]
         chosen = review.candidate()
         if review.at is not None:

@@ -13,13 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..engine.asked import Asked
 from ..errors import DgeditError
-from ..fill import FillOptions, Gap, fill_gaps, gap_request, load_model, prepare
+from ..fill import FillOptions, Gap, fill_gaps, gap_request, open_model, prepare
 
 if TYPE_CHECKING:
     from ..engine.infill import Prepared
-    from ..engine.models.base import Denoiser
     from ..engine.types import Frame
+    from ..fill import Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +46,16 @@ class Delivery:
 class InfillJobs:
     """Owns the model and the worker thread."""
 
-    def __init__(self, model_name: str, notify: Callable[[], None] | None = None) -> None:
-        """Args: notify: called on the worker thread when the mailbox fills or the model is there."""
-        self.model_name = model_name
-        self.model: Denoiser | None = None
+    def __init__(self, model_name: str, notify: Callable[[], None] | None = None, engine: str = "") -> None:
+        """Args:
+        notify: called on the worker thread when the mailbox fills, or loading goes on or ends.
+        engine: the address of a server that is asked instead of a model in this process.
+        """
+        self.model_name, self.engine = model_name, engine
+        self.model: Model | None = None
         self.load_error: str | None = None
+        self.load_note = ""
+        """What is loaded and how far it is; nothing where that takes no time to speak of."""
         self._notify = notify or (lambda: None)
         self._generation = 0
         self._mailbox = list[Delivery]()
@@ -81,7 +87,15 @@ class InfillJobs:
         with self._changed:
             self._generation += 1
             self._mailbox.clear()
-            return self._generation
+            generation = self._generation
+        if self._busy and isinstance(self.model, Asked):
+            # Its thread waits for a server, not for the end of a pass.
+            self.model.cancel()
+        return generation
+
+    def notes(self) -> tuple[str, ...]:
+        """What a server's answers need said, so far."""
+        return self.model.notes if isinstance(self.model, Asked) else ()
 
     @property
     def is_idle(self) -> bool:
@@ -133,6 +147,8 @@ class InfillJobs:
     def _warm(self, task: Task) -> None:
         try:
             model = self._load()
+            if isinstance(model, Asked):
+                return
             first = next(number for number, part in enumerate(task.parts) if isinstance(part, Gap))
             request = gap_request(task.before, task.parts, first, task.after, task.options, model.info)
             if self._prepared is None or not self._prepared.serves(request):
@@ -149,14 +165,19 @@ class InfillJobs:
         self._notify()
         return True
 
-    def _load(self) -> Denoiser:
+    def _load(self) -> Model:
         if self.model is None:
-            self.model = load_model(self.model_name)
+            self.model = open_model(self.model_name, self.engine, self._tell_load)
+            self.load_note = ""
             # The engine brings hundreds of thousands of lasting objects, which a collection would go through again and
             # again, in the midst of a key, for a tenth of a second.
             gc.freeze()
             self._notify()
         return self.model
+
+    def _tell_load(self, line: str) -> None:
+        self.load_note = line
+        self._notify()
 
     def _load_quietly(self) -> None:
         try:

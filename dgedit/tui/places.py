@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
-from ..holes import MARKER
+from ..errors import DgeditError
+from ..holes import MARKER, Hole, marked_holes
+from ..markers import find_markers
 from .overlay import Location
 
 Range = tuple[Location, Location]
 
 
-def hole_at(lines: Sequence[str], anchor: Location, cursor: Location) -> Range:
+def hole_at(lines: Sequence[str], anchor: Location, cursor: Location, language: str) -> Range:
     """The span to fill: a selection without its outer white space, a marker on the line, or the cursor."""
     start, end = sorted((anchor, cursor))
     if start == end:
-        return marker_on(lines, start) or _behind_cursor(lines, start)
+        return marker_on(lines, start, language) or _behind_cursor(lines, start)
     if end[1] == 0 and end[0] > start[0]:
         end = (end[0] - 1, len(lines[end[0] - 1]))
     line = lines[start[0]]
@@ -24,29 +28,52 @@ def hole_at(lines: Sequence[str], anchor: Location, cursor: Location) -> Range:
     return start, max(start, end)
 
 
-def marker_on(lines: Sequence[str], cursor: Location) -> Range | None:
-    """The marker that the cursor is in or behind, or the first one of its line."""
+def marker_on(lines: Sequence[str], cursor: Location, language: str) -> Range | None:
+    """The marker that the cursor is in or behind, or the first one of its line; of comments those of one line."""
     row, column = cursor
     at = lines[row].rfind(MARKER, 0, column + len(MARKER))
     at = lines[row].find(MARKER) if at < 0 else at
-    return ((row, at), (row, at + len(MARKER))) if at >= 0 else None
+    if at >= 0:
+        return (row, at), (row, at + len(MARKER))
+    try:
+        found = [marker for marker in find_markers(lines[row], language) if marker.verb == "fill"]
+    except DgeditError:
+        return None
+    return ((row, found[0].start), (row, found[0].end)) if found else None
 
 
-def markers(lines: Sequence[str], count: int) -> list[Range]:
-    """Every marker of a text of `count` lines, in order."""
-    found = list[Range]()
-    for row in range(count):
-        line, at = lines[row], -1
-        while (at := line.find(MARKER, at + 1)) >= 0:
-            found.append(((row, at), (row, at + len(MARKER))))
-    return found
+def markers(lines: Sequence[str], count: int, language: str) -> list[tuple[Range, Hole]]:
+    """Every marker of a text of `count` lines, in order.
+
+    Raises:
+        DgeditError: when a block is not closed, or an option of a marker cannot be read.
+    """
+    rows = [lines[row] for row in range(count)]
+    starts = [0, *accumulate(len(row) + 1 for row in rows)]
+
+    def location(offset: int) -> Location:
+        row = bisect_right(starts, offset) - 1
+        return row, offset - starts[row]
+
+    holes = marked_holes("\n".join(rows), language)
+    return [((location(hole.start), location(hole.end)), hole) for hole in holes]
 
 
-def is_promising(lines: Sequence[str], anchor: Location, cursor: Location) -> bool:
+def marker_of(code: str, language: str) -> Hole | None:
+    """The hole that a text is a marker of from its first to its last character."""
+    try:
+        holes = marked_holes(code, language)
+    except DgeditError:
+        return None
+    is_all = len(holes) == 1 and (holes[0].start, holes[0].end) == (0, len(code)) and not holes[0].indent
+    return holes[0] if is_all else None
+
+
+def is_promising(lines: Sequence[str], anchor: Location, cursor: Location, language: str) -> bool:
     """Whether an infill is likely here: a selection, a marker near by, or a line that is open to the right."""
     if anchor != cursor:
         return True
-    return not lines[cursor[0]][cursor[1] :].strip() or marker_on(lines, cursor) is not None
+    return not lines[cursor[0]][cursor[1] :].strip() or marker_on(lines, cursor, language) is not None
 
 
 def offset_in(text: str, origin: Location, location: Location) -> int:

@@ -44,4 +44,7 @@ def model_name(model: ModelInfo | None) -> str:
     """Name, size and device of a model; nothing while none is loaded."""
     if model is None:
         return ""
-    return f"{model.name} {model.parameters / 1e6:.1f}M {model.device}"
+    if not model.parameters:
+        return f"{model.name} {model.device}"
+    size = f"{model.parameters / 1e9:.1f}B" if model.parameters >= 1e9 else f"{model.parameters / 1e6:.1f}M"
+    return f"{model.name} {size} {model.device}"

@@ -1,0 +1,128 @@
+"""What stops a commit: the problems of one file, told from its bytes alone.
+
+Three kinds are known: a place that is marked to be filled and is not, lines of a conflict, and Python that does not
+parse. Python is judged by Python's own parser, other languages by nobody. It must know nothing of git and models.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+
+from ..encoding import decode_any, encode
+from ..errors import DgeditError, ExitCode
+from ..files import language_of
+from ..filling import shortened
+from ..holes import STAND_IN, Hole, line_of, marked_holes, replaced
+from ..languages import detect
+from ..skipping import reason_to_skip
+
+CONFLICT = tuple(re.compile(sign, re.MULTILINE) for sign in (rb"^<{7} ", rb"^={7}\r?$", rb"^>{7} "))
+"""The lines of a conflict, which come in this order."""
+ATTRIBUTES = ("dgedit", "linguist-generated", "linguist-vendored", "filter")
+STOPPED = ExitCode.HOLES_LEFT
+"""What a hook ends with to stop the commit."""
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+BYTES_MAX = 1_000_000
+"""A larger file is hardly written by hand."""
+
+
+class Kind(Enum):
+    """What may be wrong with a file."""
+
+    MARKER = auto()
+    CONFLICT = auto()
+    FAULT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that stops a commit."""
+
+    kind: Kind
+    line: int
+    """Counted from 1."""
+    message: str
+
+
+def problems_in(path: str, raw: bytes, *, judge: bool) -> list[Problem]:
+    """The marked places of a file and, where it must parse, why it does not; a conflict is not looked for."""
+    try:
+        decoded = decode_any(raw, path)
+        text = decoded.text
+        holes = marked_holes(text, _language(path, text))
+    except DgeditError as error:
+        return [Problem(Kind.MARKER, 1, error.line())]
+    found = [
+        Problem(Kind.MARKER, line_of(text, hole.start), f"not filled: {shortened(text[hole.start : hole.end])}")
+        for hole in holes
+    ]
+    fault = fault_of(path, encode(without_holes(text, holes), decoded.encoding)) if judge else None
+    return [*found, fault] if fault else found
+
+
+def conflict_in(raw: bytes) -> Problem | None:
+    """The first conflict that a merge wrote into a file."""
+    opening, middle, closing = CONFLICT
+    begun = opening.search(raw)
+    parted = begun and middle.search(raw, begun.end())
+    if not begun or not parted or not closing.search(raw, parted.end()):
+        return None
+    return Problem(Kind.CONFLICT, raw.count(b"\n", 0, begun.start()) + 1, "a conflict; a hook never resolves one")
+
+
+def without_holes(text: str, holes: list[Hole]) -> str:
+    """The text with its own code, or something valid, in place of every hole."""
+    return replaced(text, [(hole.start, hole.end, hole.indent + (hole.code or STAND_IN)) for hole in holes])
+
+
+def content_reason(path: str, raw: bytes | None) -> str:
+    """Why to leave a file alone that holds these bytes, none for too many; empty where there is no reason."""
+    if raw is None or len(raw) > BYTES_MAX:
+        return f"larger than {BYTES_MAX:,} bytes"
+    if raw.startswith(LFS_POINTER):
+        return "a pointer of Git LFS"
+    return reason_to_skip(Path(path), raw) or ""
+
+
+def attribute_reason(attributes: dict[str, str]) -> str:
+    """Why a file's git attributes say to leave it alone; empty where they do not."""
+    if attributes["dgedit"] in ("unset", "false"):
+        return "turned off in .gitattributes"
+    if attributes["filter"] == "lfs":
+        return "kept by Git LFS"
+    named = {"linguist-generated": "generated", "linguist-vendored": "vendored"}
+    return next((word for name, word in named.items() if attributes[name] in ("set", "true")), "")
+
+
+def fault_of(path: str, raw: bytes) -> Problem | None:
+    """Why the bytes of a Python file do not parse; none where they do, and for other languages."""
+    if language_of(Path(path)) != "python":
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # The bytes, because a Python file names its own encoding.
+            ast.parse(raw)
+    except SyntaxError as error:
+        return Problem(Kind.FAULT, error.lineno or 1, f"does not parse: {error.msg}")
+    except (ValueError, RecursionError, MemoryError) as error:
+        return Problem(Kind.FAULT, 1, f"does not parse: {error or 'it is nested too deeply'}")
+    return None
+
+
+def parses(path: str, raw: bytes) -> bool:
+    """Whether a file parses, its holes aside; what nobody judges does."""
+    return all(problem.kind is not Kind.FAULT for problem in problems_in(path, raw, judge=True))
+
+
+def _language(path: str, text: str) -> str:
+    try:
+        return detect(Path(path), text)
+    except ImportError:
+        # The table of rare names comes with a package that a bare clone lacks.
+        return "text"

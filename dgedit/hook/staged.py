@@ -1,0 +1,135 @@
+"""`dgedit hook run`: stops a commit in which a marked place is not filled, or Python does not parse.
+
+When asked to it also fills and fixes, in the working tree alone, and stops the commit then, too, so that a person
+looks. It never stages, never resolves a conflict, and leaves alone what nobody writes by hand. It must know neither
+screens nor models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .. import files
+from ..errors import ExitCode
+from ..git import FILE_MODES, LINK_MODE, SUBMODULE_MODE, Repository, StagedFile
+from .checks import (
+    ATTRIBUTES,
+    BYTES_MAX,
+    STOPPED,
+    Kind,
+    Problem,
+    attribute_reason,
+    conflict_in,
+    content_reason,
+    fault_of,
+    problems_in,
+)
+from .mending import Effort, Work, fill, fix, is_missing
+from .words import Say, listed, say_problems, say_skipped, shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookOptions:
+    """What a person chooses for the hook."""
+
+    fill: bool = False
+    fix: bool = False
+    parse: bool = True
+    """Whether staged Python must parse."""
+    effort: Effort = field(default_factory=Effort)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A staged file and what was found in it."""
+
+    file: StagedFile
+    problems: tuple[Problem, ...]
+
+    def has(self, kind: Kind) -> bool:
+        """Whether it has a problem of this kind."""
+        return any(problem.kind is kind for problem in self.problems)
+
+
+def run(repository: Repository, options: HookOptions, say: Say) -> ExitCode:
+    """Look at what is staged, mend what was asked for, and say whether the commit may go on.
+
+    Raises:
+        DgeditError: when git cannot be asked, or a model is required and missing.
+    """
+    found = [looked for looked in _look(repository, options, say) if looked.problems]
+    for looked in found:
+        say_problems(looked.file.path, looked.problems, say)
+    # A marker in the way may be all that is wrong, so what holds one is not fixed.
+    marked = [looked.file for looked in found if looked.has(Kind.MARKER)]
+    faulty = [looked.file for looked in found if looked.has(Kind.FAULT) and not looked.has(Kind.MARKER)]
+    changed = _mend(fill, repository, marked if options.fill else [], options, say)
+    changed += _mend(fix, repository, faulty if options.fix else [], options, say)
+    for path in changed:
+        left = problems_in(path, files.read(repository.root / path), judge=options.parse)
+        say_problems(path, left, say, "still ")
+    if changed:
+        say(f"changed, not staged: {listed(map(shown, changed))}; look at it, git add it, commit again")
+    elif found:
+        say("the commit is stopped; mend this, or go on all the same with: git commit --no-verify")
+    return STOPPED if found else ExitCode.OK
+
+
+def _look(repository: Repository, options: HookOptions, say: Say) -> Iterator[Looked]:
+    """What is wrong with each staged file; what is not looked at is said."""
+    unmerged = repository.unmerged()
+    staged = repository.staged()
+    attributes = repository.attributes([file.path for file in staged], ATTRIBUTES)
+    reasons = dict.fromkeys(unmerged, "conflicted")
+    reasons |= {
+        file.path: reason
+        for file in staged
+        if (reason := _mode_reason(file) or attribute_reason(attributes[file.path]))
+    }
+    regular = [file for file in staged if file.path not in reasons]
+    for file, raw in zip(regular, repository.blobs([file.blob for file in regular], BYTES_MAX), strict=True):
+        if raw is not None and (conflict := conflict_in(raw)):
+            yield Looked(file, (conflict,))
+            continue
+        reason = content_reason(file.path, raw)
+        if raw is None or reason:
+            reasons[file.path] = reason
+            continue
+        problems = problems_in(file.path, raw, judge=options.parse)
+        yield Looked(file, tuple(_new(problems, file, repository, say)))
+    if reasons:
+        say_skipped(reasons, say)
+
+
+def _mode_reason(file: StagedFile) -> str:
+    if file.mode in FILE_MODES:
+        return ""
+    return {LINK_MODE: "a symbolic link", SUBMODULE_MODE: "a submodule"}.get(file.mode, "no file")
+
+
+def _new(problems: Sequence[Problem], file: StagedFile, repository: Repository, say: Say) -> Iterator[Problem]:
+    """The problems without a fault that the last commit has, too: a file may be wrong on purpose."""
+    for problem in problems:
+        if problem.kind is Kind.FAULT and file.old_blob and fault_of(file.path, repository.blob(file.old_blob)):
+            say(f"{shown(file.path)}: {problem.message}, and did not before; let through")
+        else:
+            yield problem
+
+
+def _mend(
+    work: Work, repository: Repository, wanted: Sequence[StagedFile], options: HookOptions, say: Say
+) -> list[str]:
+    """The files that were changed, of those whose working tree holds nothing but what is staged."""
+    paths = list[str]()
+    for file in wanted:
+        if files.language_of(Path(file.path)) != "python":
+            say(f"{shown(file.path)}: left as it is: a hook writes Python alone")
+        elif not repository.is_as_staged(file):
+            say(f"{shown(file.path)}: left as it is: it has changes that are not staged; stage them first")
+        else:
+            paths.append(file.path)
+    if not paths or is_missing(options.effort, say):
+        return []
+    return work(repository.root, paths, options.effort, say)
