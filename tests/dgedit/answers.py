@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from dgedit.engine.types import (
     Candidate,
@@ -24,6 +24,7 @@ class Answers:
     """Gives the answers in turn, after one frame each; None leaves a hole as it was."""
 
     info = ModelInfo(name="answers", parameters=1, device="cpu", digest="0123456789ab")
+    notes = ("all of it is made up",)
 
     def __init__(self, *answers: str | None) -> None:
         self.answers = list(answers)
@@ -31,7 +32,7 @@ class Answers:
 
     def fill(
         self, text: str, holes: Sequence[Hole], options: FillOptions, limits: Limits
-    ) -> Iterator[tuple[int, Frame | Outcome]]:
+    ) -> Generator[tuple[int, Frame | Outcome], None, None]:
         self.asked.append((tuple(holes), options, limits))
         for number, hole in enumerate(holes):
             answer = self.answers.pop(0)

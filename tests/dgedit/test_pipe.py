@@ -131,10 +131,10 @@ def test_a_defect_of_ours_still_gives_the_input_back(
     path = tmp_path / "x.py"
     path.write_bytes(SOURCE)
 
-    def broken(_name: str) -> None:
+    def broken(*_arguments: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("dgedit.filling.load_model", broken)
+    monkeypatch.setattr("dgedit.filling.open_model", broken)
     assert run(PipeOptions(sources=(str(path),))) is ExitCode.ERROR
     captured = capfdbinary.readouterr()
     assert captured.out == SOURCE

@@ -155,6 +155,7 @@ def test_in_place_writes_several_files_and_one_that_fails_does_not_stop_the_othe
     said = captured.err.decode()
     assert f"dgedit: {first}:1: 1\n" in said
     assert f"dgedit: {last}:1: new (and 2 more lines)\n" in said
+    assert "dgedit: all of it is made up\n" in said
     assert "no.py: no such file" in said
     assert "b.py is binary" in said
 
@@ -316,9 +317,17 @@ def test_time_that_is_up_leaves_holes_as_they_were(nano: Denoiser) -> None:
 
 
 def test_a_span_that_is_too_long_is_refused_before_anything_is_filled(nano: Denoiser) -> None:
-    text = "<FILL_ME>\n# dgedit: begin\n" + "value = compute(argument)\n" * 60 + "# dgedit: end\n"
-    with pytest.raises(DgeditError, match="line 2: the span is about") as caught:
-        outcomes(text, nano, Limits())
+    raw = b"<FILL_ME>\n# dgedit: begin\n" + b"value = compute(argument)\n" * 60 + b"# dgedit: end\n"
+    seen = list[int]()
+    with pytest.raises(DgeditError, match="x: line 2: the span is about") as caught:
+        fill_job(
+            job_of(raw, "x", None, Wanted()),
+            LocalFiller("nano", nano),
+            FillOptions(),
+            Limits(),
+            lambda number, _what: seen.append(number),
+        )
+    assert seen == []
     assert caught.value.hint == "choose fewer lines"
 
 

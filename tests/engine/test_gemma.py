@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTensorMode
 
-from dgedit.engine.denoise import Settings, denoise
-from dgedit.engine.models import diffusiongemma
+from dgedit.engine.denoise import Settings, begin, denoise
+from dgedit.engine.load import CHECKPOINTS
+from dgedit.engine.models import diffusiongemma, nano_checkpoint
 from dgedit.engine.models.base import CanvasFormat
 from dgedit.engine.models.diffusiongemma import GemmaInfiller, published_settings
 from dgedit.engine.models.gemma_config import GemmaConfig
@@ -21,7 +22,7 @@ from dgedit.engine.models.gemma_network import GemmaNetwork
 from dgedit.engine.models.gemma_tokenizer import GemmaTokenizer
 from dgedit.engine.models.gemma_weights import read
 from dgedit.engine.packing import PackedInfill
-from dgedit.engine.types import ContextUse, EngineError, ModelInfo
+from dgedit.engine.types import ContextUse, EngineError, InfillRequest, ModelInfo
 from dgedit.kernels.formats import Choice
 
 from . import tiny_gemma
@@ -337,3 +338,22 @@ def test_a_recorded_pass_asks_for_no_value(network: GemmaNetwork, monkeypatch: p
     assert hidden.shape == (64, 128)
     with FakeTensorMode(allow_non_fake_inputs=True), pytest.raises(DynamicOutputShapeException):
         network.embed_canvas(fixed._ids, fixed._soft, torch.ones(64, dtype=torch.bool))
+
+
+@torch.inference_mode()
+def test_the_bundled_model_runs_in_it_with_its_real_weights() -> None:
+    folder = CHECKPOINTS / "nano"
+    nano = nano_checkpoint.load(folder, "nano", dtype=torch.float32)
+    network = GemmaNetwork(GemmaConfig.read(folder), read(folder, Precision.FLOAT32))
+    model = GemmaInfiller(network, cast(GemmaTokenizer, nano.tokenizer), nano.format, nano.info, nano.defaults)
+    packed = nano.pack(
+        InfillRequest(prefix="import os\n\n\ndef size(path):\n    return ", suffix="\n\n\nprint(size('a'))\n")
+    )
+    start = begin(packed, nano.format, nano.tokenizer.vocab_size, torch.Generator())
+    canvas = (start.canvas, start.valid, start.free)
+    ours = logits_of(network, model.hidden(model.encode(packed.context_ids), *canvas, None))
+    theirs = nano.logits(nano.encode(packed.context_ids), *canvas, None)
+    close(ours, theirs)
+    soft = theirs.softmax(-1) @ network.table
+    again = logits_of(network, model.hidden(model.encode(packed.context_ids), *canvas, soft))
+    close(again, nano.logits(nano.encode(packed.context_ids), *canvas, nano.network.soft_embed(theirs.softmax(-1))))

@@ -1,0 +1,492 @@
+"""The warm process: a real server with the bundled model in a process of its own, good clients and bad ones."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dgedit import fill, served, sockets
+from dgedit.commands import serve as command
+from dgedit.engine import wire
+from dgedit.engine.asked import Asked
+from dgedit.engine.models.base import Denoiser
+from dgedit.engine.types import EngineError, Frame, InfillRequest, Start
+from dgedit.errors import DgeditError
+from dgedit.filling import LocalFiller, fill_job, job_of_file
+from dgedit.holes import Wanted
+from dgedit.serve import CONNECTIONS_MAX
+from dgedit.served import CancelledError, GoneError, ServedEngine, Status
+from dgedit.sockets import Place
+
+PATIENCE_S = 60.0
+REQUEST = InfillRequest(prefix="def add(a, b):\n    ", suffix="\n\n\nprint(add(1, 2))\n")
+ROOT = str(sockets.PACKAGE.parent)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[ServedEngine]:
+    """The one server of these tests, as `--warm` starts it."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="dg") as runtime:
+        patch.setenv("XDG_RUNTIME_DIR", runtime)
+        patch.setenv("XDG_STATE_HOME", runtime)
+        started = served.start_in_background("nano", idle_minutes=10)
+        yield started
+        assert [served.stop(status) for status in served.statuses()] == [True]
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A runtime directory where nobody serves."""
+    with tempfile.TemporaryDirectory(prefix="dg") as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        yield Path(runtime)
+
+
+def the_status() -> Status:
+    (status,) = served.statuses("nano")
+    return status
+
+
+def infills() -> int:
+    hello = the_status().hello
+    assert hello is not None
+    return hello.infills
+
+
+def answer(engine: ServedEngine, request: InfillRequest = REQUEST) -> str:
+    result = list(engine.infill(request))[-1].result
+    assert result is not None
+    return result.text
+
+
+def server(*more: str, model: str = "nano") -> subprocess.Popen[str]:
+    """A server in the foreground."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", served.LAUNCH, ROOT, "serve", "--model", model, *more],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """What a server said until its end, which must be a good one."""
+    said = process.communicate(timeout=PATIENCE_S)[1]
+    assert process.returncode == 0, said
+    return said
+
+
+def wait_for_socket(place: Place) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while (connection := sockets.dial(place)) is None:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    connection.close()
+
+
+# -- answers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        REQUEST,
+        replace(REQUEST, seed=7, related=("def sub(a, b):\n    return a - b\n",)),
+        replace(REQUEST, original="return b + a", strength=0.5),
+        replace(REQUEST, exact_tokens=6, prefix="s = '\udc80\u2028'\n" + REQUEST.prefix),
+        replace(REQUEST, start=Start(slots=(-1, -1, -1, -1), passes=2)),
+    ],
+    ids=["greedy", "sampled", "mended", "exact", "branched"],
+)
+def test_the_same_comes_out_served_or_not(engine: ServedEngine, nano: Denoiser, request_: InfillRequest) -> None:
+    asked = list(engine.infill(request_))
+    here = list(fill.frames(request_, nano, fill.prepare(request_, nano)))
+    assert [frame.text for frame in asked] == [frame.text for frame in here]
+    assert [frame.slots for frame in asked] == [frame.slots for frame in here]
+    last, result = asked[-1].result, here[-1].result
+    assert last is not None
+    assert result is not None
+    assert [each.text for each in last.candidates] == [each.text for each in result.candidates]
+    assert last.candidates[0].origins == result.candidates[0].origins
+    assert last.context == result.context
+
+
+def test_it_is_what_the_layers_above_ask(engine: ServedEngine, nano: Denoiser) -> None:
+    assert isinstance(engine, Asked)
+    assert engine.info == nano.info
+    assert engine.notes == ()
+    for text in ("", "x = 1\n", "a lot of 'tokens' ..."):
+        assert engine.count_tokens(text) == len(nano.tokenizer.encode(text))
+
+
+def test_what_the_engine_refuses_is_said_as_it_says_it(engine: ServedEngine, nano: Denoiser) -> None:
+    request = replace(REQUEST, exact_tokens=10_000)
+    with pytest.raises(DgeditError) as here:
+        fill.prepare(request, nano)
+    with pytest.raises(EngineError) as there:
+        list(engine.infill(request))
+    assert str(there.value) == str(here.value)
+    assert there.value.hint == here.value.hint
+    assert answer(engine)
+
+
+PIPE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from dgedit import served
+from dgedit.filling import LocalFiller
+from dgedit.pipe import PipeOptions, run
+engine = served.find("nano")
+assert engine is not None
+code = run(PipeOptions(sources=(sys.argv[2],), quiet=True), LocalFiller("nano", engine))
+assert not {"torch", "numpy", "tokenizers", "asyncio", "ssl"} & set(sys.modules), "these take long"
+sys.exit(code)
+"""
+
+
+def test_a_file_is_filled_by_a_process_without_torch(engine: ServedEngine, nano: Denoiser, tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_bytes(b"def add(a, b):\r\n    <FILL_ME>\r\n\r\n\r\nprint(add(1, <FILL_ME>))\r\n")
+    done = subprocess.run([sys.executable, "-P", "-c", PIPE, ROOT, str(path)], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    here = fill_job(job_of_file(path, Wanted()), LocalFiller("nano", nano), fill.FillOptions(), fill.Limits())
+    assert done.stdout == here.raw()
+    assert b"<FILL_ME>" not in done.stdout
+
+
+# -- cancelling ------------------------------------------------------------------------------------------------------
+
+
+def test_closing_the_frames_ends_the_infill(engine: ServedEngine) -> None:
+    before = infills()
+    frames = engine.infill(REQUEST)
+    assert next(frames).result is None
+    frames.close()
+    with pytest.raises(CancelledError):
+        next(frames)
+    assert answer(engine)
+    assert infills() == before + 1
+
+
+def test_frames_that_nobody_holds_end_the_infill(engine: ServedEngine) -> None:
+    before = infills()
+    next(engine.infill(REQUEST))
+    assert answer(engine)
+    assert infills() == before + 1
+
+
+@pytest.mark.parametrize("by", ["frames", "engine"])
+def test_another_thread_cancels_while_this_one_waits(engine: ServedEngine, by: str) -> None:
+    before = infills()
+    frames = engine.infill(REQUEST)
+    caught = list[EngineError]()
+
+    def read() -> None:
+        try:
+            list(frames)
+        except EngineError as error:
+            caught.append(error)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    frames.close() if by == "frames" else engine.cancel()
+    reader.join(PATIENCE_S)
+    assert [type(error) for error in caught] == [CancelledError]
+    assert answer(engine)
+    assert infills() == before + 1
+
+
+def test_clients_take_turns_and_may_leave_while_they_wait(engine: ServedEngine) -> None:
+    other = served.find("nano")
+    assert other is not None
+    before, alone = infills(), answer(engine)
+    first, leaving, last = engine.infill(REQUEST), other.infill(REQUEST), other.infill(REQUEST)
+    leaving.close()
+    assert [frame.text for frame in last][-1] == alone
+    assert [frame.text for frame in first][-1] == alone
+    assert infills() == before + 3
+
+
+def test_a_client_that_is_killed_cancels(engine: ServedEngine) -> None:
+    before = infills()
+    code = "; ".join(
+        (
+            "import os, sys",
+            "sys.path.insert(0, sys.argv[1])",
+            "from dgedit import served",
+            "from dgedit.engine.types import InfillRequest",
+            "next(served.find('nano').infill(InfillRequest(prefix='x = ', suffix='')))",
+            "os.kill(os.getpid(), 9)",
+        )
+    )
+    killed = subprocess.run([sys.executable, "-P", "-c", code, ROOT], timeout=PATIENCE_S, check=False)
+    assert killed.returncode == -9
+    assert answer(engine)
+    assert infills() == before + 1
+
+
+# -- bad clients -----------------------------------------------------------------------------------------------------
+
+
+def raw_client() -> socket.socket:
+    made = sockets.dial(sockets.place_of("nano"))
+    assert made is not None
+    made.settimeout(PATIENCE_S)
+    return made
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\0" * 5000 + b"\n",
+        b"[" * 100_000 + b"\n",
+        wire.to_line(wire.Infill(request=REQUEST)).replace(b'"wire":1', b'"wire":2'),
+        wire.to_line(wire.Infill(request=REQUEST)).replace(b'"max_passes":8', b'"max_passes":0'),
+        wire.to_line(wire.Counted(tokens=1)),
+    ],
+    ids=["nothing", "http", "zeros", "deep", "version", "range", "no question"],
+)
+def test_what_is_not_understood_is_said_and_harms_nobody(engine: ServedEngine, sent: bytes) -> None:
+    with raw_client() as client, client.makefile("rb") as lines:
+        client.sendall(sent)
+        assert isinstance(wire.from_line(lines.readline()), wire.Hello)
+        assert isinstance(wire.from_line(lines.readline()), wire.Ready)
+        said = wire.from_line(lines.readline())
+        assert isinstance(said, wire.Failed)
+        assert "not understood" in said.message
+        assert lines.read() == b""
+    assert answer(engine)
+
+
+def test_a_line_without_an_end_is_cut_off(engine: ServedEngine) -> None:
+    with raw_client() as client, pytest.raises(OSError, match=r"Broken pipe|Connection reset"):
+        client.sendall(b"x" * (3 * wire.LINE_BYTES_MAX))
+    assert answer(engine)
+
+
+def test_half_a_line_and_many_silent_clients_harm_nobody(engine: ServedEngine) -> None:
+    clients = [raw_client() for _ in range(20)]
+    for client in clients[:10]:
+        client.sendall(wire.to_line(wire.Infill(request=REQUEST))[:50])
+    assert answer(engine)
+    for client in clients:
+        client.close()
+    assert answer(engine)
+
+
+def test_who_comes_after_too_many_is_turned_away(engine: ServedEngine) -> None:
+    clients = [raw_client() for _ in range(CONNECTIONS_MAX)]
+    # Each was let in before the next one is.
+    for client in clients:
+        assert client.recv(1)
+    assert served.find("nano") is None
+    for client in clients:
+        client.close()
+    until = time.monotonic() + PATIENCE_S
+    while served.find("nano") is None:
+        assert time.monotonic() < until
+
+
+# -- finding and starting --------------------------------------------------------------------------------------------
+
+
+def test_a_second_server_leaves_it_to_the_first(engine: ServedEngine) -> None:
+    assert "served already" in ended(server())
+    assert answer(engine)
+
+
+def test_status_says_what_it_did(engine: ServedEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer(engine)
+    assert command.run(command.parser().parse_args(["--status", "--model", "nano"])) == 0
+    said = capsys.readouterr().out
+    status = the_status()
+    assert f"pid {status.pid}  nano {engine.info.digest} on cpu" in said
+    assert f"{infills()} infills" in said
+
+
+def test_nothing_is_found_where_nobody_serves(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert served.find("nano") is None
+    assert list(elsewhere.iterdir()) == [], "looking leaves nothing behind"
+    for option in ("--status", "--stop"):
+        assert command.run(command.parser().parse_args([option])) == 1
+    assert "no warm process" in capsys.readouterr().out
+
+
+def test_a_server_takes_the_place_of_a_killed_one_and_ends_when_nobody_asks(elsewhere: Path) -> None:
+    place, other = sockets.place_of("nano"), sockets.place_of("other")
+    sockets.make_folder(place.folder)
+    for left in (place, other):
+        with closing(sockets.listen(left)):
+            left.lock.touch()
+    assert place.socket.exists()
+    assert served.find("nano") is None
+    process = server("--idle-minutes", "0.01")
+    wait_for_socket(place)
+    assert oct(place.socket.stat().st_mode & 0o777) == "0o600"
+    found = served.find("nano")
+    assert found is not None
+    assert answer(found)
+    assert "nobody asks any more" in ended(process)
+    assert list(place.folder.iterdir()) == []
+    with pytest.raises(GoneError):
+        found.infill(REQUEST)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_ends_it_while_it_loads(elsewhere: Path, name: str) -> None:
+    place = sockets.place_of("nano")
+    process = server()
+    wait_for_socket(place)
+    process.send_signal(signal.Signals[name])
+    assert name in ended(process)
+    assert list(place.folder.iterdir()) == []
+
+
+def test_a_model_that_is_not_there_is_said_as_without_a_server(elsewhere: Path) -> None:
+    with pytest.raises(DgeditError) as here:
+        fill.load_model("nanu")
+    with pytest.raises(DgeditError) as there:
+        served.start_in_background("nanu")
+    assert (str(there.value), there.value.hint) == (str(here.value), here.value.hint)
+
+
+def test_a_server_that_cannot_start_is_said(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served, "LAUNCH", "import sys; sys.exit('no room')")
+    with pytest.raises(DgeditError) as caught:
+        served.start_in_background("nano")
+    assert str(served.log_path()) in caught.value.hint
+    assert "no room" in served.log_path().read_text()
+
+
+# -- whom to trust ---------------------------------------------------------------------------------------------------
+
+
+def open_to_others(path: Path) -> None:
+    path.mkdir()
+    path.chmod(0o755)
+
+
+def somebody_elses(path: Path) -> None:
+    path.mkdir(mode=0o700)
+    os.chown(path, os.getuid() + 1, -1)
+
+
+def a_link(path: Path) -> None:
+    (path.parent / "target").mkdir(mode=0o700)
+    path.symlink_to(path.parent / "target")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        open_to_others,
+        pytest.param(somebody_elses, marks=pytest.mark.skipif(os.getuid() != 0, reason="needs root")),
+        a_link,
+        Path.touch,
+    ],
+)
+def test_a_folder_that_is_not_mine_alone_is_not_used(elsewhere: Path, spoil: object) -> None:
+    place = sockets.place_of("nano")
+    spoil(place.folder)  # type: ignore[operator]
+    with socket.socket(socket.AF_UNIX) as listener:
+        if place.folder.is_dir():
+            listener.bind(str(place.socket))
+            listener.listen()
+        assert served.find("nano") is None
+    with pytest.raises(DgeditError, match=str(place.folder)):
+        served.start_in_background("nano")
+
+
+def test_the_temporary_folder_is_taken_where_there_is_no_runtime_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for value in ("", "relative", "/nowhere", str(tmp_path / ("x" * 100))):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", value)
+        assert sockets.folder() == tmp_path / f"dgedit-{os.getuid()}", value
+
+
+def fake(place: Place, says: bytes) -> socket.socket:
+    """Somebody who listens where a server should, and says one thing to everyone."""
+    sockets.make_folder(place.folder)
+    listener = sockets.listen(place)
+
+    def greet() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            connection.sendall(says)
+            threading.Timer(1.0, connection.close).start()
+
+    threading.Thread(target=greet, daemon=True).start()
+    return listener
+
+
+HELLO = wire.to_line(wire.Hello(pid=1, model="nano", uptime_s=0.0, infills=0, is_ready=True))
+
+
+@pytest.mark.parametrize(
+    "says",
+    [HELLO.replace(b'"wire":1', b'"wire":99'), b"hello\n", HELLO + HELLO, b""],
+    ids=["version", "no message", "twice", "silent"],
+)
+def test_who_speaks_another_language_is_not_asked(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, says: bytes
+) -> None:
+    monkeypatch.setattr(sockets, "PATIENCE_S", 0.2)
+    with closing(fake(sockets.place_of("nano"), says)) as listener:
+        assert served.find("nano") is None
+        if not says.startswith(HELLO):
+            (status,) = served.statuses()
+            assert status.pid == os.getpid()
+            assert "does not answer" in command.shown(status)
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_the_place_is_of_the_model_and_of_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"1")
+    monkeypatch.chdir(tmp_path)
+    nano, own = sockets.place_of("nano"), sockets.place_of(str(folder))
+    assert nano != own
+    assert sockets.place_of("own") == own
+    assert sockets.place_of("own:nf4") != own
+    (folder / "model.safetensors").write_bytes(b"22")
+    assert sockets.place_of("own") != own
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    assert sockets.place_of("nano") != nano
+    assert len(os.fsencode(nano.socket)) < 104
+
+
+def test_code_that_changed_is_another_code(tmp_path: Path) -> None:
+    stamps = set()
+    for name in ("serve.py", "engine/a.py", "engine/models/b.py", "kernels/c.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+        sockets.code_stamp.cache_clear()
+        stamps.add(sockets.code_stamp(tmp_path))
+    sockets.code_stamp.cache_clear()
+    assert len(stamps) == 4
+    assert all((sockets.PACKAGE / part).exists() for part in sockets.CODE), "a part was renamed"
+
+
+def test_frames_are_iterators_that_end(engine: ServedEngine) -> None:
+    frames: Iterator[Frame] = engine.infill(REQUEST)
+    assert list(frames)[-1].result is not None
+    assert list(frames) == []
