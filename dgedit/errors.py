@@ -9,9 +9,11 @@ class ExitCode(IntEnum):
     """Exit codes of every dgedit command."""
 
     OK = 0
-    NOTHING_TO_FILL = 1
+    HOLES_LEFT = 1
+    """A check found something to fill, or something could not be filled."""
     ERROR = 2
     CANCELLED = 130
+    """By Ctrl+C or SIGTERM."""
 
 
 class DgeditError(Exception):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from .engine.asked import Asked
 from .errors import DgeditError
-from .holes import CHARS_PER_TOKEN, MARKER, STAND_IN, Hole, holds_marker, line_of
+from .holes import CHARS_PER_TOKEN, MARKER, STAND_IN, Hole, holds_marker
 from .ignore import refusal
 from .nearby import related_texts
 from .windows import Surroundings
@@ -172,7 +172,7 @@ def make_request(prefix: str, suffix: str, gap: Gap, options: FillOptions, info:
             f"the span is about {expected} tokens long, the model writes at most {info.span_tokens}",
             "choose fewer lines",
         )
-    before, after = (part.replace("\r\n", "\n").replace(MARKER, STAND_IN) for part in (prefix, suffix))
+    before, after = _plain(prefix), _plain(suffix)
     mends = gap.strength < 1 and bool(gap.code.strip())
     return InfillRequest(
         prefix=before,
@@ -182,13 +182,18 @@ def make_request(prefix: str, suffix: str, gap: Gap, options: FillOptions, info:
         expected_tokens=expected,
         language=options.language,
         rejected=(*gap.rejected, gap.code) if mends else gap.rejected,
-        related=(*(text.replace("\r\n", "\n") for text in options.open_texts), *related_texts(options.path)),
+        related=tuple(_plain(text) for text in (*options.open_texts, *related_texts(options.path))),
         # A model that follows instructions is shown what it rewrites.
         original=gap.code.replace("\r\n", "\n") if mends or info.instructed else "",
         strength=gap.strength if mends else 1.0,
         start=gap.start,
         instruction=options.instruction,
     )
+
+
+def _plain(text: str) -> str:
+    """A text as the model is shown it: its own line breaks, and no markers, which would be copied into answers."""
+    return text.replace("\r\n", "\n").replace(MARKER, STAND_IN)
 
 
 def frames(request: InfillRequest, model: Model, prepared: Prepared | None = None) -> Iterator[Frame]:
@@ -326,11 +331,9 @@ def fill_holes(
     Yields the number of the hole and its frames, then its outcome.
 
     Raises:
-        DgeditError: when a span is too long, before anything is filled.
+        DgeditError: when a span is too long, or the file may not be sent to where the model is.
     """
     check_may_leave(model, options.path)
-    for hole in holes:
-        _refuse_long(text, hole, model.info)
     surroundings, line_break = Surroundings(text, holes), with_line_ending("\n", text)
     all_until = time.monotonic() + limits.total_s
     for number, hole in enumerate(holes):
@@ -347,16 +350,6 @@ def fill_holes(
         elif result is not None:
             ending = Ending.OVER_BUDGET if hole.is_limited and result.text.strip() else Ending.BLANK
         yield number, Outcome(ending=ending, text=answer, result=result)
-
-
-def _refuse_long(text: str, hole: Hole, info: ModelInfo) -> None:
-    expected = Gap(code=hole.code).expected_tokens() or 0
-    if expected > info.span_tokens:
-        raise DgeditError(
-            f"line {line_of(text, hole.start)}: the span is about {expected} tokens long, "
-            f"the model writes at most {info.span_tokens}",
-            "choose fewer lines",
-        )
 
 
 def _hole_request(around: tuple[str, str], hole: Hole, info: ModelInfo, options: FillOptions) -> InfillRequest:
@@ -388,13 +381,10 @@ def _best(finals: list[Frame]) -> Frame:
     """The last frame of the best result, with the candidates of all."""
     if len(finals) == 1:
         return finals[0]
-    offers = [
-        (frame, candidate) for frame in finals if frame.result is not None for candidate in frame.result.candidates
-    ]
-    offers.sort(key=lambda offer: (not offer[1].text.strip(), -offer[1].score))
-    frame, result = offers[0][0], offers[0][0].result
-    assert result is not None, "asked for above"
-    return replace(frame, result=replace(result, candidates=tuple(candidate for _, candidate in offers)))
+    offers = [(frame, frame.result, each) for frame in finals if frame.result for each in frame.result.candidates]
+    offers.sort(key=lambda offer: (not offer[2].text.strip(), -offer[2].score))
+    frame, result, _ = offers[0]
+    return replace(frame, result=replace(result, candidates=tuple(each for *_, each in offers)))
 
 
 def _tokens(text: str, model: Model) -> int:

@@ -1,4 +1,4 @@
-"""What kernels take and give: weights in NF4, how tokens are chosen, what is known of the chosen ones.
+"""What kernels take and give: weights in NF4 and FP8, how tokens are chosen, what is known of the chosen ones.
 
 Plain tensors in frozen values; no kernel and no model is known here. Shapes: F rows, V vocabulary, D hidden, N outputs,
 K inputs, E experts, B biases.
@@ -58,8 +58,48 @@ class Nf4:
         return Nf4(self.packed.to(device), self.absmax.to(device))
 
 
-Weight = Tensor | Nf4
-"""A matrix or a stack of matrices, whole or in NF4."""
+FP8_MAX = 448.0
+"""The largest number that float8_e4m3fn has."""
+
+
+@dataclass(frozen=True)
+class Fp8:
+    """A matrix [N, K], or a stack of them [E, N, K], in FP8: a scale a row, as FP8-dynamic checkpoints have it.
+
+    No value may be NaN, which is for the one who makes it to see to: kernels would read it as 480.
+
+    Raises:
+        ValueError: when the parts do not fit each other.
+    """
+
+    values: Tensor
+    """float8_e4m3fn [..., N, K]."""
+    scale: Tensor
+    """float32 [..., N]: what the values of a row are multiplied by."""
+
+    def __post_init__(self) -> None:
+        if self.values.dtype != torch.float8_e4m3fn or self.scale.dtype != torch.float32:
+            raise ValueError(f"FP8 wants float8_e4m3fn and float32, got {self.values.dtype} and {self.scale.dtype}")
+        if self.values.dim() < 2 or self.values.shape[:-1] != self.scale.shape:
+            raise ValueError(f"{tuple(self.values.shape)} values do not go with {tuple(self.scale.shape)} scales")
+
+    @property
+    def shape(self) -> torch.Size:
+        """Of the weights that it stands for."""
+        return self.values.shape
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.values.nbytes + self.scale.nbytes
+
+    def to(self, device: torch.device | str) -> Fp8:
+        """The same on another device; MPS has no such type."""
+        return Fp8(self.values.to(device), self.scale.to(device))
+
+
+Weight = Tensor | Nf4 | Fp8
+"""A matrix or a stack of matrices, whole or quantised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

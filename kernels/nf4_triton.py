@@ -1,4 +1,4 @@
-"""Products with NF4 weights in Triton: codes become numbers in registers, inside the tile that multiplies them.
+"""Products with NF4 and FP8 weights in Triton: numbers are made in registers, inside the tile that multiplies them.
 
 A tile of 64 weight rows stands on the left of the product, where Hopper's tensor cores take an operand from registers,
 and the tokens stand on the right; so few tokens waste no work, and no weight in another type is ever written to memory.
@@ -6,9 +6,9 @@ A step is one NF4 block of 64: its scale multiplies the float32 sums of that ste
 In bfloat16 the levels themselves are rounded, by 2^-9 at most, as the twin rounds weights; nothing else is.
 
 Two ways to the levels, the same values: on an NVIDIA GPU in bfloat16 the byte permutations of `LEVELS_PTX`; elsewhere
-a look-up in memory. What experts are is not known here.
+a look-up in memory. FP8 differs in how its bytes are read, see `fp8_triton`. What experts are is not known here.
 
-Cost, see `cost`: N K (1/2 + 1/16) bytes of weights, and each weight decoded anew for every block of tokens. The machine
+Cost of NF4, see `cost`: N K (1/2 + 1/16) bytes, and each weight decoded anew for every block of tokens. The machine
 code for Hopper has 7 instructions a weight, all counted; with 128 issued a cycle and multiprocessor that is 4 T weights
 a second on an H200, half of what its memory can deliver (8.5 T). So blocks of tokens are large, unless too few programs
 were left. Counted from the code, not measured.
@@ -25,7 +25,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .formats import BLOCK, NF4_LEVELS, Nf4, Weight
+from .formats import BLOCK, NF4_LEVELS, Fp8, Nf4, Weight
+from .fp8_triton import fp8_numbers, with_scales
 
 STEP = tl.constexpr(BLOCK)
 """How far a tile goes along K at a time: weights that share a scale."""
@@ -119,12 +120,16 @@ def add_step(
     """`total` [rows, tokens] and the product of one step of weight rows with tokens [STEP, tokens].
 
     `row` are int64 numbers of rows of `width` weights; those that are not `present` count as zeros. For `form` see
-    `form_of`.
+    `form_of`; sums of FP8 still lack the scales of their rows.
     """
     if form == "whole":
         column = step * STEP + tl.arange(0, STEP)
         whole = tl.load(weight + row[:, None] * width + column[None, :], mask=present[:, None], other=0.0)
         total = _dot(whole.to(tokens.dtype), tokens, total)
+    elif form == "shifted" or form == "shifted in pairs":
+        column = step * STEP + tl.arange(0, STEP)
+        byte = tl.load(weight + row[:, None] * width + column[None, :], mask=present[:, None], other=0)
+        total = _dot(fp8_numbers(byte, tokens.dtype, form), tokens, total)
     else:
         byte = step * (STEP // 2) + tl.arange(0, STEP // 2)
         packed = tl.load(weight + row[:, None] * (width // 2) + byte[None, :], mask=present[:, None], other=0)
@@ -154,7 +159,7 @@ def _linear(
     block_tokens: tl.constexpr,
     form: tl.constexpr,
 ) -> None:
-    """One tile of outputs for one block of tokens."""
+    """One tile of outputs for one block of tokens; the weights' operands are `packed`, `absmax` and `table`."""
     output = tl.program_id(0) * TILE + tl.arange(0, TILE)
     token = tl.program_id(1) * block_tokens + tl.arange(0, block_tokens)
     there, alive = output < n_outputs, token < n_tokens
@@ -162,6 +167,7 @@ def _linear(
     for step in range(width // STEP):
         part = load_step(x, token, alive, step, width)
         total = add_step(total, part, packed, absmax, table, output.to(tl.int64), there, step, width, form)
+    total = with_scales(total, absmax, output, there, form)
     place = token[None, :].to(tl.int64) * n_outputs + output[:, None]
     tl.store(out + place, total.to(out.dtype.element_ty), mask=there[:, None] & alive[None, :])
 
@@ -173,20 +179,38 @@ def level_table(device: torch.device) -> Tensor:
 
 
 def form_of(weight: Weight, x: Tensor) -> str:
-    """How weights become numbers for products with x: `whole` they are, else `permuted` or `looked up`."""
-    if not isinstance(weight, Nf4):
+    """How weights become numbers for products with x, the second way where there are programs of the GPU for it.
+
+    `whole` they are; NF4 is `looked up` or `permuted`, FP8 is `shifted` or `shifted in pairs`.
+    """
+    if isinstance(weight, Tensor):
         return "whole"
     nvidia = x.is_cuda and torch.version.hip is None and not WIDENED.value
-    return "permuted" if nvidia and x.dtype == torch.bfloat16 else "looked up"
+    programs = nvidia and x.dtype == torch.bfloat16
+    if isinstance(weight, Fp8):
+        return "shifted in pairs" if programs else "shifted"
+    return "permuted" if programs else "looked up"
 
 
-def linear(x: Tensor, weight: Nf4, block_tokens: int | None = None) -> Tensor:
+def operands(weight: Weight) -> tuple[Tensor, Tensor, Tensor]:
+    """What kernels read of a weight: bytes or numbers, scales, levels; the latter two only where the form has them."""
+    if isinstance(weight, Nf4):
+        return weight.packed.contiguous(), weight.absmax.contiguous(), level_table(weight.packed.device)
+    if isinstance(weight, Fp8):
+        scale = weight.scale.contiguous()
+        return weight.values.contiguous().view(torch.uint8), scale, scale
+    return weight.contiguous(), weight, weight
+
+
+def linear(x: Tensor, weight: Nf4 | Fp8, block_tokens: int | None = None) -> Tensor:
     """See `reference.linear`; `block_tokens`, a power of two of at least 16, is chosen where it is not given.
 
     Raises:
-        ValueError: when x and the weight do not fit each other.
+        ValueError: when x and the weight do not fit each other, or a row is no multiple of 64.
     """
     n_outputs, width = weight.shape
+    if width % BLOCK:
+        raise ValueError(f"rows must be multiples of {BLOCK}, got {width}")
     if x.shape[-1] != width:
         raise ValueError(f"{width} inputs are wanted, got {x.shape[-1]}")
     tokens = x.reshape(-1, width).contiguous()
@@ -197,9 +221,7 @@ def linear(x: Tensor, weight: Nf4, block_tokens: int | None = None) -> Tensor:
         _linear[grid](
             out,
             tokens,
-            weight.packed.contiguous(),
-            weight.absmax.contiguous(),
-            level_table(x.device),
+            *operands(weight),
             len(tokens),
             n_outputs,
             width,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from . import reference
-from .formats import BLOCK, Choice, Chosen, Nf4, Weight
+from .formats import BLOCK, Choice, Chosen, Weight
 
 
 def log_softmax_entropy(logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -48,8 +48,8 @@ def vocabulary_tail(
 
 
 def linear(x: Tensor, weight: Weight, *, kernel: bool | None = None) -> Tensor:
-    """See `reference.linear`; NF4 has a kernel, taken on a GPU or as `kernel` says."""
-    if isinstance(weight, Nf4) and _in_triton(x, kernel):
+    """See `reference.linear`; the kernel is for NF4 and FP8, rows in multiples of 64, on a GPU or as `kernel` says."""
+    if not isinstance(weight, Tensor) and _in_triton(x, kernel) and weight.shape[-1] % BLOCK == 0:
         from . import nf4_triton
 
         return nf4_triton.linear(x, weight)

@@ -104,7 +104,7 @@ def wait_for_socket(place: Place) -> None:
         REQUEST,
         replace(REQUEST, seed=7, related=("def sub(a, b):\n    return a - b\n",)),
         replace(REQUEST, original="return b + a", strength=0.5),
-        replace(REQUEST, exact_tokens=6, prefix="s = '\udc80\u2028'\n" + REQUEST.prefix),
+        replace(REQUEST, exact_tokens=6, prefix="s = '\u2028\0😀'\n" + REQUEST.prefix),
         replace(REQUEST, start=Start(slots=(-1, -1, -1, -1), passes=2)),
     ],
     ids=["greedy", "sampled", "mended", "exact", "branched"],
@@ -131,7 +131,7 @@ def test_it_is_what_the_layers_above_ask(engine: ServedEngine, nano: Denoiser) -
 
 
 def test_what_the_engine_refuses_is_said_as_it_says_it(engine: ServedEngine, nano: Denoiser) -> None:
-    request = replace(REQUEST, exact_tokens=10_000)
+    request = replace(REQUEST, original="x = 1\n" * 200, strength=0.5)
     with pytest.raises(DgeditError) as here:
         fill.prepare(request, nano)
     with pytest.raises(EngineError) as there:
@@ -150,7 +150,7 @@ from dgedit.pipe import PipeOptions, run
 engine = served.find("nano")
 assert engine is not None
 code = run(PipeOptions(sources=(sys.argv[2],), quiet=True), LocalFiller("nano", engine))
-assert not {"torch", "numpy", "tokenizers", "asyncio", "ssl"} & set(sys.modules), "these take long"
+assert not {"torch", "numpy", "tokenizers", "asyncio"} & set(sys.modules), "these take long"
 sys.exit(code)
 """
 
@@ -333,7 +333,7 @@ def test_a_server_takes_the_place_of_a_killed_one_and_ends_when_nobody_asks(else
             left.lock.touch()
     assert place.socket.exists()
     assert served.find("nano") is None
-    process = server("--idle-minutes", "0.01")
+    process = server("--idle-minutes", "0.05")
     wait_for_socket(place)
     assert oct(place.socket.stat().st_mode & 0o777) == "0o600"
     found = served.find("nano")
