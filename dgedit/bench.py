@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .fill import load_model
+from .models import load_model
 
 if TYPE_CHECKING:
     from .engine.evals.spans import Span

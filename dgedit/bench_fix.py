@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING
 from .engine.evals import repair as made
 from .engine.evals.repair import Broken
 from .faults import fault_in, parses
-from .fill import load_model
 from .mends import mends
+from .models import load_model
 from .repair import Mender, RepairOptions, repair
 from .weighing import Weights, asked_for, known_of
 

@@ -45,6 +45,8 @@ from dgedit.filling import LocalFiller
 from dgedit.pipe import PipeOptions, run
 how, model = sys.argv[2:]
 engine = {"cold": lambda name: None, "warm": served.find, "start": served.start_in_background}[how](model)
+if how != "cold" and engine is None:
+    sys.exit("the warm process is no longer there; was dgedit's code changed meanwhile?")
 sys.exit(run(PipeOptions(sources=("-",), model=model, quiet=True), LocalFiller(model, engine)))
 """
 """A whole `dgedit fill -`: interpreter, imports, holes, infill, output."""

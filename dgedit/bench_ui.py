@@ -226,7 +226,7 @@ def _cancelling(folder: Path, model_name: str) -> None:
 
 async def _beside_an_infill(folder: Path, model_name: str) -> None:
     """Keys while the model runs, and the cost of drawing a pass; the model runs in this process as in the editor's."""
-    from .fill import load_model
+    from .models import load_model
     from .tui.app import DgeditApp
 
     path = folder / "beside.py"

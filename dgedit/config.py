@@ -92,7 +92,7 @@ class Infill:
     model: str = "nano"
     """A bundled model, `auto`, `diffusiongemma`, or the folder of a checkpoint; with a server, one of its models."""
     engine: str = ""
-    """The address of a server that is asked instead, like https://models.example.com; empty: nothing is sent anywhere."""
+    """The address of a server that is asked instead, like https://models.example.com; empty: nothing is sent."""
     seed: Annotated[int, Between(0, 2**31 - 1)] = 0
     """0 takes the likeliest tokens; any other number samples, and repeats exactly."""
     passes: Annotated[int, Between(0, 100)] = 0

@@ -47,6 +47,8 @@ _GRAMMARS = {
 }
 
 _TWO_QUOTES = re.compile(r"""(?<!["'])(?:""|'')(?!["'])""")
+_NEWER = re.compile(r"\s*(?:type\s+\w+|(?:async\s+)?def\s+\w+\s*\[|class\s+\w+\s*\[|except\s+[\w.]+\s*,)")
+"""A line of Python 3.12 to 3.14 that older ones do not read; f-strings have changed, too."""
 _ON_LINE = re.compile(r"on line (\d+)|at line (\d+)")
 
 
@@ -91,6 +93,15 @@ def fault_in(text: str, language: str) -> Fault | None:
         found = _json_error(text) if language == "json" else _toml_error(text)
         return found and _with_suspects(text, language, *found)
     return _grammar_fault(text, language)
+
+
+def is_newer(text: str, fault: Fault) -> bool:
+    """Whether Python text seems to be written for a newer Python than the one that judges it."""
+    line = text.split("\n")[fault.line]
+    if not fault.message.startswith("f-string") and not _NEWER.match(line):
+        return False
+    tree = _tree(text, "python")
+    return tree is not None and not tree.root_node.has_error
 
 
 def compiles(text: str) -> bool:
@@ -149,8 +160,7 @@ def _grammar_fault(text: str, language: str) -> Fault | None:
     node = next(iter(_error_nodes(tree)), tree.root_node)
     message = f"{node.type} is missing" if node.is_missing else "not understood"
     row, column = node.start_point
-    found = _with_suspects(text, language, row, column, message)
-    return found
+    return _with_suspects(text, language, row, column, message)
 
 
 def _json_error(text: str) -> tuple[int, int, str] | None:

@@ -7,10 +7,8 @@ the first load, and by nothing above.
 from __future__ import annotations
 
 import math
-import os
-import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import TYPE_CHECKING
 from .engine.asked import Asked
 from .errors import DgeditError
 from .holes import CHARS_PER_TOKEN, MARKER, STAND_IN, Hole, holds_marker
-from .ignore import refusal
+from .models import Model, check_may_leave, settle_threads, trouble_said
 from .nearby import related_texts
 from .windows import Surroundings
 
@@ -28,22 +26,9 @@ if TYPE_CHECKING:
     from .engine.models.base import Denoiser
     from .engine.types import Frame, InfillRequest, InfillResult, ModelInfo, Start
 
-    Model = Denoiser | Asked
 
 ATTEMPTS = 4
 """Seeds that are tried for a span while its answer is blank."""
-
-BUNDLED = "nano"
-"""The model that needs no download."""
-
-_THREADS_MAX = 8
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,64 +46,6 @@ class FillOptions:
     """Texts of other open files of the same language; they are looked through first."""
     instruction: str = ""
     """What a person asks for; used where the model can follow one."""
-
-
-def load_model(name: str, report: Callable[[str], None] | None = None) -> Denoiser:
-    """Import the engine and load a checkpoint (seconds the first time).
-
-    Args:
-        name: see `engine.load`.
-        report: is told, in lines for a person, what is loaded and how far it is.
-
-    Raises:
-        DgeditError: when there is no such model, it does not fit, or its files do not fit each other.
-    """
-    # How long a waiting thread spins before it sleeps. OpenMP's default starves other programs on a small machine, no
-    # spinning at all doubles the time of an infill; this much costs nothing measurable on an idle one.
-    os.environ.setdefault("GOMP_SPINCOUNT", "30000")
-    import torch
-
-    from .engine.load import load
-    from .engine.types import EngineError
-
-    # More threads than this only wait for each other at nano's size.
-    torch.set_num_threads(min(_THREADS_MAX, _cores()))
-    try:
-        return load(name, report=report)
-    except EngineError as error:
-        raise DgeditError(str(error), error.hint) from error
-
-
-def open_model(name: str, engine: str = "", report: Callable[[str], None] | None = None) -> Model:
-    """The engine that a person chose: a server where there is an address, else a checkpoint; see `load_model`.
-
-    Args:
-        engine: the address of a server; `name` is then one of its models, or a bundled model's for its only one.
-
-    Raises:
-        DgeditError: when it cannot be had.
-    """
-    if not engine:
-        return load_model(name, report)
-    from .engine.remote import connect
-    from .engine.types import EngineError
-
-    try:
-        return connect(engine, model=None if name == BUNDLED else name)
-    except EngineError as error:
-        raise DgeditError(str(error), error.hint) from error
-
-
-def check_may_leave(model: Model, path: Path | None) -> None:
-    """Keep a file that is listed as private on this machine.
-
-    Raises:
-        DgeditError: when the model is a server's, and the file must not be sent to one.
-    """
-    from .engine.remote import RemoteEngine
-
-    if path is not None and isinstance(model, RemoteEngine) and (why := refusal(path)):
-        raise DgeditError(f"{path} is not sent to a server: {why}", "use the bundled model, or change the list")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,24 +129,13 @@ def frames(request: InfillRequest, model: Model, prepared: Prepared | None = Non
     Raises:
         DgeditError: while it is read, when a server or the way there fails.
     """
-    from .engine.types import EngineError
-
-    try:
+    with trouble_said():
         if isinstance(model, Asked):
             yield from model.infill(request)
         else:
             from .engine.infill import infill
 
             yield from infill(request, model, prepared=prepared)
-    except EngineError as error:
-        raise DgeditError(str(error), error.hint) from error
-
-
-def _settle_threads() -> None:
-    """Use as many threads as pay at this moment."""
-    from .engine.threads import use_fastest
-
-    use_fastest(min(_THREADS_MAX, _cores()))
 
 
 def prepare(request: InfillRequest, model: Denoiser) -> Prepared:
@@ -229,13 +145,10 @@ def prepare(request: InfillRequest, model: Denoiser) -> Prepared:
         DgeditError: when the model has no room for the span.
     """
     from .engine.infill import prepare
-    from .engine.types import EngineError
 
-    _settle_threads()
-    try:
+    settle_threads()
+    with trouble_said():
         return prepare(request, model)
-    except EngineError as error:
-        raise DgeditError(str(error), error.hint) from error
 
 
 def fill_gaps(
@@ -271,7 +184,7 @@ def _attempts(request: InfillRequest, model: Model, prepared: Prepared | None) -
     if isinstance(model, Asked):
         ready = None
     elif prepared is not None and prepared.serves(request):
-        _settle_threads()
+        settle_threads()
         ready = prepared
     else:
         ready = prepare(request, model)
@@ -388,8 +301,12 @@ def _best(finals: list[Frame]) -> Frame:
 
 
 def _tokens(text: str, model: Model) -> int:
-    """How long a text is; about, where the tokenizer is elsewhere."""
-    return round(len(text) / CHARS_PER_TOKEN) if isinstance(model, Asked) else len(model.tokenizer.encode(text))
+    """How long a text is; about, where the tokenizer is a server's."""
+    if not isinstance(model, Asked):
+        return len(model.tokenizer.encode(text))
+    from .served import ServedEngine
+
+    return model.count_tokens(text) if isinstance(model, ServedEngine) else round(len(text) / CHARS_PER_TOKEN)
 
 
 def _usable(result: InfillResult, hole: Hole, model: Model) -> str:

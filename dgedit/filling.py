@@ -16,12 +16,12 @@ from . import files, languages
 from .encoding import Decoded, decode_any, encode
 from .engine.asked import Asked
 from .errors import DgeditError
-from .fill import Ending, FillOptions, Gap, Limits, Outcome, fill_holes, open_model
+from .fill import Ending, FillOptions, Gap, Limits, Outcome, fill_holes
 from .holes import Hole, Wanted, find_holes, line_of, lines_of, replaced
+from .models import Model, Where, open_model
 
 if TYPE_CHECKING:
     from .engine.types import Frame, ModelInfo
-    from .fill import Model
 
 Watch = Callable[[int, "Frame | Outcome"], None]
 """Told of each frame and of the outcome of a hole, which is given by its number from 0."""
@@ -48,10 +48,16 @@ class LocalFiller:
     """The model of this process, or the server that it asks, opened when it is first needed."""
 
     def __init__(
-        self, name: str, model: Model | None = None, *, engine: str = "", report: Callable[[str], None] | None = None
+        self,
+        name: str,
+        model: Model | None = None,
+        *,
+        engine: str = "",
+        report: Callable[[str], None] | None = None,
+        where: Where = Where.HERE,
     ) -> None:
-        """Args: model: where it is open already; engine, report: see `fill.open_model`."""
-        self._name, self._model, self._engine, self._report = name, model, engine, report
+        """Args: model: where it is open already; engine, report, where: see `models.open_model`."""
+        self._name, self._model, self._engine, self._report, self._where = name, model, engine, report, where
 
     @property
     def info(self) -> ModelInfo:
@@ -70,7 +76,7 @@ class LocalFiller:
         return fill_holes(text, holes, self._opened(), options, limits)
 
     def _opened(self) -> Model:
-        self._model = self._model or open_model(self._name, self._engine, self._report)
+        self._model = self._model or open_model(self._name, self._engine, self._report, self._where)
         return self._model
 
 

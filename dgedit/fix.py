@@ -20,9 +20,11 @@ from . import diff, files, interrupts, languages
 from .conflicts import OPENING
 from .encoding import UTF_8_BOM, UTF_16_BE, UTF_16_LE, Decoded, decode_any, encode
 from .errors import DgeditError, ExitCode
-from .faults import JUDGED_CHARS_MAX, Fault, fault_in
+from .faults import JUDGED_CHARS_MAX, Fault, fault_in, is_newer, parses
 from .faults import languages as judged_languages
+from .holes import MARKER
 from .lines import edits_between, plain
+from .merging import merge
 from .nearby import related_texts
 from .pipe import Mode, Output
 from .repair import Ending, Repair, RepairOptions, repair
@@ -120,6 +122,8 @@ class Run:
             DgeditError: when it cannot be read, or its language cannot be judged.
         """
         stamp, path = None, self._options.stdin_name if name == "-" else Path(name)
+        if name == "-" and sys.stdin is None:
+            raise DgeditError("standard input is closed", "give it a text, or name a file")
         if name == "-":
             raw = sys.stdin.buffer.read()
         elif self._options.mode is Mode.IN_PLACE:
@@ -149,27 +153,26 @@ class Run:
         return "python" if path is None and found == "text" else found
 
     def _check(self, source: Source) -> ExitCode:
-        conflict = OPENING.search(source.text)
-        fault = fault_in(source.text, source.language)
+        fault = _fault_of(source)
         if fault is None:
             return ExitCode.OK
+        conflict = _conflict_line(source.text)
         if not self._options.quiet:
-            line = source.text.count("\n", 0, conflict.start()) if conflict else fault.line
-            _to_stderr(f"{source.name}:{line + 1}: {'a conflict' if conflict else fault.message}\n")
+            where = f"{source.name}:{fault.line + 1 if conflict is None else conflict}"
+            _to_stderr(f"{where}: {fault.message if conflict is None else 'a conflict'}\n")
         return FAULTY
 
     def _mended(self, source: Source) -> Repair:
         """What becomes of a source; the model is loaded when the first fault is met."""
-        if fault_in(source.text, source.language) is None:
+        if _fault_of(source) is None:
             return Repair(text=source.text, ending=Ending.WHOLE)
-        conflict = OPENING.search(source.text)
-        if conflict and not self._options.conflicts:
-            line = source.text.count("\n", 0, conflict.start()) + 1
-            raise DgeditError(
-                f"{source.name}: a conflict at line {line}",
-                "resolve it, or let it be resolved with --conflicts",
-                code=FAULTY,
-            )
+        conflict = _conflict_line(source.text)
+        if conflict is not None and not self._options.conflicts:
+            hint = "resolve it, or let it be resolved with --conflicts"
+            raise DgeditError(f"{source.name}: a conflict at line {conflict}", hint, code=FAULTY)
+        if MARKER in source.text:
+            line = source.text.count("\n", 0, source.text.index(MARKER)) + 1
+            raise DgeditError(f"{source.name}: a {MARKER} at line {line}", "let it be filled first", code=FAULTY)
         model = self._loaded()
         self._caught.check()
         chosen = replace(
@@ -179,15 +182,11 @@ class Run:
             timeout_s=max(0.0, self._until - time.monotonic()),
             watch=self._caught.check,
         )
-        if conflict:
-            from .merging import merge
-
-            return merge(source.text, model, chosen)
-        return repair(source.text, model, chosen)
+        return merge(source.text, model, chosen) if conflict is not None else repair(source.text, model, chosen)
 
     def _loaded(self) -> Denoiser:
         if self._model is None:
-            from .fill import load_model
+            from .models import load_model
 
             self._model = load_model(self._options.model)
         return self._model
@@ -200,6 +199,7 @@ class Run:
             self._deliver(_diff(source, edits))
         else:
             raw = _encoded(source, edits)
+            self._raw = b""
             if mode is Mode.FILTER:
                 self._deliver(raw)
             elif raw != source.raw and source.path is not None:
@@ -223,15 +223,45 @@ class Run:
             _say(trouble)
 
 
+def _fault_of(source: Source) -> Fault | None:
+    """The first fault of a source.
+
+    Raises:
+        DgeditError: when it is none, but newer than the Python that would judge it.
+    """
+    fault = fault_in(source.text, source.language)
+    if fault is not None and source.language == "python" and is_newer(source.text, fault):
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise DgeditError(
+            f"{source.name}:{fault.line + 1}: this seems to be newer than Python {version}, which judges it",
+            "run dgedit with the Python that the file is for",
+        )
+    return fault
+
+
+def _conflict_line(text: str) -> int | None:
+    """The line of the first conflict, counted from 1."""
+    found = OPENING.search(text)
+    return text.count("\n", 0, found.start()) + 1 if found else None
+
+
 def _encoded(source: Source, edits: list[tuple[int, int, str]]) -> bytes:
+    """The bytes of a source with edits made.
+
+    Raises:
+        DgeditError: when the encoding has no bytes for what was written.
+    """
     if not edits:
         return source.raw
     text, pieces, position = source.decoded.text, list[str](), 0
     for start, end, new in edits:
         pieces += (text[position:start], new)
         position = end
+    text = "".join(pieces) + text[position:]
+    if not parses(plain(text), source.language):
+        raise DgeditError(f"{source.name}: what was made does not parse", "this is a fault of dgedit; please report it")
     try:
-        return encode("".join(pieces) + text[position:], source.decoded.encoding)
+        return encode(text, source.decoded.encoding)
     except DgeditError as trouble:
         raise DgeditError(f"{source.name}: {trouble}", trouble.hint) from trouble
 

@@ -6,9 +6,11 @@ not said here. This module must know neither models nor files.
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum
 
 from .faults import Fault, parses
@@ -19,6 +21,9 @@ _PARTS_TRIED = 24
 CUT_LINES = 3
 """So many lines may have been cut off."""
 NAMES_TRIED = 12
+_KEYWORD_CHARS = 9
+_ALIKE = 0.7
+"""How much a word must be like a keyword, as difflib counts."""
 _INDENTED = frozenset({"python", "yaml"})
 
 _BOUNDARY = re.compile(r"\w+|[^\w\s]")
@@ -44,6 +49,7 @@ class Kind(Enum):
     INSERTED = "a sign more"
     QUOTED = "two quotes made three"
     WRAPPED = "arguments put in brackets"
+    SPELT = "a keyword spelt right"
     REMOVED = "a sign less"
     SWAPPED = "another sign"
     INDENTED = "another indentation"
@@ -88,7 +94,7 @@ def part_around(text: str, fault: Fault, language: str) -> Part:
         return Part(0, len(text))
     starts, lines = line_starts(text), text.split("\n")
     first, last = min(*fault.suspects, fault.line), max(*fault.suspects, fault.line)
-    deepest = min(_width(line) for line in lines[first : last + 1] if line.strip())
+    deepest = min((_width(line) for line in lines[first : last + 1] if line.strip()), default=0)
     return min(
         (_part_at(text, lines, starts, margin, first, last) for margin in sorted({0, min(4, deepest)})),
         key=lambda part: part.end - part.start,
@@ -137,12 +143,13 @@ def mends(text: str, fault: Fault, language: str) -> Iterator[Mend]:
             yield from _signs(start, line)
         if number in fault.suspects[:CUT_LINES]:
             yield from _endings(start, line, names)
+            yield from _spellings(start, line, text) if language == "python" else ()
         if language in _INDENTED:
             yield from _indentations(lines, starts, number)
-    if call := _OLD_CALL.match(lines[fault.line]):
+    if language == "python" and (call := _OLD_CALL.match(lines[fault.line])):
         start = starts[fault.line]
         yield Mend(start + call.start("space"), start + call.end("rest"), f"({call['rest']})", Kind.WRAPPED)
-    for number in {*fault.suspects, *fault.far}:
+    for number in dict.fromkeys((*fault.suspects, *fault.far)):
         yield from _quotes(starts[number], lines[number])
 
 
@@ -188,6 +195,15 @@ def _endings(start: int, line: str, names: Sequence[str]) -> Iterator[Mend]:
     for name in fitting[:NAMES_TRIED]:
         for each in ends:
             yield Mend(end, end, name[len(begun.group()) :] + each, Kind.COMPLETED)
+
+
+def _spellings(start: int, line: str, text: str) -> Iterator[Mend]:
+    """Keywords for words that look like one and stand nowhere else."""
+    for match in _NAME.finditer(line):
+        word = match.group()
+        rare = len(word) <= _KEYWORD_CHARS and text.count(word) == 1
+        for other in get_close_matches(word, keyword.kwlist, 2, _ALIKE) if rare else ():
+            yield Mend(start + match.start(), start + match.end(), other, Kind.SPELT)
 
 
 def _open_in(line: str) -> list[str]:

@@ -23,6 +23,7 @@ from .errors import DgeditError, ExitCode
 from .fill import FillOptions, Limits, Outcome
 from .filling import Filled, Filler, Job, LocalFiller, fill_job, job_of, job_of_file, said_of, shortened, write
 from .holes import MARKER, Wanted, lines_of
+from .models import Where
 
 if TYPE_CHECKING:
     from .engine.types import Frame, ModelInfo
@@ -60,13 +61,16 @@ class PipeOptions:
     limits: Limits = field(default_factory=Limits)
     """The total is for all sources together, loading the model included."""
     quiet: bool = False
+    warm: bool = False
+    """Start a warm process where none is there; one that is there is used in any case."""
 
 
 def run(options: PipeOptions, filler: Filler | None = None) -> ExitCode:
     """Read, fill, write; returns the exit code."""
     report = _say if not options.quiet and sys.stderr is not None and sys.stderr.isatty() else None
     with interrupts.caught() as caught:
-        own = LocalFiller(options.model, engine=options.engine, report=report)
+        where = Where.WARM if options.warm else Where.FOUND
+        own = LocalFiller(options.model, engine=options.engine, report=report, where=where)
         return Run(options, filler or own, caught).all()
 
 

@@ -143,7 +143,7 @@ class Mender:
         if not found:
             return None
         self._check()
-        known = known_of(text, fault, found, self._model)
+        known = known_of(text, fault, found, self._model if self._options.weights.gain else None)
         values = [self._options.weights.value(each) for each in known]
         return found[values.index(max(values))].mend
 
@@ -169,11 +169,12 @@ class Mender:
             prepared = prepare(request, self._model)
         except DgeditError:
             return
+        at_end = text[span[1] : span[1] + 1] in ("", "\n")
         for frame in frames(request, self._model, prepared):
             self._check()
             if frame.result is not None:
                 for place, candidate in enumerate(frame.result.candidates):
-                    yield Change(Mend(*span, candidate.text, kind), place)
+                    yield Change(Mend(*span, candidate.text.rstrip() if at_end else candidate.text, kind), place)
 
     def _check(self) -> None:
         self._options.watch()
@@ -251,6 +252,8 @@ def spans(text: str, fault: Fault) -> Iterator[tuple[int, int]]:
         at = next((number for number, (_, end) in enumerate(words) if end > fault.column), len(words) - 1)
         yield start + words[max(0, at - 1)][0], start + words[min(len(words) - 1, at + 1)][1]
     for first in range(fault.line, max(-1, fault.line - LINES_MAX), -1):
+        if not lines[first].strip():
+            continue
         margin = len(lines[first]) - len(lines[first].lstrip())
         yield starts[first] + margin, max(starts[first] + margin, start + len(line.rstrip()))
 

@@ -106,6 +106,9 @@ class Server:
         self._ended = asyncio.Event()
         self._ready = self._loop.create_future()
         for number in SIGNALS:
+            # As after nohup.
+            if signal.getsignal(number) is signal.SIG_IGN:
+                continue
             self._loop.add_signal_handler(number, self._end, signal.Signals(number).name)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         server = await asyncio.start_unix_server(self._client, sock=listener, limit=wire.LINE_BYTES_MAX)

@@ -58,7 +58,7 @@ class Status:
 
     place: Place
     pid: int | None
-    """None where neither the system nor the process tells."""
+    """None where it has none that is known here."""
     hello: wire.Hello | None
     """None where it does not answer, or speaks another version."""
     info: ModelInfo | None
@@ -293,7 +293,7 @@ def _call(place: Place) -> tuple[Connection, ModelInfo]:
     """
     dialled = sockets.dial(place)
     if dialled is None:
-        raise GoneError("there is no warm process", "dgedit serve")
+        raise GoneError("there is no warm process", "start one with dgedit serve")
     connection = Connection(dialled)
     try:
         connection.receive(wire.Hello)
@@ -318,8 +318,9 @@ def _status(place: Place) -> Status | None:
         pass
     finally:
         connection.close()
-    pid = found[0] if found is not None else (hello.pid if hello is not None else None)
-    return Status(place=place, pid=pid, hello=hello, info=info)
+    pid = found[0] if found is not None else (hello.pid if hello is not None else 0)
+    # A process of another container has no number here.
+    return Status(place=place, pid=pid or None, hello=hello, info=info)
 
 
 def _start(model: str, idle_minutes: float) -> tuple[Connection, ModelInfo]:

@@ -87,10 +87,10 @@ _FLAGS = {
 }
 
 
-def known_of(text: str, fault: Fault, changes: Sequence[Change], model: Denoiser) -> list[dict[str, float]]:
-    """What `Weights` weighs, for each change."""
+def known_of(text: str, fault: Fault, changes: Sequence[Change], model: Denoiser | None) -> list[dict[str, float]]:
+    """What `Weights` weighs, for each change; without a model nothing is gained by any."""
     names = frozenset(_NAME.findall(text)) | frozenset(keyword.kwlist)
-    gained = gains(text, [change.mend for change in changes], model)
+    gained = gains(text, [change.mend for change in changes], model) if model is not None else [0.0] * len(changes)
     return [{"gain": gain, **_plain(text, fault, change, names)} for gain, change in zip(gained, changes, strict=True)]
 
 

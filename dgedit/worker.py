@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from .engine import wire
 from .engine.types import EngineError, Frame, InfillRequest, ModelInfo
 from .errors import DgeditError
-from .fill import frames, load_model, prepare
+from .fill import frames, prepare
+from .models import load_model
 
 if TYPE_CHECKING:
     from .engine.infill import Prepared
@@ -94,7 +95,8 @@ class Worker:
             self._fail(job, str(trouble), trouble.hint)
         except Exception as trouble:  # the boundary: the process serves others
             self._say(traceback.format_exc())
-            self._fail(job, f"internal error of the warm process: {type(trouble).__name__}", "leave --warm out")
+            what = f"internal error of the warm process: {type(trouble).__name__}"
+            self._fail(job, what, "end it with dgedit serve --stop, and try again")
 
     def _fail(self, job: Job, message: str, hint: str) -> None:
         job.emit(wire.to_line(wire.Failed(message=message, hint=hint)))

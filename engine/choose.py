@@ -18,8 +18,10 @@ from .types import EngineError
 
 PASS_BYTES = 1_500_000_000
 """Activations, the workspace of the vocabulary's kernel, and what the libraries keep on a GPU."""
-FORMS = {Precision.BF16: "bf16", Precision.NF4: "4-bit (NF4)"}
+FORMS = {Precision.BF16: "bf16", Precision.FP8: "FP8", Precision.NF4: "4-bit (NF4)"}
 """From the best down."""
+WITHOUT_FP8 = "mps"
+"""Torch has no 8-bit floats there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +76,25 @@ def memories() -> list[Memory]:
 
 
 def choose(
-    config: GemmaConfig, found: Sequence[Memory], context_tokens: int, wanted: Precision | None = None
+    config: GemmaConfig,
+    found: Sequence[Memory],
+    context_tokens: int,
+    wanted: Precision | None = None,
+    best: Precision = Precision.BF16,
 ) -> Chosen:
     """The best form that fits the first memory that holds any of the wanted ones.
+
+    Args:
+        wanted: the only one; none means all that gain something.
+        best: the form of the files, above which nothing is gained.
 
     Raises:
         EngineError: with all the numbers, when none fits.
     """
-    forms = list(FORMS) if wanted is None else [wanted]
-    needs = {form: needed_bytes(config, form, context_tokens) for form in forms}
+    needs = dict[Precision, int]()
     for memory in found:
+        forms = forms_for(memory.device, wanted, best)
+        needs |= {form: needed_bytes(config, form, context_tokens) for form in forms}
         for place, form in enumerate(forms):
             if needs[form] <= memory.free_bytes:
                 better = "".join(f", {FORMS[each]} would need {gb(needs[each])}" for each in forms[:place])
@@ -91,9 +102,22 @@ def choose(
                     f"{FORMS[form]} on {memory.device}: needs {gb(needs[form])} of {gb(memory.free_bytes)} free{better}"
                 )
                 return Chosen(precision=form, device=memory.device, why=why)
+    if wanted is not None and found and not needs:
+        devices = " and ".join(memory.device for memory in found)
+        raise EngineError(f"torch has no {FORMS[wanted]} on {devices}", "ask for :bf16 or :nf4, or for the cpu")
+    needs = needs or {form: needed_bytes(config, form, context_tokens) for form in forms_for("cpu", wanted, best)}
     want = ", ".join(f"{FORMS[form]} {gb(need)}" for form, need in needs.items())
     have = ", ".join(f"{memory.device} {gb(memory.free_bytes)}" for memory in found) or "nothing"
     raise EngineError(f"the model does not fit: it needs {want}; free: {have}", "use --model nano, or free memory")
+
+
+def forms_for(device: str, wanted: Precision | None, best: Precision) -> list[Precision]:
+    """What may be held on a device, the best form first; see `choose`."""
+    held = [form for form in FORMS if form is not Precision.FP8 or not device.startswith(WITHOUT_FP8)]
+    if wanted is not None:
+        return [form for form in held if form is wanted]
+    # Files in FP8 lose nothing in bf16, so they go there where FP8 itself cannot be held.
+    return held[held.index(best) :] if best in held else held
 
 
 def gb(count: int) -> str:

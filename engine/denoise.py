@@ -155,7 +155,8 @@ def denoise(
             sampling=settings.temperature,
         )
         chosen = _predict_unfinished(model, context, step, choice, generator)
-        step = advance(step, chosen, model, settings, generator, exact=packed.exact)
+        keeps = packed.passes > 0 and not settings.hurries
+        step = advance(step, chosen, model, settings, generator, exact=packed.exact, keeps=keeps)
         if step.pass_index == settings.prune_after:
             step = prune(step, settings.rows_kept)
         yield step
@@ -185,9 +186,21 @@ def _spread(values: Tensor, kept: Tensor) -> Tensor:
 
 
 def advance(
-    step: Step, chosen: Chosen, model: Denoiser, settings: Settings, generator: torch.Generator, *, exact: bool
+    step: Step,
+    chosen: Chosen,
+    model: Denoiser,
+    settings: Settings,
+    generator: torch.Generator,
+    *,
+    exact: bool,
+    keeps: bool = False,
 ) -> Step:
-    """One sampler step from what was chosen [F]: accept, keep pins, renoise the rest."""
+    """One sampler step from what was chosen [F]: accept, keep pins, renoise the rest.
+
+    Args:
+        keeps: what is accepted stays so while it is the likeliest token, whatever the bound says: else hardly anything
+            of a text that is mended would outlive the first pass.
+    """
     form, free = model.format, step.free
     entropy = _scatter(free, chosen.entropy, 0.0)
     drawn = step.canvas.masked_scatter(free, chosen.tokens)
@@ -197,6 +210,9 @@ def advance(
     pass_index = step.pass_index + 1
     quota = torch.ceil(free.sum(-1) * pass_index / settings.passes_max).long() * settings.hurries
     accepted = settings.sampler.accept(entropy, free, quota)
+    if keeps:
+        kept = step.accepted & (step.canvas.masked_scatter(free, chosen.likeliest) == step.canvas)
+        accepted, drawn = accepted | kept, torch.where(kept, step.canvas, drawn)
     ends = free & ((guess == form.eom_id) | (guess == form.pad_id)) & (not exact)
     if pass_index < settings.passes_max:
         accepted = in_order(accepted | ~free, ends) & free

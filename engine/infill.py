@@ -82,9 +82,11 @@ def infill(
     generator = torch.Generator().manual_seed(request.seed)
     ready = prepared if prepared is not None and prepared.serves(request) else prepare(request, model)
     packed, context, count = ready.packed, ready.context, model.canvases(request)
+    taken = 0
     for number in range(1, count + 1):
-        watch = Watch(began=began, number=number, count=count)
+        watch = Watch(began=began, taken=taken, left=(count - number) * settings.passes_max)
         step = yield from _denoise(model, context, packed, settings, generator, watch)
+        taken += step.pass_index - packed.passes
         if number < count:
             packed = model.pack(request, (*packed.committed_ids, *span_ids(step, 0, model.format, exact=True)))
             context = model.encode(packed.context_ids)
@@ -95,7 +97,7 @@ def infill(
     result = InfillResult(
         text=candidates[0].text,
         candidates=tuple(candidates),
-        passes=step.pass_index - packed.passes + (count - 1) * settings.passes_max,
+        passes=taken,
         elapsed_ms=(time.perf_counter() - began) * 1e3,
         context=packed.context,
     )
@@ -106,12 +108,13 @@ def infill(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """Which canvas of a span is denoised, and since when the infill runs."""
+    """Where a canvas stands in an infill."""
 
     began: float
-    number: int
-    """From 1."""
-    count: int
+    taken: int
+    """Passes of the canvases before it."""
+    left: int
+    """Passes that those after it may take."""
 
 
 def _denoise(
@@ -197,13 +200,13 @@ def _frame(
     written = model.tokenizer.decode(packed.committed_ids)
     spans = frame_spans(step, row, packed, model)
     return Frame(
-        pass_index=step.pass_index + (watch.number - 1) * settings.passes_max,
-        passes_max=watch.count * settings.passes_max,
+        pass_index=watch.taken + step.pass_index,
+        passes_max=watch.taken + settings.passes_max + watch.left,
         spans=(FrameSpan(written, SlotState.FIXED, 1.0), *spans) if written else spans,
         mean_entropy=float(step.mean_entropy()[row]),
         elapsed_ms=elapsed * 1e3,
         pass_ms=took * 1e3,
         tokens_per_second=(len(packed.committed_ids) + int((step.accepted[row] & step.span[row]).sum())) / elapsed,
         context=packed.context,
-        slots=slot_ids(step, row) if watch.count == 1 else (),
+        slots=slot_ids(step, row) if not (watch.taken or watch.left) else (),
     )

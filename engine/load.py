@@ -1,7 +1,7 @@
 """From a model's name or folder to a loaded `Denoiser`; nothing is ever fetched from a network.
 
 nano                     the bundled checkpoint
-diffusiongemma[:FORM]    the published 26B, from the cache of Hugging Face; FORM is bf16 or nf4, or the best that fits
+diffusiongemma[:FORM]    the published 26B, from Hugging Face's cache; FORM is bf16, fp8 or nf4, else the best that fits
 OWNER/NAME[:FORM]        another checkpoint of the class from that cache
 FOLDER[:FORM]            a folder of either kind
 auto                     the 26B where it is at hand and an accelerator holds it, else nano
@@ -21,6 +21,7 @@ DEFAULT_MODEL = "nano"
 AUTO = "auto"
 HUB_NAMES = {"diffusiongemma": "google/diffusiongemma-26B-A4B-it"}
 HUB_GB = {"google/diffusiongemma-26B-A4B-it": 51.7}
+FORMS = (":bf16", ":fp8", ":nf4")
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 Report = Callable[[str], None]
@@ -49,7 +50,7 @@ def load(model: str = DEFAULT_MODEL, *, device: str | None = None, report: Repor
     report = report or (lambda _line: None)
     if model == AUTO:
         return _auto(device, report)
-    name, _, form = model.rpartition(":") if model.endswith((":bf16", ":nf4")) else (model, "", "")
+    name, _, form = model.rpartition(":") if model.endswith(FORMS) else (model, "", "")
     folder = find(name)
     if (folder / "infill_config.json").exists():
         from .models.nano_checkpoint import load as load_nano

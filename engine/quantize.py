@@ -1,8 +1,8 @@
-"""`python -m dgedit.engine.quantize`: a DiffusionGemma checkpoint in NF4, and what that costs.
+"""`python -m dgedit.engine.quantize`: a DiffusionGemma checkpoint in NF4 or, with `--fp8`, in FP8, and what that costs.
 
 `FOLDER OUT` converts, a shard at a time. `FOLDER --report` says bytes, peak memory and errors; with `--logits` it also
 runs both forms over a piece of code, one after the other.
-`--nano-exact-match SPANS` puts the bundled model's matrices through NF4 and back, and evaluates before and after.
+`--nano-exact-match SPANS` puts the bundled model's matrices through the form and back, and evaluates before and after.
 """
 
 from __future__ import annotations
@@ -61,35 +61,38 @@ class LogitsError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What NF4 costs and saves."""
+    """What a form costs and saves."""
 
+    precision: Precision
     bytes_before: dict[Part, int]
     bytes_after: dict[Part, int]
     peak_bytes: int
-    """By how much the memory of the process, or of its GPU, grew at most while the NF4 weights were read."""
+    """By how much the memory of the process, or of its GPU, grew at most while the weights were read."""
     errors: dict[Part, float]
     """Size of the difference over size of the weights; parts that stay whole are left out."""
     logits: LogitsError | None
 
 
-def convert(folder: Path, out: Path, *, device: str = "cpu") -> None:
-    """Write the checkpoint in NF4.
+def convert(folder: Path, out: Path, precision: Precision = Precision.NF4, *, device: str = "cpu") -> None:
+    """Write the checkpoint in that form.
 
     Raises:
         EngineError: see `gemma_weights.read` and `save`.
     """
-    save(stream(folder, Precision.NF4, device=device, progress=show), folder, out)
+    save(stream(folder, precision, device=device, progress=show), folder, out)
 
 
-def report(folder: Path, *, device: str = "cpu", logits: Logits | None = None) -> Report:
-    """Read the checkpoint in NF4 and compare it with itself in bf16, which is held whole only if logits are asked for.
+def report(
+    folder: Path, precision: Precision = Precision.NF4, *, device: str = "cpu", logits: Logits | None = None
+) -> Report:
+    """Read the checkpoint in a form and compare it with itself in bf16, held whole only if logits are asked for.
 
     Raises:
         EngineError: see `gemma_weights.read`.
     """
     config = GemmaConfig.read(folder)
     before = restart_peak(device)
-    weights = read(folder, Precision.NF4, device=device, progress=show)
+    weights = read(folder, precision, device=device, progress=show)
     peak = peak_bytes(device) - before
     after = None if logits is None else logits(config, weights)
     del weights
@@ -97,35 +100,42 @@ def report(folder: Path, *, device: str = "cpu", logits: Logits | None = None) -
     if logits is not None and after is not None:
         compared = logits_error(logits(config, read(folder, Precision.BF16, device=device)), after)
     return Report(
+        precision=precision,
         bytes_before=plan(config, Precision.BF16),
-        bytes_after=plan(config, Precision.NF4),
+        bytes_after=plan(config, precision),
         peak_bytes=peak,
-        errors=weight_errors(folder, device=device),
+        errors=weight_errors(folder, precision, device=device),
         logits=compared,
     )
 
 
-def weight_errors(folder: Path, *, device: str = "cpu") -> dict[Part, float]:
-    """Relative error of each part in NF4, one tensor in memory at a time."""
+def weight_errors(folder: Path, precision: Precision, *, device: str = "cpu") -> dict[Part, float]:
+    """Relative error of each part in a form that quantises, one tensor in memory at a time."""
     slots = layout(GemmaConfig.read(folder))
     sums = dict[Part, tuple[float, float]]()
     for name, weight in stream(folder, Precision.BF16, device=device, progress=show):
         slot = slots[name]
-        if slot.is_nf4(Precision.NF4) and isinstance(weight, Tensor):
+        if slot.is_quantised and isinstance(weight, Tensor):
             error, size = sums.get(slot.part, (0.0, 0.0))
-            more_error, more_size = squared_error(weight)
+            more_error, more_size = squared_error(weight, precision)
             sums[slot.part] = (error + more_error, size + more_size)
     return {part: math.sqrt(error / size) for part, (error, size) in sums.items() if size}
 
 
-def squared_error(weight: Tensor) -> tuple[float, float]:
-    """Sum of squares of what NF4 changes, and of the weights themselves."""
+def squared_error(weight: Tensor, precision: Precision) -> tuple[float, float]:
+    """Sum of squares of what the form changes, and of the weights themselves."""
     error = size = 0.0
     for begin, end in slices(tuple(weight.shape)):
         part = weight[begin:end].float()
-        error += (reference.dequantize_nf4(quantize(weight[begin:end]), torch.float32) - part).square().sum().item()
+        error += (through(weight[begin:end], precision, torch.float32) - part).square().sum().item()
         size += part.square().sum().item()
     return error, size
+
+
+def through(weight: Tensor, precision: Precision, dtype: torch.dtype) -> Tensor:
+    """A matrix or a stack after it went through the form and back."""
+    there = reference.quantize_fp8(weight) if precision is Precision.FP8 else quantize(weight)
+    return reference.dense(there, dtype)
 
 
 def denoised_code(folder: Path) -> Logits:
@@ -185,64 +195,68 @@ def _process_bytes(field: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))
 
 
-def requantized_nano() -> NanoInfiller:
-    """The bundled model after its matrices went through NF4 and back: the same rule as for the large one."""
+def requantized_nano(precision: Precision = Precision.NF4) -> NanoInfiller:
+    """The bundled model after its matrices went through the form and back: the same rule as for the large one."""
     source = checkpoint_folder(DEFAULT_MODEL)
     slots = layout(GemmaConfig.read(source))
     weights = load_file(source / "model.safetensors")
     for name, weight in weights.items():
         slot = slots.get(name.removeprefix(DECODER)) if name.startswith(DECODER) else None
-        if slot is not None and slot.is_nf4(Precision.NF4):
-            weights[name] = reference.dequantize_nf4(quantize(weight), weight.dtype)
+        if slot is not None and slot.is_quantised:
+            weights[name] = through(weight, precision, weight.dtype)
     with TemporaryDirectory() as name:
         folder = Path(name)
         for path in source.glob("*.json"):
             shutil.copyfile(path, folder / path.name)
         save_file(weights, folder / "model.safetensors")
-        return load(folder, f"{DEFAULT_MODEL} through NF4")
+        return load(folder, f"{DEFAULT_MODEL} through {precision.value.upper()}")
 
 
-def nano_exact_match(count: int) -> tuple[Row, Row]:
-    """How many held-out lines the bundled model gets exactly, before and after NF4."""
+def nano_exact_match(count: int, precision: Precision = Precision.NF4) -> tuple[Row, Row]:
+    """How many held-out lines the bundled model gets exactly, before and after the form."""
     source, lines = checkpoint_folder(DEFAULT_MODEL), spans.load(limit=count)
 
     def row(model: Denoiser) -> Row:
         return evaluate(model.info.name, lines, methods.engine(model))
 
-    return row(load(source, DEFAULT_MODEL)), row(requantized_nano())
+    return row(load(source, DEFAULT_MODEL)), row(requantized_nano(precision))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Convert, report or evaluate, as the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m dgedit.engine.quantize", description="Checkpoints in NF4.")
+    parser = argparse.ArgumentParser(prog="python -m dgedit.engine.quantize", description="Checkpoints in NF4 or FP8.")
     parser.add_argument("folder", type=Path, nargs="?", help="a DiffusionGemma checkpoint")
-    parser.add_argument("out", type=Path, nargs="?", help="a new folder for it in NF4")
+    parser.add_argument("out", type=Path, nargs="?", help="a new folder for it in that form")
+    parser.add_argument("--fp8", action="store_true", help="in FP8 rather than NF4: larger, with less error")
     parser.add_argument("--device", default="cpu", help="where weights are quantised (default: cpu)")
     parser.add_argument("--report", action="store_true", help="print bytes, peak memory and errors of the checkpoint")
     parser.add_argument("--logits", action="store_true", help="in the report, also compare what the network says")
-    parser.add_argument("--nano-exact-match", type=int, metavar="SPANS", help="evaluate the bundled model through NF4")
+    parser.add_argument(
+        "--nano-exact-match", type=int, metavar="SPANS", help="evaluate the bundled model through the form"
+    )
     options = parser.parse_args(arguments)
+    precision = Precision.FP8 if options.fp8 else Precision.NF4
     if options.folder is None and options.nano_exact_match is None:
         parser.error("name a checkpoint, or --nano-exact-match SPANS")
     if options.folder is not None and options.out is None and not options.report:
         parser.error("name a folder to write to, or --report")
     try:
         if options.out is not None:
-            convert(options.folder, options.out, device=options.device)
+            convert(options.folder, options.out, precision, device=options.device)
         if options.report:
             logits = denoised_code(options.folder) if options.logits else None
-            print(text(report(options.folder, device=options.device, logits=logits)))
+            print(text(report(options.folder, precision, device=options.device, logits=logits)))
     except EngineError as error:
         print(f"{error}\n{error.hint}", file=sys.stderr)
         return 2
     if options.nano_exact_match is not None:
-        print("\n".join([HEADER, *map(line, nano_exact_match(options.nano_exact_match))]))
+        print("\n".join([HEADER, *map(line, nano_exact_match(options.nano_exact_match, precision))]))
     return 0
 
 
 def text(found: Report) -> str:
     """The report as a table."""
-    lines = [f"{'':20}{'bf16 GB':>10}{'NF4 GB':>10}{'error':>9}"]
+    lines = [f"{'':20}{'bf16 GB':>10}{found.precision.value.upper() + ' GB':>10}{'error':>9}"]
     for part in Part:
         error = f"{found.errors[part]:.2%}" if part in found.errors else "-"
         before, after = found.bytes_before[part] / 1e9, found.bytes_after[part] / 1e9

@@ -33,6 +33,8 @@ ORDINARY_NAMES = frozenset((*keyword.kwlist, *dir(builtins), "self", "cls"))
 NAMES_CHARS = 200_000
 """So much text on either side is looked through for names."""
 UNKNOWN_MAX = 3
+PROSE = frozenset(("markdown", "text", "html", "rst", "tex", ""))
+"""Languages in which a new word is nothing to wonder at."""
 PARSED_MAX = 4
 """So many candidates are parsed at most, from the best down."""
 
@@ -63,6 +65,8 @@ class RankWeights:
     stutter: float = -1.0
     repeats: float = -1.0
     """These two by hand: the fit met too few of them."""
+    noise: float = 1.0
+    """With a seed the numbers get Gumbel noise of this size: 1 where they are logarithms of probabilities."""
 
     def value(self, known: dict[str, float]) -> float:
         """The number to rank by; what is not in `known` is 0."""
@@ -118,10 +122,10 @@ def rank(
     known = measure(model, context, packed, request, merged)
     values = [weights.value(each) for each in known]
     if request.seed and not request.rejected:
-        # The fitted numbers are logarithms of probabilities: with Gumbel noise the first one is a sample.
+        # Of logarithms of probabilities with Gumbel noise the first one is a sample.
         uniform = torch.rand(len(values), generator=torch.Generator().manual_seed(request.seed))
         noise = -(-uniform.clamp(1e-6, 1 - 1e-6).log()).log()
-        values = [value + each for value, each in zip(values, noise.tolist(), strict=True)]
+        values = [value + weights.noise * each for value, each in zip(values, noise.tolist(), strict=True)]
     valued = list(zip(values, merged, strict=True))
     refused = {text.strip() for text in request.rejected}
     valued.sort(key=lambda pair: (not pair[1].text.strip(), pair[1].text.strip() in refused, -pair[0]))
@@ -151,8 +155,9 @@ def measure(
     # The lead stands between the context and every candidate alike; its own likelihood tells nothing.
     logs = [each[len(lead) :] if len(each) > len(lead) else torch.zeros(1) for each in model.score(context, rows)]
     names = names_in(request.prefix[-NAMES_CHARS:]) | names_in(request.suffix[:NAMES_CHARS]) | ORDINARY_NAMES
+    unknown_max = 0 if request.language in PROSE else UNKNOWN_MAX
     return [
-        proposal.known(each) | {"unknown_names": float(min(UNKNOWN_MAX, len(names_in(proposal.text) - names)))}
+        proposal.known(each) | {"unknown_names": float(min(unknown_max, len(names_in(proposal.text) - names)))}
         for proposal, each in zip(proposals, logs, strict=True)
     ]
 

@@ -140,12 +140,12 @@ def experts(x: Tensor, index: Tensor, share: Tensor, gate_up: Weight, down: Weig
         down: [E, D, I].
     """
     out = torch.zeros_like(x)
-    counts = index.flatten().bincount(minlength=down.shape[0]).tolist()
-    places = index.flatten().argsort(stable=True).split(counts)
-    for expert, flat in enumerate(places):
-        if not len(flat):
+    flat = index.flatten()
+    places = torch.split(flat.argsort(stable=True), flat.bincount(minlength=down.shape[0]).tolist())
+    for expert, own in enumerate(places):
+        if not len(own):
             continue
-        token, place = flat // index.shape[1], flat % index.shape[1]
+        token, place = own // index.shape[1], own % index.shape[1]
         gate, up = linear(x[token], _one(gate_up, expert)).chunk(2, dim=-1)
         inner = geglu(gate, up)
         part = linear(inner, _one(down, expert)) * share[token, place, None]

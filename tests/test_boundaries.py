@@ -17,7 +17,14 @@ PACKAGE = Path(dgedit.__file__).parent
 LAYERS = ["kernels", "engine", "fill", "surface"]
 """From the ground up; a layer may import itself and what is below it."""
 
-SURFACES = ("tui", "pipe", "filling", "records", "cli", "commands", "bench", "bench_ui", "__main__")
+SURFACES = frozenset(
+    (
+        *("__main__", "cli", "commands", "tui", "pipe", "filling", "records", "fix", "serve", "worker", "hook"),
+        *("doctor", "completions", "bench", "bench_ui", "bench_fix", "bench_serve"),
+    )
+)
+FILL = frozenset(("fill", "models", "served", "repair", "weighing", "merging"))
+"""Where the engine is called from."""
 
 
 def layer(module: str) -> int:
@@ -25,7 +32,7 @@ def layer(module: str) -> int:
     head = module.removeprefix("dgedit").lstrip(".").split(".")[0]
     if head in ("engine", "kernels"):
         return LAYERS.index(head)
-    if head == "fill":
+    if head in FILL:
         return LAYERS.index("fill")
     return LAYERS.index("surface") if head in SURFACES else -1
 

@@ -12,6 +12,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="dgedit bench", description="Time the model on this machine.")
     made.add_argument("--model", default="nano", help="a bundled model or the folder of a checkpoint (default: nano)")
     made.add_argument("--runs", type=number(1), default=40, help="infills to time (default: 40)")
+    made.add_argument("--serve", action="store_true", help="time `dgedit fill` with a warm process and without")
     made.add_argument("--ui", action="store_true", help="time the editor: first paint, keys, frames")
     return made
 
@@ -22,6 +23,10 @@ def run(options: argparse.Namespace) -> int:
         from ..bench_ui import run as run_ui
 
         return run_ui(options.model)
+    if options.serve:
+        from ..bench_serve import run as run_serve
+
+        return run_serve(options.model)
     from ..bench import run
 
     return run(options.model, options.runs)

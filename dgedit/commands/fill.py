@@ -65,6 +65,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--lengths", type=_lengths, default=(), metavar="N[,N]", help="answer lengths in tokens to try, and no others"
     )
+    made.add_argument(
+        "--warm", action="store_true", help="start `dgedit serve` if it does not run; later calls use it by themselves"
+    )
     made.add_argument("--timeout", type=_seconds, default=math.inf, metavar="S", help="seconds for everything")
     made.add_argument("--hole-timeout", type=_seconds, default=math.inf, metavar="S", help="seconds for each hole")
     return made
@@ -135,6 +138,7 @@ def run(options: argparse.Namespace) -> int:
             fill=FillOptions(seed=options.seed, passes=options.steps),
             limits=Limits(total_s=options.timeout, hole_s=options.hole_timeout, lengths=options.lengths),
             quiet=options.quiet,
+            warm=options.warm,
         )
     )
 

@@ -14,15 +14,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import files
 from ..errors import DgeditError, ExitCode
-from ..fill import FillOptions, Limits, load_model
+from ..fill import FillOptions, Limits
 from ..filling import Filled, LocalFiller, fill_job, job_of_file, said_of, write
 from ..holes import Wanted
 from ..interrupts import Interrupts, caught
+from ..models import load_model, use_one_thread
 from .checks import parses
 from .words import Say, shown
+
+if TYPE_CHECKING:
+    from ..engine.models.base import Denoiser
 
 Work = Callable[[Path, Sequence[str], "Effort", Say], list[str]]
 """Fill or fix files below a folder; returns those that were changed."""
@@ -69,7 +74,7 @@ def fill(root: Path, paths: Sequence[str], effort: Effort, say: Say) -> list[str
     """
     ends_s, changed = _begin(effort), list[str]()
     with caught() as interrupts:
-        filler = LocalFiller(effort.model, load_model(effort.model))
+        filler = LocalFiller(effort.model, _steady(effort.model))
         for path in paths:
             try:
                 filled = _filled(root, path, filler, effort, ends_s, interrupts)
@@ -92,7 +97,7 @@ def fix(root: Path, paths: Sequence[str], effort: Effort, _say: Say) -> list[str
 
     ends_s, changed = _begin(effort), list[str]()
     with caught() as interrupts:
-        model = load_model(effort.model)
+        model = _steady(effort.model)
         for path in paths:
             interrupts.check()
             before, left_s = files.read(root / path), max(0.0, ends_s - time.monotonic())
@@ -103,6 +108,13 @@ def fix(root: Path, paths: Sequence[str], effort: Effort, _say: Say) -> list[str
                 raise KeyboardInterrupt
             changed += [path] if files.read(root / path) != before else []
     return changed
+
+
+def _steady(name: str) -> Denoiser:
+    """The model, with the same answers however busy the machine is."""
+    model = load_model(name)
+    use_one_thread()
+    return model
 
 
 def _begin(effort: Effort) -> float:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from ..engine.asked import Asked
 from ..errors import DgeditError
-from ..fill import FillOptions, Gap, fill_gaps, gap_request, open_model, prepare
+from ..fill import FillOptions, Gap, fill_gaps, gap_request, prepare
+from ..models import Model, open_model
 
 if TYPE_CHECKING:
     from ..engine.infill import Prepared
     from ..engine.types import Frame
-    from ..fill import Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

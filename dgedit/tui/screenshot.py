@@ -19,9 +19,10 @@ from textual.widgets.text_area import Selection
 
 from ..config import Config, Editor
 from ..engine.models.base import Denoiser
-from ..fill import fill_gaps, load_model
+from ..fill import fill_gaps
 from ..holes import MARKER
 from ..locations import OpenAt
+from ..models import load_model
 from .app import DgeditApp
 from .job import Delivery, InfillJobs, Task
 

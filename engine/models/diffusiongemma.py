@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...kernels.formats import Choice, Chosen
+from ...kernels.formats import BLOCK, Choice, Chosen
 from ..denoise import Settings
 from ..packing import PackedInfill
 from ..rank import RankWeights
@@ -24,7 +25,7 @@ from ..types import EngineError, InfillRequest, ModelInfo
 from . import instruct
 from .base import CanvasFormat
 from .gemma_cache import Board, ContextCache, Sizes
-from .gemma_fixed import CONTEXT_STEP, FixedPass, rounded
+from .gemma_fixed import CONTEXT_STEP, FixedPasses
 from .gemma_network import GemmaNetwork, Side
 from .gemma_tokenizer import GemmaTokenizer
 from .scoring import flat
@@ -33,12 +34,21 @@ CHUNK = 1024
 """Positions that the encoder reads at once, as far as there are so many."""
 LAST_CHUNK = 256
 """The rest is read in smaller pieces, for that is what typing changes."""
-FIXED_MAX = 8
-"""Recorded passes that are kept."""
 ROWS_MAX = 64
-"""On a GPU rows are nearly free: none is ended early."""
+"""No row is ended early: on a GPU they are nearly free."""
+CANVAS_ROOM = 768
+"""Positions that a context's board has room for behind it: rows of a canvas, candidates."""
+WARM_COUNTS = (64, 128, 256)
 WEIGHTS = RankWeights(
-    mean=1.0, total=0.0, end=0.0, written=0.0, denoised=0.5, unknown_names=-0.2, recalled=-0.5, unparsable=-3.0
+    mean=1.0,
+    total=0.0,
+    end=0.0,
+    written=0.0,
+    denoised=0.5,
+    unknown_names=-0.2,
+    recalled=-0.5,
+    unparsable=-3.0,
+    noise=0.15,
 )
 """A large causal model's own score decides; these were set by hand, for no checkpoint was at hand to fit them on."""
 
@@ -49,23 +59,27 @@ def published_settings(generation: Mapping[str, Any]) -> Settings:
     Raises:
         EngineError: when it asks for another sampler, or a number is out of its range.
     """
-    sampler = generation.get("sampler_config") or {"entropy_bound": 0.1}
-    first, last = generation.get("t_max") or 0.8, generation.get("t_min") or 0.4
-    if "entropy_bound" not in sampler or (generation.get("stability_threshold") or 1) != 1:
-        raise EngineError(f"generation_config.json asks for the sampler {sampler}", "only an entropy bound is known")
+
+    def given(name: str, default: Any) -> Any:
+        found = generation.get(name)
+        return default if found is None else found
+
     try:
+        bound = given("sampler_config", {"entropy_bound": 0.1})["entropy_bound"]
+        if given("stability_threshold", 1) != 1:
+            raise ValueError(f"stability_threshold is {generation['stability_threshold']}, only 1 is known")
         return Settings(
-            passes_max=generation.get("max_denoising_steps") or 48,
-            sampler=EntropyBound(bound=sampler["entropy_bound"], left_bias=0.0),
+            passes_max=given("max_denoising_steps", 48),
+            sampler=EntropyBound(bound=bound, left_bias=0.0),
             temperature=1.0,
-            schedule=(first, last),
+            schedule=(given("t_max", 0.8), given("t_min", 0.4)),
             shows_likeliest=True,
             hurries=False,
             stops_settled=False,
-            stop_entropy=generation.get("confidence_threshold") or 0.005,
+            stop_entropy=given("confidence_threshold", 0.005),
             rows_kept=ROWS_MAX,
         )
-    except (TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise EngineError(f"generation_config.json: {error}", "mend the file, or fetch the checkpoint again") from error
 
 
@@ -90,11 +104,10 @@ class GemmaInfiller:
         *,
         fixed: bool | None = None,
     ) -> None:
-        """Args: fixed: whether passes have fixed shapes (`gemma_fixed.py`); none means on a GPU alone."""
+        """Args: fixed: whether passes have fixed shapes (`gemma_fixed.py`); none means where they can be recorded."""
         self.network, self.tokenizer, self.format, self.info = network, tokenizer, form, info
         self.defaults, self.weights = defaults, WEIGHTS
-        self.fixed = network.device.type == "cuda" if fixed is None else fixed
-        self._passes: dict[tuple[int, ...], FixedPass] = {}
+        self.fixed = FixedPasses(network) if (can_record(network) if fixed is None else fixed) else None
         self._cache = self._new_cache()
         self._context: GemmaContext | None = None
 
@@ -102,6 +115,11 @@ class GemmaInfiller:
     def device(self) -> torch.device:
         """Where the network is."""
         return self.network.device
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how it runs."""
+        return (self.fixed.note,) if self.fixed is not None and self.fixed.note else ()
 
     @cached_property
     def roles(self) -> Tensor:
@@ -130,6 +148,8 @@ class GemmaInfiller:
         kept = sum(piece == before and piece[1] <= same for piece, before in zip(pieces, old, strict=False))
         # The last piece is never kept: the hidden state of its last position predicts what follows.
         kept = min(kept, len(pieces) - 1)
+        # Were this to fail half-way, the next call must not take the cache for the old context's.
+        self._context = None
         cache.cut(pieces[kept][0])
         hidden = torch.zeros(0)
         for begin, end in pieces[kept:]:
@@ -140,7 +160,7 @@ class GemmaInfiller:
             x = self.network.embed(torch.tensor(ids, device=self.device))
             hidden = self.network.run(x, places, own, board, Side.ENCODER)
             cache.extend(ids, board)
-        board = cache.board(0, CONTEXT_STEP if self.fixed else 1)
+        board = cache.board(CANVAS_ROOM, CONTEXT_STEP if self.fixed else 1)
         self._context = GemmaContext(board, hidden[-1:])
         return self._context
 
@@ -150,8 +170,10 @@ class GemmaInfiller:
         canvas, valid, free = (tensor.to(self.device) for tensor in (canvas, valid, free))
         row, column = valid.nonzero().unbind(1)
         ids, chosen, board = canvas[valid], free[valid], context.board
-        if self.fixed:
-            return self._fixed(board, len(ids)).run(board, ids, soft, chosen, column, row)[chosen]
+        if self.fixed is not None:
+            hidden = self.fixed.run(board, ids, soft, chosen, column, row)
+            if hidden is not None:
+                return hidden[chosen]
         x = self.network.embed_canvas(ids, soft, chosen)
         own = None if len(canvas) == 1 else row[:, None] == row
         return self.network.run(x, board.length + column, own, board, Side.DECODER)[chosen]
@@ -191,13 +213,23 @@ class GemmaInfiller:
         """Nothing: left to right every token would cost as much as a pass that denoises all of them."""
         return []
 
-    def _fixed(self, board: Board, count: int) -> FixedPass:
-        key = (rounded(count), *(len(places) for places in board.places.values()))
-        if key not in self._passes:
-            if len(self._passes) == FIXED_MAX:
-                del self._passes[next(iter(self._passes))]
-            self._passes[key] = FixedPass(self.network, board, rounded(count))
-        return self._passes[key]
+    def forget(self) -> None:
+        """Drop the context that is kept."""
+        self._context = None
+        self._cache.cut(0)
+
+    def warm(self) -> None:
+        """Compile and record what the first infill would wait for."""
+        context = self.encode([self.format.start_id])
+        draws = torch.Generator()
+        for count in WARM_COUNTS:
+            free = torch.ones(1, count, dtype=torch.bool)
+            bias = torch.zeros(2, self.tokenizer.vocab_size, device=self.device)
+            rule = torch.zeros(count, dtype=torch.long, device=self.device)
+            for sampling in (0.0, self.defaults.temperature):
+                choice = Choice(bias=bias, rule=rule, sampling=sampling)
+                self.predict(context, torch.full((1, count), self.format.pad_id), free, free, None, choice, draws)
+        self.forget()
 
     def _new_cache(self) -> ContextCache:
         layers = self.network.layers
@@ -208,6 +240,12 @@ class GemmaInfiller:
             window=self.network.config.sliding_window,
         )
         return ContextCache(sizes, self.network.dtype, self.device)
+
+
+def can_record(network: GemmaNetwork) -> bool:
+    """Whether a pass can be a CUDA graph: every product has a kernel that never waits for the host."""
+    sizes = (network.config.hidden_size, network.config.expert_size)
+    return network.device.type == "cuda" and find_spec("triton") is not None and not any(s % BLOCK for s in sizes)
 
 
 def chunks(length: int) -> list[tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 `ContextCache` is what the encoder has read; a text that is edited keeps the part before the edit. `Board` is a copy for
 runs that look at the context: what a sliding layer no longer sees is left out, and behind the context there is room for
-the positions of a run, written over by the next one, so nothing is concatenated in a pass. Shapes: G key/value
+the positions of a run, written over by the next one, so that nothing is concatenated in a pass. Shapes: G key/value
 heads, K head size, C context positions, N positions of a run, M = C + N.
 """
 
@@ -13,7 +13,6 @@ from enum import Enum
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
 from .gemma_config import FULL, SLIDING
 
@@ -38,7 +37,7 @@ class Sizes:
     window: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Board:
     """A context and room behind it; see the module's docstring."""
 
@@ -54,12 +53,19 @@ class Board:
     """Positions of the whole context: where the next one stands."""
 
     def put(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Write a run's keys and values [G, N, K] behind the context; returns both together [G, M, K]."""
+        """Write a run's keys and values [G, N, K] behind the context; returns both together [G, M, K].
+
+        Where there is no room the two are copied: a run that is larger than what a board was made for is rare, and must
+        not leave it large.
+        """
         begin = len(self.places[self.kinds[layer]])
         end = begin + keys.shape[1]
-        if missing := max(0, end - self.keys[layer].shape[1]):
-            self.keys[layer] = F.pad(self.keys[layer], (0, 0, 0, missing))
-            self.values[layer] = F.pad(self.values[layer], (0, 0, 0, missing))
+        if end > self.keys[layer].shape[1]:
+            together = (
+                torch.cat((held[layer][:, :begin], new), dim=1)
+                for held, new in ((self.keys, keys), (self.values, values))
+            )
+            return next(together), next(together)
         self.keys[layer][:, begin:end] = keys
         self.values[layer][:, begin:end] = values
         return self.keys[layer][:, :end], self.values[layer][:, :end]

@@ -1,4 +1,4 @@
-"""Tensors in safetensors files, read a slice at a time into their final form, whole or in NF4.
+"""Tensors in safetensors files, read a slice at a time into their final form, whole, in FP8 or in NF4.
 
 A tensor is only ever there once, and of its source no more than a slice. It must know nothing of what the names mean.
 """
@@ -17,7 +17,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from ...kernels import reference
-from ...kernels.formats import BLOCK, Nf4
+from ...kernels.formats import BLOCK, Fp8, Nf4
 
 SLICE_WEIGHTS = 1 << 20
 """So many weights are on their way at once."""
@@ -26,6 +26,8 @@ MAPPED_BYTES = 32 << 20
 
 Rows = Callable[[int, int], Tensor]
 """Gives the rows [begin, end) of a tensor: its first dimension is cut."""
+Fp8Rows = Callable[[int, int], Fp8]
+"""The same of what is in FP8 in the file, as it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,26 @@ def fill_nf4(rows: Rows, shape: tuple[int, ...], device: str) -> Nf4:
     if not bool(absmax.isfinite().all()):
         raise ValueError("a value is not finite")
     return Nf4(packed, absmax)
+
+
+def fill_fp8(rows: Rows | Fp8Rows, shape: tuple[int, ...], device: str) -> Fp8:
+    """The whole tensor in FP8.
+
+    Raises:
+        ValueError: when a value is not finite.
+    """
+    values = torch.empty(shape, dtype=torch.float8_e4m3fn, device=device)
+    scale = torch.empty(shape[:-1], dtype=torch.float32, device=device)
+    for begin, end in slices(shape):
+        found = rows(begin, end)
+        part = reference.quantize_fp8(found.to(device)) if isinstance(found, Tensor) else found.to(device)
+        values[begin:end], scale[begin:end] = part.values, part.scale
+        # NaN, which torch does not look for in this type, has all bits but the sign.
+        if bool((part.values.view(torch.uint8) & 127 == 127).any()):
+            raise ValueError("a value is not a number")
+    if not bool(scale.isfinite().all()):
+        raise ValueError("a value is not finite")
+    return Fp8(values, scale)
 
 
 def slices(shape: tuple[int, ...]) -> Iterable[tuple[int, int]]:

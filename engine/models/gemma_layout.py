@@ -24,8 +24,10 @@ class Precision(Enum):
     FLOAT32 = "float32"
     """For checks."""
     BF16 = "bf16"
+    FP8 = "fp8"
+    """Matrices in FP8; embeddings, norms and routers in bf16."""
     NF4 = "nf4"
-    """Matrices in NF4; embeddings, norms and routers in bf16."""
+    """The same in NF4."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -45,7 +47,7 @@ class Part(Enum):
 
 
 QUANTISED = frozenset({Part.ATTENTION, Part.DENSE, Part.EXPERTS, Part.SELF_CONDITIONING})
-"""Parts whose matrices may be in NF4: all but what is looked up, or decides which experts work."""
+"""Parts whose matrices may be in FP8 or NF4: all but what is looked up, or decides which experts work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +58,25 @@ class Slot:
     part: Part
 
     def is_nf4(self, precision: Precision) -> bool:
-        """Whether it is held in NF4: a row that does not come out even in blocks stays whole."""
-        fits = len(self.shape) > 1 and self.shape[-1] % BLOCK == 0
-        return precision is Precision.NF4 and self.part in QUANTISED and fits
+        """Whether it is held in NF4."""
+        return precision is Precision.NF4 and self.is_quantised
+
+    def is_fp8(self, precision: Precision) -> bool:
+        """Whether it is held in FP8."""
+        return precision is Precision.FP8 and self.is_quantised
+
+    @property
+    def is_quantised(self) -> bool:
+        """Whether it is in the forms that quantise: a row that does not come out even in blocks stays whole."""
+        return self.part in QUANTISED and len(self.shape) > 1 and self.shape[-1] % BLOCK == 0
 
     def nbytes(self, precision: Precision) -> int:
         """Bytes that it takes."""
         count = math.prod(self.shape)
         if self.is_nf4(precision):
             return count // 2 + count // BLOCK * torch.float32.itemsize
+        if self.is_fp8(precision):
+            return count + count // self.shape[-1] * torch.float32.itemsize
         return count * precision.dtype.itemsize
 
 

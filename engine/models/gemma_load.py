@@ -65,7 +65,12 @@ def load(
         passes=defaults.passes_max,
         span_tokens=BLOCKS_MAX * config.canvas_length // 2,
     )
-    return GemmaInfiller(GemmaNetwork(config, weights), tokenizer, canvas_format(config, tokenizer), info, defaults)
+    network, form_of = GemmaNetwork(config, weights), canvas_format(config, tokenizer)
+    made = GemmaInfiller(network, tokenizer, form_of, info, defaults)
+    if made.fixed is not None:
+        report(f"{name}: preparing its kernels")
+        made.warm()
+    return made
 
 
 def canvas_format(config: GemmaConfig, tokenizer: GemmaTokenizer) -> CanvasFormat:

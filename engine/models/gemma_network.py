@@ -172,7 +172,7 @@ class GemmaNetwork:
         return ops.experts(normed, index, share, gate_up, down)
 
 
-SCORED = 512
+SCORED = 128
 """So many tokens are scored at once: their logits are held whole."""
 
 

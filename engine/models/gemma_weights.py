@@ -1,9 +1,9 @@
-"""From a checkpoint's folder to weights by name, and back: whole or in NF4, one tensor after another.
+"""From a checkpoint's folder to weights by name, and back: whole, in FP8 or in NF4, one tensor after another.
 
 Three forms are read. The published class's: names under `model.decoder.`, or under `model.encoder.` where a file has a
 shared weight there alone; the vision tower is never read. The layout of FP8-dynamic checkpoints: float8_e4m3 matrices
-with a `weight_scale` a row, each expert on its own. It is written from descriptions of it and was not checked against a
-published file. And our own, which `save` writes.
+with a `weight_scale` a row, each expert on its own; they may be held as they are. It is written from descriptions of it
+and was not checked against a published file. And our own, which `save` writes.
 
 It must know nothing of the network's arithmetic.
 """
@@ -22,22 +22,26 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ...kernels.formats import BLOCK, Nf4, Weight
+from ...kernels import reference
+from ...kernels.formats import BLOCK, Fp8, Nf4, Weight
 from ..types import EngineError
 from .gemma_config import REMEDY, GemmaConfig
-from .gemma_files import Reader, Rows, Stored, fill, fill_nf4, index
+from .gemma_files import Fp8Rows, Reader, Rows, Stored, fill, fill_fp8, fill_nf4, index
 from .gemma_layout import ENCODER_SCALAR, Part, Precision, Slot, layout
 
 DECODER, ENCODER = "model.decoder.", "model.encoder.language_model."
 UNREAD = ("model.encoder.vision_tower.", "model.encoder.embed_vision.", "lm_head.")
 """Beginnings of names that are left alone: pictures, and the output matrix, which is the embedding."""
 FLOATS, FP8 = {"F32", "F16", "BF16"}, "F8_E4M3"
+OWN_DTYPES = {"U8": torch.uint8, "F32": torch.float32, "BF16": torch.bfloat16, FP8: torch.float8_e4m3fn}
 
 MARKER = "dgedit_weights.json"
 """Its presence says that a folder is in our own form; it is written last."""
 FORMAT = 1
 CODES, MAXIMA = ".nf4", ".absmax"
 """Endings of the two tensors that stand for one in NF4."""
+VALUES, SCALES = ".fp8", ".fp8_scale"
+"""Endings of the two that stand for one in FP8."""
 SHARD_BYTES = 1 << 30
 COPIED = {".json", ".jinja", ".model", ".txt"}
 """Endings of the small files beside the weights; a licence goes with them."""
@@ -89,6 +93,20 @@ def stored_precision(folder: Path) -> Precision | None:
     return Precision(marker["precision"])
 
 
+def best_precision(folder: Path) -> Precision:
+    """The form above which a folder of any kind but our own has nothing to give: FP8 where its matrices are in that.
+
+    Raises:
+        EngineError: when a file is unreadable.
+    """
+    try:
+        found = index(_published_files(folder))
+    except (OSError, SafetensorError) as error:
+        raise EngineError(f"{folder} is not readable as a checkpoint: {error}", REMEDY) from error
+    in_fp8 = any(stored.dtype == FP8 and not name.startswith(UNREAD) for name, stored in found.items())
+    return Precision.FP8 if in_fp8 else Precision.BF16
+
+
 def save(weights: Mapping[str, Weight] | Iterable[tuple[str, Weight]], config_folder: Path, out_folder: Path) -> None:
     """Write weights in our own form, beside the small files of the checkpoint that they come from.
 
@@ -126,6 +144,8 @@ def _shards(pairs: Iterable[tuple[str, Weight]]) -> Iterator[dict[str, Tensor]]:
     for name, weight in pairs:
         if isinstance(weight, Nf4):
             shard |= {name + CODES: weight.packed.cpu(), name + MAXIMA: weight.absmax.cpu()}
+        elif isinstance(weight, Fp8):
+            shard |= {name + VALUES: weight.values.cpu(), name + SCALES: weight.scale.cpu()}
         else:
             shard[name] = weight.cpu()
         if sum(tensor.nbytes for tensor in shard.values()) >= SHARD_BYTES:
@@ -138,6 +158,8 @@ def _shards(pairs: Iterable[tuple[str, Weight]]) -> Iterator[dict[str, Tensor]]:
 def _precision(seen: set[torch.dtype]) -> Precision:
     if torch.uint8 in seen:
         return Precision.NF4
+    if torch.float8_e4m3fn in seen:
+        return Precision.FP8
     return Precision.FLOAT32 if torch.float32 in seen else Precision.BF16
 
 
@@ -156,13 +178,15 @@ def _opened(folder: Path, slots: Mapping[str, Slot], precision: Precision, devic
     if stored is not None:
         return _opened_own(folder, slots, precision, device)
     reader = Reader()
-    sources = _sources(index(_published_files(folder)), slots, reader)
+    sources = _sources(index(_published_files(folder)), slots)
 
     def load(name: str) -> Weight:
         slot = slots[name]
         if slot.is_nf4(precision):
-            return fill_nf4(sources[name], slot.shape, device)
-        return fill(sources[name], slot.shape, precision.dtype, device)
+            return fill_nf4(_rows(sources[name], slot, reader), slot.shape, device)
+        if slot.is_fp8(precision):
+            return fill_fp8(_fp8_rows(sources[name], slot, reader), slot.shape, device)
+        return fill(_rows(sources[name], slot, reader), slot.shape, precision.dtype, device)
 
     return load
 
@@ -177,12 +201,14 @@ def _opened_own(folder: Path, slots: Mapping[str, Slot], precision: Precision, d
 
     def whole(name: str) -> Tensor:
         stored = found[name]
-        dtype = {"U8": torch.uint8, "F32": torch.float32, "BF16": torch.bfloat16}[stored.dtype]
+        dtype = OWN_DTYPES[stored.dtype]
         return fill(lambda begin, end: reader.rows(stored, begin, end), stored.shape, dtype, device)
 
     def load(name: str) -> Weight:
-        nf4 = slots[name].is_nf4(precision)
-        return Nf4(whole(name + CODES), whole(name + MAXIMA)) if nf4 else whole(name)
+        if slots[name].is_nf4(precision):
+            return Nf4(whole(name + CODES), whole(name + MAXIMA))
+        fp8 = slots[name].is_fp8(precision)
+        return Fp8(whole(name + VALUES), whole(name + SCALES)) if fp8 else whole(name)
 
     return load
 
@@ -192,6 +218,8 @@ def _own_parts(name: str, slot: Slot, precision: Precision) -> dict[str, tuple[t
     *outer, size = slot.shape
     if slot.is_nf4(precision):
         return {name + CODES: ((*outer, size // 2), "U8"), name + MAXIMA: ((*outer, size // BLOCK), "F32")}
+    if slot.is_fp8(precision):
+        return {name + VALUES: (slot.shape, FP8), name + SCALES: (tuple(outer), "F32")}
     return {name: (slot.shape, "F32" if precision is Precision.FLOAT32 else "BF16")}
 
 
@@ -212,13 +240,10 @@ def _listed(path: Path, names: Iterable[object]) -> list[Path]:
     return [path.parent / name for name in sorted(found)]
 
 
-def _sources(found: Mapping[str, Stored], slots: Mapping[str, Slot], reader: Reader) -> dict[str, Rows]:
-    """Where the rows of each weight come from."""
-    sources, used = dict[str, Rows](), set[str]()
-    for name, slot in slots.items():
-        matrices = _matrices(found, name, slot)
-        used |= {stored.name for matrix in matrices for stored in matrix.tensors}
-        sources[name] = _rows(matrices, slot, reader)
+def _sources(found: Mapping[str, Stored], slots: Mapping[str, Slot]) -> dict[str, list[_Matrix]]:
+    """What each weight is made of."""
+    sources = {name: _matrices(found, name, slot) for name, slot in slots.items()}
+    used = {stored.name for matrices in sources.values() for matrix in matrices for stored in matrix.tensors}
     # What both sides share may stand in the file twice.
     twice = {name.replace(DECODER, ENCODER) for name in used} | {name.replace(ENCODER, DECODER) for name in used}
     _refuse_unknown(name for name in found if name not in used | twice and not name.startswith(UNREAD))
@@ -241,6 +266,11 @@ class _Matrix:
         if self.scale is None:
             return values
         return values.float() * reader.rows(self.scale, begin, end).float()
+
+    def fp8(self, reader: Reader, begin: int, end: int) -> Fp8:
+        if self.scale is None:
+            return reference.quantize_fp8(reader.rows(self.values, begin, end))
+        return Fp8(reader.rows(self.values, begin, end), reader.rows(self.scale, begin, end)[..., 0].float())
 
 
 def _matrices(found: Mapping[str, Stored], name: str, slot: Slot) -> list[_Matrix]:
@@ -276,22 +306,44 @@ def _matrix(found: Mapping[str, Stored], name: str, shape: tuple[int, ...]) -> _
     if found[name].dtype != FP8:
         return _Matrix(found[name], None)
     scale = f"{name}_scale"
-    _check(found, scale, (shape[0], 1), FLOATS)
+    _check(found, scale, (*shape[:-1], 1), FLOATS)
     return _Matrix(found[name], found[scale])
 
 
 def _rows(matrices: list[_Matrix], slot: Slot, reader: Reader) -> Rows:
     """Rows of a weight; of a stack that is not stored as one, a row is a whole expert."""
-    if len(matrices) == 1 and matrices[0].values.shape == slot.shape:
+    if _is_one(matrices, slot):
         return lambda begin, end: matrices[0].rows(reader, begin, end)
-    each = len(matrices) // slot.shape[0]
 
     def rows(begin: int, end: int) -> Tensor:
-        parts = matrices[begin * each : end * each]
-        read = [part.rows(reader, 0, part.values.shape[0]) for part in parts]
+        read = [part.rows(reader, 0, part.values.shape[0]) for part in _of_experts(matrices, slot, begin, end)]
         return torch.cat(read).view(end - begin, *slot.shape[1:])
 
     return rows
+
+
+def _fp8_rows(matrices: list[_Matrix], slot: Slot, reader: Reader) -> Rows | Fp8Rows:
+    """The same, in FP8 where any of the matrices is."""
+    if all(matrix.scale is None for matrix in matrices):
+        return _rows(matrices, slot, reader)
+    if _is_one(matrices, slot):
+        return lambda begin, end: matrices[0].fp8(reader, begin, end)
+
+    def rows(begin: int, end: int) -> Fp8:
+        read = [part.fp8(reader, 0, part.values.shape[0]) for part in _of_experts(matrices, slot, begin, end)]
+        values, scale = torch.cat([part.values for part in read]), torch.cat([part.scale for part in read])
+        return Fp8(values.view(end - begin, *slot.shape[1:]), scale.view(end - begin, slot.shape[1]))
+
+    return rows
+
+
+def _is_one(matrices: list[_Matrix], slot: Slot) -> bool:
+    return len(matrices) == 1 and matrices[0].values.shape == slot.shape
+
+
+def _of_experts(matrices: list[_Matrix], slot: Slot, begin: int, end: int) -> list[_Matrix]:
+    each = len(matrices) // slot.shape[0]
+    return matrices[begin * each : end * each]
 
 
 def _check(found: Mapping[str, Stored], name: str, shape: tuple[int, ...], dtypes: set[str]) -> None:

@@ -13,34 +13,35 @@ from dgedit.commands import fix as command
 from dgedit.engine.evals import repair as made
 from dgedit.engine.models.base import Denoiser
 from dgedit.errors import ExitCode
-from dgedit.faults import fault_in, languages, parses
+from dgedit.faults import Fault, fault_in, languages, parses
+from dgedit.mends import Kind
 from dgedit.pipe import Mode
-from dgedit.repair import Ending, RepairOptions, repair
+from dgedit.repair import Ending, RepairOptions, keeps, repair, spans
 
 BROKEN = "def total(values:\n    return sum(values)\n\n\nprint(total([1, 2]))\n"
 MENDED = BROKEN.replace("values:", "values):")
 HOPELESS = "]]]]]]]]]]]]]]]] def ((((((((((((((((\n"
 CONFLICT = "import os\n<<<<<<< HEAD\nimport json\n=======\nimport re\n>>>>>>> theirs\n\nprint(os, json, re)\n"
 
+INDENTED = "def f(a):\n    if a:\n        return 1\n    return 2\n"
+
 FAULTS = [
     ("bracket", BROKEN, MENDED),
     ("opening bracket", "x = [1, 2]\nprintx)\n", "x = [1, 2]\nprint(x)\n"),
-    ("colon", "def f(a):\n    if a\n        return 1\n    return 2\n", None),
+    ("colon", "class A\n    pass\n", "class A:\n    pass\n"),
     ("quote", 'names = ["a", "b]\nprint(names)\n', 'names = ["a", "b"]\nprint(names)\n'),
     ("long string", 'def f():\n    ""Docs."""\n    return 1\n', 'def f():\n    """Docs."""\n    return 1\n'),
-    ("indentation", "def f(a):\n    if a:\n    return 1\n    return 2\n", None),
+    ("indentation", "def f(a):\n    if a:\n    return 1\n    return 2\n", INDENTED),
+    ("keyword", "import os\nimprot re\n", "import os\nimport re\n"),
+    ("old print", "print 'hello'\n", "print('hello')\n"),
+    ("cut off", "def f(values):\n    return sum(val\n", "def f(values):\n    return sum(values)\n"),
     ("indentation of a block", "def f(a):\n     b = a\n    return b\n", "def f(a):\n    b = a\n    return b\n"),
     ("wrong bracket", "values = [(1, 2], (3, 4)]\n", "values = [(1, 2), (3, 4)]\n"),
     ("two in one function", "def f(a:\n    b = [a, 1\n    return b\n", "def f(a):\n    b = [a, 1]\n    return b\n"),
 ]
-ANSWERS = {
-    "colon": "def f(a):\n    if a:\n        return 1\n    return 2\n",
-    "indentation": "def f(a):\n    if a:\n        return 1\n    return 2\n",
-}
-
 OTHERS = [
     ("json", '{"a": [1, 2, "b": 3}\n', '{"a": [1, 2], "b": 3}\n'),
-    ("toml", '[tool]\nname = "x\nsize = 3\n', '[tool]\nname = "x"\nsize = 3\n'),
+    ("toml", "[tool\nsize = 3\n", "[tool]\nsize = 3\n"),
     ("javascript", "function f(a, b {\n  return a + b;\n}\n", "function f(a, b) {\n  return a + b;\n}\n"),
     ("go", 'package p\n\nfunc f() {\n\tg("a"\n}\n', 'package p\n\nfunc f() {\n\tg("a")\n}\n'),
 ]
@@ -58,7 +59,7 @@ def options(*arguments: str) -> fix.FixOptions:
 def test_every_kind_of_fault_is_mended_as_a_person_would(nano: Denoiser) -> None:
     for name, text, answer in FAULTS:
         assert not parses(text, "python"), name
-        assert repair(text, nano, RepairOptions()).text == (answer or ANSWERS[name]), name
+        assert repair(text, nano, RepairOptions()).text == answer, name
 
 
 def test_other_languages_are_mended_too(nano: Denoiser) -> None:
@@ -69,8 +70,8 @@ def test_other_languages_are_mended_too(nano: Denoiser) -> None:
 
 def test_nothing_outside_of_the_changed_characters_changes(nano: Denoiser) -> None:
     mended = 0
-    for each in made.load(12):
-        done = repair(each.text, nano, RepairOptions(related=each.related[:2]))
+    for each in made.load(6):
+        done = repair(each.text, nano, RepairOptions())
         text = each.text
         for step in done.steps:
             after = step.mend.applied(text)
@@ -81,7 +82,7 @@ def test_nothing_outside_of_the_changed_characters_changes(nano: Denoiser) -> No
         assert done.text == (text if done.ending is Ending.MENDED else each.text)
         assert parses(done.text, "python") is (done.ending is Ending.MENDED)
         mended += done.ending is Ending.MENDED
-    assert mended >= 10
+    assert mended >= 5
 
 
 def test_the_same_text_gives_the_same_mend(nano: Denoiser) -> None:
@@ -90,12 +91,36 @@ def test_the_same_text_gives_the_same_mend(nano: Denoiser) -> None:
     assert first == second != text
 
 
-def test_small_changes_need_no_passes_and_a_span_is_renoised_where_none_helps(nano: Denoiser) -> None:
+def test_small_changes_need_no_passes(nano: Denoiser) -> None:
     assert repair(BROKEN, nano, RepairOptions(denoise=False)).text == MENDED
-    done = repair("x = 1\ny = = 2 +* 3\nprint(x, y)\n", nano, RepairOptions())
+
+
+def test_a_span_is_renoised_where_nothing_small_helps_and_most_of_it_is_kept(nano: Denoiser) -> None:
+    text = "x = 1\nfor i on range(10):\n    print(i)\n"
+    assert repair(text, nano, RepairOptions(denoise=False)).ending is Ending.LEFT
+    done = repair(text, nano, RepairOptions())
     assert done.ending is Ending.MENDED
-    assert done.text.startswith("x = 1\n")
-    assert done.text.endswith("\nprint(x, y)\n")
+    (step,) = done.steps
+    assert step.mend.kind is Kind.REWRITTEN
+    assert keeps(step.old, step.mend.text)
+    assert done.text.startswith("x = 1\nfor i ")
+
+
+def test_code_is_mended_not_replaced_or_hidden() -> None:
+    assert keeps("for i on values", "for i in values")
+    assert not keeps("for i on values", "pass")
+    assert not keeps("values = = 1", "# values = 1")
+
+
+def test_a_span_is_widened_from_words_to_lines() -> None:
+    text = "a = 1\n\nif x y:\n    z = (1 2)\n"
+    fault = Fault(line=3, column=11, message="", suspects=(3,))
+    assert [text[slice(*span)] for span in spans(text, fault)] == [
+        "1 2)",
+        "z = (1 2)",
+        "if x y:\n    z = (1 2)",
+        "a = 1\n\nif x y:\n    z = (1 2)",
+    ]
 
 
 UNTOUCHED = [
@@ -215,6 +240,15 @@ def test_a_conflict_that_no_side_resolves_stays(nano: Denoiser, tmp_path: Path) 
     assert path.read_text() == text
 
 
+def test_a_hole_is_not_a_fault(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("x = 1\ny = <FILL_ME>\n")
+    assert fix.run(options("--model", "none", str(path))) == 1
+    said = capsysbinary.readouterr()
+    assert said.out == path.read_bytes()
+    assert b"a <FILL_ME> at line 2; let it be filled first" in said.err
+
+
 def test_check_as_a_process_imports_no_torch(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text(BROKEN)
     (tmp_path / "b.py").write_text(CONFLICT)
@@ -266,6 +300,26 @@ def test_an_unknown_model_is_an_error_and_the_text_comes_out(
     path.write_text(BROKEN)
     assert fix.run(options("--model", str(tmp_path / "none"), str(path))) == ExitCode.ERROR
     assert capsysbinary.readouterr().out == BROKEN.encode()
+
+
+NEWER = [
+    "type Number = int | float\n",
+    "def first[T](values: list[T]) -> T:\n    return values[0]\n",
+    "class A[T]:\n    x: T\n",
+]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python reads them")
+@pytest.mark.parametrize("text", NEWER)
+def test_what_is_newer_than_the_judge_is_left_alone(
+    text: str, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    path = tmp_path / "a.py"
+    path.write_text(text)
+    for mode in ("--check", "--in-place", "--diff"):
+        assert fix.run(options("--model", "none", mode, str(path))) == ExitCode.ERROR
+    assert b"newer than Python" in capsysbinary.readouterr().err
+    assert path.read_text() == text
 
 
 @pytest.mark.parametrize("language", languages())

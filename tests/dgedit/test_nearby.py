@@ -10,7 +10,6 @@ from dgedit import nearby
 from dgedit.engine.types import ModelInfo
 from dgedit.fill import FillOptions, Gap, make_request
 
-
 INFO = ModelInfo(name="any", parameters=0, device="cpu", digest="")
 
 

@@ -196,7 +196,7 @@ class TestHelix:
     @pytest.mark.usefixtures("broken")
     def test_a_failure_leaves_the_buffer(self, desk: Desk) -> None:
         self.settings(desk)
-        desk.file.write_text(CODE)
+        desk.file.write_text(MARKED)
         with terminal(str(desk.file), command=("hx",), folder=desk.file.parent) as screen:
             screen.wait_for("NOR")
             screen.type("2Gx i")
@@ -206,7 +206,7 @@ class TestHelix:
             screen.wait_for("command failed")
             screen.type(":wq!\r")
             screen.ended()
-        assert desk.file.read_text() == CODE
+        assert desk.file.read_text() == MARKED
 
 
 def helix_pipe() -> str:
@@ -252,9 +252,9 @@ class TestEmacs:
             desk,
             region,
             "(call-interactively 'dgedit-fill)",
-            "(princ (format \"line %d\" (line-number-at-pos)))",
+            '(princ (format "line %d" (line-number-at-pos)))',
             "(save-buffer)",
-            "(progn (undo-boundary) (deactivate-mark) (undo) (write-file \"undone\"))",
+            '(progn (undo-boundary) (deactivate-mark) (undo) (write-file "undone"))',
         )
         assert_filled(desk.file.read_text(), CODE, line=2)
         assert "line 3" in printed
@@ -263,7 +263,9 @@ class TestEmacs:
     @pytest.mark.usefixtures("broken")
     def test_a_failure_leaves_the_buffer(self, desk: Desk) -> None:
         desk.file.write_text(MARKED)
-        said = self.evaluate(desk, "(call-interactively 'dgedit-fill)", "(princ (if (buffer-modified-p) 'changed 'same))")
+        said = self.evaluate(
+            desk, "(call-interactively 'dgedit-fill)", "(princ (if (buffer-modified-p) 'changed 'same))"
+        )
         assert "unknown model 'nowhere'" in said
         assert said.startswith("same")
 

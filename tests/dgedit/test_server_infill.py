@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dgedit.errors import DgeditError
-from dgedit.fill import FillOptions, Gap, fill_gaps, open_model
+from dgedit.fill import FillOptions, Gap, fill_gaps
+from dgedit.models import open_model
 from dgedit.tui.job import Delivery, InfillJobs, Task
 
 from ..engine.remote_server import Wire, block, said, says, serving

@@ -266,6 +266,55 @@ def test_rows_beside_each_other_are_as_each_alone(network: GemmaNetwork, rows: i
 
 
 @torch.inference_mode()
+def test_a_failed_reading_is_not_taken_for_the_next_context(
+    network: GemmaNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, one, other = infiller(network), ids(20, 1)[0].tolist(), ids(20, 2)[0].tolist()
+    draft = ids(5, 3)
+    free = everything(draft)
+    model.encode(one)
+
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("no room")
+
+    with monkeypatch.context() as patched:
+        # The last board, which is made when the cache has the new context already.
+        patched.setattr(diffusiongemma, "GemmaContext", full)
+        with pytest.raises(torch.OutOfMemoryError):
+            model.encode(other)
+    fresh = infiller(network)
+    close(
+        model.hidden(model.encode(other), draft, free, free, None),
+        fresh.hidden(fresh.encode(other), draft, free, free, None),
+    )
+
+
+@torch.inference_mode()
+def test_a_run_larger_than_the_board_leaves_it_as_it_was(network: GemmaNetwork) -> None:
+    model, rows = infiller(network), [ids(1000, seed)[0].tolist() for seed in (1, 2)]
+    context = model.encode(ids(20, 1)[0].tolist())
+    held = [keys.shape for keys in context.board.keys]
+    scores = model.score(context, rows)
+    assert [keys.shape for keys in context.board.keys] == held
+    close(scores[1], model.score(context, rows[1:])[0])
+
+
+@torch.inference_mode()
+def test_passes_of_fixed_shapes_share_one_board(network: GemmaNetwork) -> None:
+    model = infiller(network, fixed=True)
+    assert model.fixed is not None
+    for length, canvas in ((20, 5), (30, 70), (20, 150), (20, 5)):
+        draft = ids(canvas, 1)
+        free = everything(draft)
+        model.hidden(model.encode(ids(length, 1)[0].tolist()), draft, free, free, None)
+    assert len(model.fixed._desks) == 1
+    assert [key[0] for key in model.fixed._passes] == [128, 256, 64]
+    draft = ids(3000, 1)
+    free = everything(draft)
+    assert len(model.hidden(model.encode(ids(20, 1)[0].tolist()), draft, free, free, None)) == 3000
+
+
+@torch.inference_mode()
 def test_pinned_positions_get_no_self_conditioning(network: GemmaNetwork) -> None:
     canvas, free = ids(4, 9)[0], torch.tensor([True, False, True, False])
     soft = torch.randn(2, 128)
@@ -318,7 +367,15 @@ def test_published_settings_come_from_the_file() -> None:
 
 
 @pytest.mark.parametrize(
-    "generation", [{"sampler_config": {"threshold": 1}}, {"stability_threshold": 3}, {"t_min": -1.0}, {"t_max": "hot"}]
+    "generation",
+    [
+        {"sampler_config": {"threshold": 1}},
+        {"sampler_config": 3},
+        {"stability_threshold": 3},
+        {"t_min": -1.0},
+        {"t_min": 0.0},
+        {"t_max": "hot"},
+    ],
 )
 def test_a_sampler_that_is_not_known_is_refused(generation: dict[str, Any]) -> None:
     with pytest.raises(EngineError, match=r"generation_config\.json"):
@@ -329,9 +386,8 @@ def test_a_recorded_pass_asks_for_no_value(network: GemmaNetwork, monkeypatch: p
     # A CUDA graph cannot be recorded where the host waits for a number. Tensors without values show such places;
     # of the experts, whose twin asks for some, the kernel is tested by itself.
     monkeypatch.setattr("dgedit.kernels.ops.experts", lambda x, *_rest: torch.zeros_like(x))
-    model = infiller(network, fixed=True)
-    context = model.encode(ids(20, 1)[0].tolist())
-    fixed = FixedPass(network, context.board, 64)
+    context = infiller(network, fixed=True).encode(ids(20, 1)[0].tolist())
+    fixed = FixedPass(network, context.board.twin(64), 64)
     fixed.board.load(context.board)
     with FakeTensorMode(allow_non_fake_inputs=True):
         hidden = fixed._pass()

@@ -1,4 +1,4 @@
-"""What NF4 costs: the report's figures are recomputed, conversion is read back, nano goes through it and back."""
+"""What NF4 and FP8 cost: figures are recomputed, conversion is read back, nano goes through them and back."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from dgedit.engine.models.gemma_config import GemmaConfig
 from dgedit.engine.models.gemma_layout import Part, Precision, plan
 from dgedit.engine.models.gemma_tokenizer import GemmaTokenizer
 from dgedit.engine.models.gemma_weights import read
-from dgedit.engine.models.nano_checkpoint import NanoInfiller, load
+from dgedit.engine.models.nano_checkpoint import load
 from dgedit.engine.quantize import denoised_code, logits_error, main, nano_exact_match, report, requantized_nano, text
 from dgedit.kernels import reference
-from dgedit.kernels.formats import Nf4, Weight
+from dgedit.kernels.formats import Fp8, Nf4, Weight
 
 from . import gemma_text, tiny_gemma
 
@@ -39,11 +39,21 @@ def test_converting_writes_what_reading_gives(folder: Path, tmp_path: Path, caps
             assert torch.equal(found.absmax, weight.absmax)
         else:
             assert isinstance(found, Tensor)
+            assert isinstance(weight, Tensor)
             assert torch.equal(found, weight)
     assert main([str(folder), str(tmp_path / "out")]) == 2
     assert "not empty" in capsys.readouterr().err
     assert main([str(tmp_path / "none"), "--report"]) == 2
     assert "config.json is missing" in capsys.readouterr().err
+
+
+def test_converting_to_fp8(folder: Path, tmp_path: Path) -> None:
+    assert main([str(folder), str(tmp_path / "out"), "--fp8"]) == 0
+    ours, theirs = read(tmp_path / "out", Precision.FP8), read(folder, Precision.FP8)
+    assert any(isinstance(weight, Fp8) for weight in theirs.values())
+    for name, weight in theirs.items():
+        assert type(ours[name]) is type(weight)
+        assert torch.equal(reference.dense(ours[name], torch.float32), reference.dense(weight, torch.float32))
 
 
 @pytest.mark.parametrize("arguments", [[], ["folder"], ["folder", "--nano-exact-match", "1"]])
@@ -76,6 +86,21 @@ def test_the_report_says_what_was_lost(folder: Path) -> None:
         assert said in text(found)
 
 
+def test_fp8_loses_less(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    four, eight = (report(folder, precision) for precision in (Precision.NF4, Precision.FP8))
+    assert eight.bytes_after == plan(GemmaConfig.read(folder), Precision.FP8)
+    assert eight.errors.keys() == four.errors.keys()
+    for part, error in eight.errors.items():
+        assert 0.02 < error < four.errors[part] / 3
+    before = read(folder, Precision.FLOAT32)
+    matrices = [value for name, value in before.items() if "experts" in name and isinstance(value, Tensor)]
+    lost = sum((reference.dense(reference.quantize_fp8(one), one.dtype) - one).square().sum() for one in matrices)
+    size = sum(one.square().sum() for one in matrices)
+    assert eight.errors[Part.EXPERTS] == pytest.approx(float(lost / size) ** 0.5, rel=1e-4)
+    assert main([str(folder), "--report", "--fp8"]) == 0
+    assert capsys.readouterr().out.split()[:4] == ["bf16", "GB", "FP8", "GB"]
+
+
 def test_the_report_runs_both_forms_over_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "tokenizer.json").write_text(gemma_text.tokenizer_json(), encoding="utf-8")
     model = tiny_gemma.tiny_model(vocab_size=GemmaTokenizer.load(tmp_path).vocab_size)
@@ -102,19 +127,18 @@ def test_logits_are_compared_row_by_row() -> None:
     assert other.same_choice == 0.5
 
 
-@pytest.fixture(scope="module")
-def requantized() -> NanoInfiller:
-    return requantized_nano()
-
-
-def test_nano_answers_with_its_matrices_rounded(requantized: NanoInfiller, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("precision", "distances"), [(Precision.NF4, (0.01, 0.5)), (Precision.FP8, (0.003, 0.15))])
+def test_nano_answers_with_its_matrices_rounded(
+    tmp_path: Path, precision: Precision, distances: tuple[float, float]
+) -> None:
     """The same done by hand, by another rule: every matrix of a layer or of self-conditioning."""
     source = CHECKPOINTS / "nano"
     weights = load_file(source / "model.safetensors")
     rounded = 0
     for name, weight in weights.items():
         if "decoder" in name and weight.dim() > 1 and not any(part in name for part in ("embed_tokens", "router")):
-            weights[name] = reference.dequantize_nf4(reference.quantize_nf4(weight), weight.dtype)
+            there = reference.quantize_nf4(weight) if precision is Precision.NF4 else reference.quantize_fp8(weight)
+            weights[name] = reference.dense(there, weight.dtype)
             rounded += 1
     assert rounded > 6 * 8
     for path in source.glob("*.json"):
@@ -122,13 +146,13 @@ def test_nano_answers_with_its_matrices_rounded(requantized: NanoInfiller, tmp_p
     save_file(weights, tmp_path / "model.safetensors")
     by_hand, plain = load(tmp_path, "by hand"), load(source, "nano")
     ids = list(range(100, 140))
-    hidden = [model.encode(ids).last_hidden for model in (requantized, by_hand, plain)]
+    hidden = [model.encode(ids).last_hidden for model in (requantized_nano(precision), by_hand, plain)]
     assert torch.equal(hidden[0], hidden[1])
     distance = (hidden[0] - hidden[2]).float().norm() / hidden[2].float().norm()
-    assert 0.01 < distance < 0.5
+    assert distances[0] < distance < distances[1]
 
 
 def test_the_evaluation_runs_before_and_after() -> None:
-    before, after = nano_exact_match(1)
+    before, after = nano_exact_match(1, Precision.FP8)
     assert (before.spans, after.spans) == (1, 1)
-    assert [before.name, after.name] == ["nano", "nano through NF4"]
+    assert [before.name, after.name] == ["nano", "nano through FP8"]

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from dgedit.engine.remote import wire as remote_wire
 from dgedit.engine.remote import CancelledError, connect
+from dgedit.engine.remote import wire as remote_wire
 from dgedit.engine.remote.address import parse_address
 from dgedit.engine.remote.line import Line, connected
 from dgedit.engine.types import EngineError, InfillRequest
