@@ -6,6 +6,7 @@ fail where the editor would: whatever is missing or broken is a finding.
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import re
@@ -85,7 +86,7 @@ def examine(model: str, keys: Sequence[Bindable], *, infills: bool) -> Iterator[
     yield settings(keys)
     yield journal()
     try:
-        pass
+        importlib.import_module("torch")
     except Exception as trouble:  # an ImportError where it is missing, anything where its libraries do not fit
         broken = f"cannot be imported: {' '.join(str(trouble).split())}"
         yield Finding("engine", broken, Grade.BAD, "pip install --force-reinstall torch; nothing can be filled without")

@@ -24,7 +24,7 @@ from .errors import DgeditError
 
 PACKAGE = Path(__file__).resolve().parent
 BUNDLED = (PACKAGE / "engine" / "checkpoints").resolve()
-CODE = ("serve.py", "worker.py", "fill.py", "engine", "engine/models", "engine/samplers", "kernels")
+CODE = ("serve.py", "worker.py", "fill.py", "models.py", "engine", "engine/models", "engine/samplers", "kernels")
 """What a warm process runs; when it changes, one that still runs the old code is no longer asked."""
 ENVIRONMENT = ("CUDA_VISIBLE_DEVICES", "HF_HOME", "HF_HUB_CACHE")
 """What decides which weights a name means, and where they are put."""

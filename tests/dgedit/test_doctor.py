@@ -61,10 +61,8 @@ def examined(
 
 def by_name(lines: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Grade and words of printed findings by what they are of."""
-    matches = [re.fullmatch(r"(ok|note|BAD) +(\S+(?: \S+)*?)(?: {2,}| (?=\S))(.*)", line) for line in lines]
-    split = [(line[:5].strip(), line[6:20].strip(), line[21:]) for line in lines]
-    assert all(matches), lines
-    return {what: (grade, found) for grade, what, found in split}
+    assert all(line[:5].strip() in {grade.value for grade in Grade} for line in lines), lines
+    return {line[6:20].strip(): (line[:5].strip(), line[21:]) for line in lines}
 
 
 def grades(findings: Sequence[Finding]) -> dict[str, Grade]:
