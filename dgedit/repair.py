@@ -1,9 +1,9 @@
 """Mends a text that does not parse: changes around each fault are made, judged by the parser, ranked with the model.
 
-Small changes that need no model (`mends`) and ends of lines that the model writes are tried first; where none helps,
-spans are renoised at rising strength with the code around them pinned, from words over a line to a few lines. Faults
-are mended one after the other, and the result counts only when the whole text then parses. Texts are given with plain
-line feeds. It must know nothing of files.
+Small changes come first (`mends`): the model ranks them and writes nothing. Where none helps it writes the end of a
+line that may have been cut off, then renoises spans at rising strength with the code around them pinned, from words
+over a line to a few lines. Faults are mended one after the other, and the result counts only when the whole text then
+parses. Texts are given with plain line feeds. It must know nothing of files.
 """
 
 from __future__ import annotations
@@ -152,12 +152,11 @@ class Mender:
         self._check()
         spot = Spot(text, fault, part_around(text, fault, self._options.language))
         tried = [Change(mend) for mend in dict.fromkeys(mends(text, fault, self._options.language))]
-        small = self._that_parse(spot, tried)[:KEPT] if self._options.small else []
+        found = self._that_parse(spot, tried)[:KEPT] if self._options.small else []
         if not self._options.denoise:
-            return small or self._onward(spot, tried)
-        written = self._that_parse(spot, self._written(spot))
-        either = {change.mend.applied(text): change for change in (*small, *written)}
-        found = _whole(text, list(either.values()), self._options.language)
+            return found or self._onward(spot, tried)
+        # What the model writes would often be likelier than the lost sign, and invents what nobody meant.
+        found = found or self._that_parse(spot, self._written(spot))
         return found or self._onward(spot, tried) or self._renoised(spot)
 
     def answers(self, text: str, span: tuple[int, int], strength: float, kind: Kind) -> Iterator[Change]:

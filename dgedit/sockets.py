@@ -28,7 +28,7 @@ CODE = ("serve.py", "worker.py", "fill.py", "models.py", "engine", "engine/model
 """What a warm process runs; when it changes, one that still runs the old code is no longer asked."""
 ENVIRONMENT = ("CUDA_VISIBLE_DEVICES", "HF_HOME", "HF_HUB_CACHE")
 """What decides which weights a name means, and where they are put."""
-FORM = re.compile(r":(bf16|nf4)$")
+FORM = re.compile(r":(bf16|fp8|nf4)$")
 """What may follow a model's name."""
 SOCKET, LOCK = ".sock", ".lock"
 FOLDER_BYTES_MAX = 65

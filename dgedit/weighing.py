@@ -66,8 +66,6 @@ class Weights:
     closed: float = -2.18
     completed: float = -1.77
     quoted: float = 0.14
-    written: float = -3.2
-    """2 less than was fitted: in life few lines are cut off. It costs next to nothing on the files of the fit."""
     later_answer: float = -1.49
     """A logarithm of its place among the model's answers."""
 
@@ -83,7 +81,6 @@ _FLAGS = {
     Kind.CLOSED: "closed",
     Kind.COMPLETED: "completed",
     Kind.QUOTED: "quoted",
-    Kind.WRITTEN: "written",
 }
 
 

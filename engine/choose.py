@@ -7,6 +7,7 @@ The memory that a model needs is that of its weights as it holds them, of the ke
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ PASS_BYTES = 1_500_000_000
 """Activations, the workspace of the vocabulary's kernel, and what the libraries keep on a GPU."""
 FORMS = {Precision.BF16: "bf16", Precision.FP8: "FP8", Precision.NF4: "4-bit (NF4)"}
 """From the best down."""
+NAMES = FORMS | {Precision.FLOAT32: "float32"}
 WITHOUT_FP8 = "mps"
 """Torch has no 8-bit floats there."""
 
@@ -60,6 +62,8 @@ def context_bytes(config: GemmaConfig, tokens: int) -> int:
 
 def needed_bytes(config: GemmaConfig, precision: Precision, context_tokens: int) -> int:
     """All that must fit."""
+    # Once as it is kept across edits; the boards of passes, which leave out what sliding layers no longer see, with
+    # their room, are together smaller than another one.
     return weight_bytes(config, precision) + 2 * context_bytes(config, context_tokens) + PASS_BYTES
 
 
@@ -67,7 +71,9 @@ def memories() -> list[Memory]:
     """The accelerator first, then the machine's own memory."""
     found = []
     if torch.cuda.is_available():
-        found.append(Memory(device="cuda", free_bytes=torch.cuda.mem_get_info()[0]))
+        # A GPU that another program holds for itself alone cannot even be asked.
+        with suppress(RuntimeError):
+            found.append(Memory(device="cuda", free_bytes=torch.cuda.mem_get_info()[0]))
     elif torch.backends.mps.is_available():
         free = torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
         found.append(Memory(device="mps", free_bytes=free))
@@ -97,16 +103,16 @@ def choose(
         needs |= {form: needed_bytes(config, form, context_tokens) for form in forms}
         for place, form in enumerate(forms):
             if needs[form] <= memory.free_bytes:
-                better = "".join(f", {FORMS[each]} would need {gb(needs[each])}" for each in forms[:place])
+                better = "".join(f", {NAMES[each]} would need {gb(needs[each])}" for each in forms[:place])
                 why = (
-                    f"{FORMS[form]} on {memory.device}: needs {gb(needs[form])} of {gb(memory.free_bytes)} free{better}"
+                    f"{NAMES[form]} on {memory.device}: needs {gb(needs[form])} of {gb(memory.free_bytes)} free{better}"
                 )
                 return Chosen(precision=form, device=memory.device, why=why)
     if wanted is not None and found and not needs:
         devices = " and ".join(memory.device for memory in found)
-        raise EngineError(f"torch has no {FORMS[wanted]} on {devices}", "ask for :bf16 or :nf4, or for the cpu")
+        raise EngineError(f"torch has no {NAMES[wanted]} on {devices}", "ask for :bf16 or :nf4, or for the cpu")
     needs = needs or {form: needed_bytes(config, form, context_tokens) for form in forms_for("cpu", wanted, best)}
-    want = ", ".join(f"{FORMS[form]} {gb(need)}" for form, need in needs.items())
+    want = ", ".join(f"{NAMES[form]} {gb(need)}" for form, need in needs.items())
     have = ", ".join(f"{memory.device} {gb(memory.free_bytes)}" for memory in found) or "nothing"
     raise EngineError(f"the model does not fit: it needs {want}; free: {have}", "use --model nano, or free memory")
 

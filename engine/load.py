@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from .models.base import Denoiser
@@ -52,6 +53,10 @@ def load(model: str = DEFAULT_MODEL, *, device: str | None = None, report: Repor
         return _auto(device, report)
     name, _, form = model.rpartition(":") if model.endswith(FORMS) else (model, "", "")
     folder = find(name)
+    if not (folder / "config.json").exists():
+        raise EngineError(
+            f"{folder} holds no checkpoint: config.json is missing", "give the folder of one, or leave --model out"
+        )
     if (folder / "infill_config.json").exists():
         from .models.nano_checkpoint import load as load_nano
 
@@ -78,26 +83,19 @@ def find(model: str) -> Path:
 
 
 def _cached(repository: str) -> Path:
-    from huggingface_hub import constants
+    from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    try:
-        return _snapshot(repository)
-    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
-        others = _fp8_forms(Path(constants.HF_HUB_CACHE)) if repository in HUB_GB else []
-        if others:
-            return _snapshot(others[0])
-        size = f" ({HUB_GB[repository]} GB)" if repository in HUB_GB else ""
-        raise EngineError(
-            f"{repository} is not on this machine (looked in {constants.HF_HUB_CACHE})",
-            f"dgedit fetches nothing by itself; to have it{size}: hf download {repository}",
-        ) from error
-
-
-def _snapshot(repository: str) -> Path:
-    from huggingface_hub import constants, snapshot_download
-
-    return Path(snapshot_download(repository, local_files_only=True, cache_dir=constants.HF_HUB_CACHE))
+    cache = Path(constants.HF_HUB_CACHE)
+    others = _fp8_forms(cache) if repository in HUB_GB else []
+    for name in (repository, *others):
+        with suppress(LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError):
+            return Path(snapshot_download(name, local_files_only=True, cache_dir=cache))
+    size = f" ({HUB_GB[repository]} GB)" if repository in HUB_GB else ""
+    raise EngineError(
+        f"{repository} is not on this machine (looked in {cache})",
+        f"dgedit fetches nothing by itself; to have it{size}: hf download {repository}",
+    )
 
 
 def _fp8_forms(cache: Path) -> list[str]:

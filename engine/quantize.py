@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -37,6 +38,7 @@ from .models.gemma_network import GemmaNetwork
 from .models.gemma_tokenizer import GemmaTokenizer
 from .models.gemma_weights import DECODER, read, save, stream
 from .models.nano_checkpoint import NanoInfiller, load
+from .tokenizer import TextTokenizer
 from .types import EngineError, ModelInfo
 
 Logits = Callable[[GemmaConfig, dict[str, Weight]], Tensor]
@@ -70,6 +72,8 @@ class Report:
     """By how much the memory of the process, or of its GPU, grew at most while the weights were read."""
     errors: dict[Part, float]
     """Size of the difference over size of the weights; parts that stay whole are left out."""
+    layer_errors: dict[int, float]
+    """The same by layer."""
     logits: LogitsError | None
 
 
@@ -99,27 +103,37 @@ def report(
     compared = None
     if logits is not None and after is not None:
         compared = logits_error(logits(config, read(folder, Precision.BF16, device=device)), after)
+    errors, layer_errors = weight_errors(folder, precision, device=device)
     return Report(
         precision=precision,
         bytes_before=plan(config, Precision.BF16),
         bytes_after=plan(config, precision),
         peak_bytes=peak,
-        errors=weight_errors(folder, precision, device=device),
+        errors=errors,
+        layer_errors=layer_errors,
         logits=compared,
     )
 
 
-def weight_errors(folder: Path, precision: Precision, *, device: str = "cpu") -> dict[Part, float]:
-    """Relative error of each part in a form that quantises, one tensor in memory at a time."""
+def weight_errors(
+    folder: Path, precision: Precision, *, device: str = "cpu"
+) -> tuple[dict[Part, float], dict[int, float]]:
+    """Relative error of each part and of each layer in a form that quantises, one tensor in memory at a time."""
     slots = layout(GemmaConfig.read(folder))
-    sums = dict[Part, tuple[float, float]]()
+    parts, layers = dict[Part, list[float]](), dict[int, list[float]]()
     for name, weight in stream(folder, Precision.BF16, device=device, progress=show):
         slot = slots[name]
         if slot.is_quantised and isinstance(weight, Tensor):
-            error, size = sums.get(slot.part, (0.0, 0.0))
-            more_error, more_size = squared_error(weight, precision)
-            sums[slot.part] = (error + more_error, size + more_size)
-    return {part: math.sqrt(error / size) for part, (error, size) in sums.items() if size}
+            found = squared_error(weight, precision)
+            sums = [parts.setdefault(slot.part, [0.0, 0.0])]
+            if name.startswith("layers."):
+                sums.append(layers.setdefault(int(name.split(".")[1]), [0.0, 0.0]))
+            for each in sums:
+                each[:] = (each[0] + found[0], each[1] + found[1])
+    return (
+        {part: math.sqrt(error / size) for part, (error, size) in parts.items() if size},
+        {layer: math.sqrt(error / size) for layer, (error, size) in layers.items() if size},
+    )
 
 
 def squared_error(weight: Tensor, precision: Precision) -> tuple[float, float]:
@@ -144,7 +158,8 @@ def denoised_code(folder: Path) -> Logits:
     Raises:
         EngineError: when the checkpoint has no tokenizer that can be read.
     """
-    tokenizer = GemmaTokenizer.load(folder)
+    is_nano = (folder / "infill_config.json").exists()
+    tokenizer = TextTokenizer.load(folder / "tokenizer.json") if is_nano else GemmaTokenizer.load(folder)
     ids = tokenizer.encode(spans.load(limit=1)[0].text)[: CONTEXT_TOKENS + CANVAS_TOKENS]
     context, canvas = ids[:-CANVAS_TOKENS], torch.tensor(ids[-CANVAS_TOKENS:])
     draw = torch.Generator().manual_seed(0)
@@ -154,7 +169,9 @@ def denoised_code(folder: Path) -> Logits:
 
     def logits(config: GemmaConfig, weights: dict[str, Weight]) -> Tensor:
         network = GemmaNetwork(config, weights)
-        model = GemmaInfiller(network, tokenizer, plain_format(config), info, published_settings({}), fixed=False)
+        model = GemmaInfiller(
+            network, cast(GemmaTokenizer, tokenizer), plain_format(config), info, published_settings({}), fixed=False
+        )
         hidden = model.hidden(model.encode([config.bos_id, *context]), canvas[None], free, free, None)
         return reference.softcapped(hidden, network.table, config.softcap).cpu()
 
@@ -263,6 +280,7 @@ def text(found: Report) -> str:
         lines.append(f"{part.value:20}{before:10.3f}{after:10.3f}{error:>9}")
     before, after = (sum(sizes.values()) / 1e9 for sizes in (found.bytes_before, found.bytes_after))
     lines += [f"{'all':20}{before:10.3f}{after:10.3f}", f"peak while reading: {found.peak_bytes / 1e9:.3f} GB"]
+    lines.append("error by layer: " + " ".join(f"{error:.2%}" for _, error in sorted(found.layer_errors.items())))
     if found.logits is not None:
         logits = found.logits
         lines.append(

@@ -5,6 +5,8 @@ Every op has a twin in `reference`, which runs wherever there is no Triton kerne
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from functools import cache
 from importlib.util import find_spec
 
 import torch
@@ -12,6 +14,9 @@ from torch import Tensor
 
 from . import reference
 from .formats import BLOCK, Choice, Chosen, Weight
+
+TAIL_NUMBERS = 1 << 24
+"""Logits that are held at once where there is no kernel: 64 MB in float32, of which there are a few copies."""
 
 
 def log_softmax_entropy(logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -39,12 +44,24 @@ def vocabulary_tail(
         kernel: whether the Triton kernel is taken; by default on a GPU where triton is installed.
     """
     if not _in_triton(hidden, kernel):
-        noise = draws(torch.Size((len(hidden), len(table))), choice, generator, hidden.device)
-        return reference.vocabulary_tail(hidden, table, choice, softcap, noise)
+        return _tail_by_parts(hidden, table, choice, softcap, generator)
     from . import tail_triton
 
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device)) if choice.sampling else 0
     return tail_triton.vocabulary_tail(hidden, table, choice, softcap, seed)
+
+
+def _tail_by_parts(hidden: Tensor, table: Tensor, choice: Choice, softcap: float, generator: torch.Generator) -> Chosen:
+    """The reference over so many rows at a time that their logits are never a large part of the memory."""
+    rows = max(1, TAIL_NUMBERS // len(table))
+    parts = []
+    for begin in range(0, max(1, len(hidden)), rows):
+        part, rule = hidden[begin : begin + rows], choice.rule[begin : begin + rows]
+        noise = draws(torch.Size((len(part), len(table))), choice, generator, hidden.device)
+        parts.append(reference.vocabulary_tail(part, table, replace(choice, rule=rule), softcap, noise))
+    if len(parts) == 1:
+        return parts[0]
+    return Chosen(**{field.name: torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Chosen)})
 
 
 def linear(x: Tensor, weight: Weight, *, kernel: bool | None = None) -> Tensor:
@@ -114,8 +131,22 @@ def route(scores: Tensor, expert_scale: Tensor, taken: int, *, kernel: bool | No
 
 
 def _in_triton(x: Tensor, kernel: bool | None) -> bool:
-    """Whether a kernel is to be used: where there is a GPU and Triton, if nothing else is said."""
-    return x.is_cuda and find_spec("triton") is not None if kernel is None else kernel
+    """Whether a kernel is to be used: where there is a GPU and Triton works, if nothing else is said."""
+    return x.is_cuda and triton_works() if kernel is None else kernel
+
+
+@cache
+def triton_works() -> bool:
+    """Whether a kernel can be built and launched here: that needs Triton, a driver and a C compiler."""
+    if find_spec("triton") is None or not torch.cuda.is_available():
+        return False
+    try:
+        from . import rows_triton
+
+        one = torch.ones(1, device="cuda")
+        return bool(rows_triton.geglu(one, one).isfinite().all())
+    except Exception:  # the boundary of another compiler: whatever it is, plain torch runs instead
+        return False
 
 
 def draws(shape: torch.Size, choice: Choice, generator: torch.Generator, device: torch.device) -> Tensor | None:

@@ -24,7 +24,7 @@ def add_engine(parser: argparse.ArgumentParser, *, model: str, seed: int, steps:
     parser.add_argument(
         "--model",
         default=model,
-        help="nano (bundled), diffusiongemma[:bf16|:nf4], auto, or the folder of a checkpoint; "
+        help="nano (bundled), diffusiongemma[:bf16|:fp8|:nf4], auto, or the folder of a checkpoint; "
         f"with --engine a model of the server (default: {model})",
     )
     parser.add_argument(

@@ -10,9 +10,9 @@ from .arguments import add_engine
 
 EPILOG = """\
 what is mended: places where a text does not parse: a bracket, colon, quote or indentation that was lost, a line that
-was cut off. Small changes and what the model writes are tried around each fault; the parser is the judge, the model
-says which is likeliest. Nothing outside of the changed lines is touched. A text that parses is left alone, and one that
-cannot be mended wholly (up to 8 faults) comes out as it went in.
+was cut off. Small changes are tried around each fault, and where none helps, what the model writes there; the parser
+is the judge, the model says which is likeliest. Nothing outside of the changed lines is touched. A text that parses is
+left alone, and one that cannot be mended wholly (up to 8 faults) comes out as it went in.
 
 languages: {languages}
   Python, JSON and TOML are judged by their own parsers, the others by tree-sitter, which does not understand every

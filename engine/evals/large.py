@@ -107,6 +107,9 @@ def _random(slot: Slot, precision: Precision, device: str, draw: torch.Generator
         *rows, columns = slot.shape
         packed = torch.randint(0, 256, (*rows, columns // 2), dtype=torch.uint8, device=device, generator=draw)
         return Nf4(packed, torch.full((*rows, columns // BLOCK), 2 * columns**-0.5, device=device))
+    if slot.is_fp8(precision):
+        values = torch.randn(slot.shape, dtype=torch.bfloat16, device=device, generator=draw)
+        return reference.quantize_fp8(values * slot.shape[-1] ** -0.5)
     if len(slot.shape) == 1:
         return torch.ones(slot.shape, dtype=precision.dtype, device=device)
     size = 0.02 if slot.part is Part.EMBEDDINGS else slot.shape[-1] ** -0.5
@@ -351,13 +354,13 @@ def main() -> int:
     """Measure and print; the JSON file has every row that was reached."""
     parser = argparse.ArgumentParser(prog="python -m dgedit.engine.evals.large", description="Time the 26B's shape.")
     parser.add_argument("--shape", choices=("published", "tiny"), default="published")
-    parser.add_argument("--precision", action="append", choices=("bf16", "nf4"), help="default: both, nf4 first")
+    parser.add_argument("--precision", action="append", choices=("bf16", "fp8", "nf4"), help="default: all, nf4 first")
     parser.add_argument("--contexts", type=int, nargs="+", default=list(CONTEXTS))
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--alone", action="store_true", help="without transformers beside it")
     parser.add_argument("--json", type=Path, help="where the rows go as well")
     options = parser.parse_args()
-    options.precision = options.precision or ["nf4", "bf16"]
+    options.precision = options.precision or ["nf4", "bf16", "fp8"]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if options.shape == "published" and device == "cpu":
         sys.exit("the published shape needs a GPU; --shape tiny checks the script without one")

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ...kernels import ops
 from ...kernels.formats import BLOCK, Choice, Chosen
 from ..denoise import Settings
 from ..packing import PackedInfill
@@ -245,7 +245,7 @@ class GemmaInfiller:
 def can_record(network: GemmaNetwork) -> bool:
     """Whether a pass can be a CUDA graph: every product has a kernel that never waits for the host."""
     sizes = (network.config.hidden_size, network.config.expert_size)
-    return network.device.type == "cuda" and find_spec("triton") is not None and not any(s % BLOCK for s in sizes)
+    return network.device.type == "cuda" and ops.triton_works() and not any(size % BLOCK for size in sizes)
 
 
 def chunks(length: int) -> list[tuple[int, int]]:

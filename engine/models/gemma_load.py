@@ -18,7 +18,7 @@ from .gemma_config import REMEDY, GemmaConfig
 from .gemma_layout import Precision, layout
 from .gemma_network import GemmaNetwork
 from .gemma_tokenizer import GemmaTokenizer
-from .gemma_weights import read, stored_precision
+from .gemma_weights import best_precision, read, stored_precision
 
 CONTEXT_TOKENS = 8192
 """Of the 262,144 that the published model reads: what a GPU of 24 GB has room for beside its weights."""
@@ -42,7 +42,7 @@ def load(
     """Load a checkpoint folder.
 
     Args:
-        form: bf16 or nf4; empty for the best that fits.
+        form: bf16, fp8 or nf4; empty for the best that fits.
         found: memories to choose among; none means those of this machine.
 
     Raises:
@@ -53,11 +53,11 @@ def load(
     defaults = published_settings(_json(folder / "generation_config.json"))
     at_hand = [each for each in found or choose.memories() if device in (None, each.device)]
     wanted = Precision(form) if form else stored_precision(folder)
-    chosen = choose.choose(config, at_hand, CONTEXT_TOKENS, wanted)
+    chosen = choose.choose(config, at_hand, CONTEXT_TOKENS, wanted, best_precision(folder))
     report(f"{name}: {chosen.why}")
     weights = read(folder, chosen.precision, device=chosen.device, progress=_percent(name, report))
     info = ModelInfo(
-        name=f"{name} {choose.FORMS[chosen.precision]}",
+        name=f"{name} {choose.NAMES[chosen.precision]}",
         parameters=sum(math.prod(slot.shape) for slot in layout(config).values()),
         device=chosen.device,
         digest=digest(folder),

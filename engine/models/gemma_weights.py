@@ -94,11 +94,14 @@ def stored_precision(folder: Path) -> Precision | None:
 
 
 def best_precision(folder: Path) -> Precision:
-    """The form above which a folder of any kind but our own has nothing to give: FP8 where its matrices are in that.
+    """The form above which a folder has nothing to give: our own's, or FP8 where matrices of the published one are.
 
     Raises:
         EngineError: when a file is unreadable.
     """
+    stored = stored_precision(folder)
+    if stored is not None:
+        return stored
     try:
         found = index(_published_files(folder))
     except (OSError, SafetensorError) as error:

@@ -220,12 +220,21 @@ def helix_pipe() -> str:
 class TestKakoune:
     def press(self, desk: Desk) -> None:
         keys = RECIPES["kak"].strip()
-        desk.run("kak", "-ui", "dummy", "-n", "-e", f"execute-keys %§{keys}§; write; quit", str(desk.file))
+        desk.run(
+            "kak",
+            "-ui",
+            "dummy",
+            "-n",
+            "-e",
+            f"execute-keys %§{keys}§; write; try %{{ execute-keys u }}; write {desk.home}/undone; quit!",
+            str(desk.file),
+        )
 
     def test_everything_is_piped(self, desk: Desk) -> None:
         desk.file.write_text(MARKED)
         self.press(desk)
         assert_filled(desk.file.read_text(), MARKED, line=7)
+        assert (desk.home / "undone").read_text() == MARKED
 
     @pytest.mark.usefixtures("broken")
     def test_a_failure_leaves_the_buffer(self, desk: Desk) -> None:

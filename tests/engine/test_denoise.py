@@ -13,7 +13,7 @@ from dgedit.engine.models.base import Denoiser
 from dgedit.engine.packing import PackedInfill, pack, with_drafts
 from dgedit.engine.samplers.entropy_bound import EntropyBound
 from dgedit.engine.tokenizer import EOM, MASK, PAD
-from dgedit.engine.types import InfillRequest
+from dgedit.engine.types import UNDECIDED, InfillRequest
 
 from .toy import FORMAT, ToyDenoiser
 
@@ -215,3 +215,16 @@ def test_a_row_begins_with_its_draft_and_the_model_mends_it() -> None:
     assert model.seen[0][row, : len(draft)].tolist() == draft
     assert (model.seen[0][0, : packed.slots[0]] == MASK).all(), "the other rows begin with noise"
     assert span_ids(steps[-1], row, FORMAT, exact=False) == model.answer
+
+
+def test_a_text_that_is_mended_outlives_a_tight_bound() -> None:
+    # The model agrees with all tokens but the third, and is sure of none: the bound alone would take one of them.
+    model = ToyDenoiser("abcdefgh", lambda _pass, _slot: 0.9)
+    start = [*model.answer]
+    start[2], start[5] = model.answer[0], UNDECIDED
+    mended = replace(with_slots(model, 8), exact=True, starts=(tuple(start),), passes=1)
+    settings = Settings(passes_max=9, hurries=False, stops_settled=False, sampler=EntropyBound(bound=0.1, left_bias=0))
+    step = run(model, mended, settings)[0]
+    assert step.accepted[0, :8].tolist() == [True, True, False, True, True, False, True, True]
+    drafted = run(model, replace(mended, passes=0), settings)[0]
+    assert int(drafted.accepted.sum()) == 1

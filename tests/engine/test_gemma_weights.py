@@ -22,6 +22,7 @@ from dgedit.engine.models.gemma_weights import (
     DECODER,
     ENCODER,
     MARKER,
+    best_precision,
     read,
     save,
     stored_precision,
@@ -244,6 +245,7 @@ def test_our_own_form_comes_back_bit_equal(
     assert_same(read(tmp_path / "out", precision), weights)
     assert GemmaConfig.read(tmp_path / "out") == GemmaConfig.read(folder)
     assert (stored_precision(folder), stored_precision(tmp_path / "out")) == (None, precision)
+    assert (best_precision(folder), best_precision(tmp_path / "out")) == (Precision.BF16, precision)
     assert (tmp_path / "out" / "generation_config.json").exists()
     other = Precision.BF16 if precision is Precision.NF4 else Precision.NF4
     with pytest.raises(EngineError, match=f"holds {precision.value}, not {other.value}"):

@@ -74,6 +74,8 @@ def test_the_report_says_what_was_lost(folder: Path) -> None:
     found = report(folder, logits=logits)
     assert found.bytes_before == plan(GemmaConfig.read(folder), Precision.BF16)
     assert found.bytes_after == plan(GemmaConfig.read(folder), Precision.NF4)
+    assert found.layer_errors.keys() == set(range(len(tiny_gemma.LAYER_TYPES)))
+    assert all(0.05 < error < 0.15 for error in found.layer_errors.values())
     assert found.errors.keys() == {Part.ATTENTION, Part.DENSE, Part.EXPERTS, Part.SELF_CONDITIONING}
     matrices = [value for name, value in before.items() if "experts" in name]
     flat = torch.cat([value.flatten() for value in matrices if isinstance(value, Tensor)])

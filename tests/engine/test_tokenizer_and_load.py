@@ -72,7 +72,7 @@ def test_a_missing_file_is_named(broken: Path, name: str) -> None:
 
 
 def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
-    assert "infill_config.json" in refuse(tmp_path)
+    assert "holds no checkpoint" in refuse(tmp_path)
 
 
 def test_cut_weights_are_refused(broken: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from dgedit.kernels import ops, reference
+from dgedit.kernels.formats import Choice
 
 Op = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
@@ -35,3 +36,24 @@ def test_no_rows_give_no_entropies() -> None:
     log_probs, entropy = ops.log_softmax_entropy(torch.zeros(0, 5))
     assert log_probs.shape == (0, 5)
     assert entropy.shape == (0,)
+
+
+@pytest.mark.parametrize("sampling", [0.0, 1.0])
+def test_a_tail_by_parts_is_the_whole_one(monkeypatch: pytest.MonkeyPatch, sampling: float) -> None:
+    draw = torch.Generator().manual_seed(0)
+    hidden, table = torch.randn(37, 16, generator=draw), torch.randn(64, 16, generator=draw)
+    choice = Choice(bias=torch.zeros(2, 64), rule=torch.arange(37) % 2, sampling=sampling)
+    whole = ops.vocabulary_tail(hidden, table, choice, 30.0, torch.Generator().manual_seed(1))
+    monkeypatch.setattr(ops, "TAIL_NUMBERS", 64 * 5)
+    parts = ops.vocabulary_tail(hidden, table, choice, 30.0, torch.Generator().manual_seed(1))
+    assert torch.equal(parts.likeliest, whole.likeliest)
+    torch.testing.assert_close(parts.entropy, whole.entropy)
+    torch.testing.assert_close(parts.soft, whole.soft)
+    # The same seed draws the same tokens, whatever the memory.
+    assert torch.equal(parts.tokens, whole.tokens) or sampling
+    again = ops.vocabulary_tail(hidden, table, choice, 30.0, torch.Generator().manual_seed(1))
+    assert torch.equal(again.tokens, parts.tokens)
+
+
+def test_without_a_gpu_no_kernel_is_taken() -> None:
+    assert ops.triton_works() == torch.cuda.is_available()
