@@ -22,7 +22,7 @@ from dgedit.errors import ExitCode
 from .repository import BIN, scratch
 from .terminal import QUIT, SAVE, terminal
 
-PAGE = Path(__file__).parent / "recipes" / "editors.md"
+PAGE = Path(__file__).parents[2] / "README.md"
 DOCUMENTED = PAGE.read_text(encoding="utf-8").partition("## Other editors\n")[2].partition("\n## ")[0]
 RECIPES = dict(re.findall(r"^```(\w+)\n(.*?)^```$", DOCUMENTED, re.DOTALL | re.MULTILINE))
 
