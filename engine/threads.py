@@ -24,9 +24,9 @@ def use_fastest(threads_max: int) -> int:
 
     Costs a few milliseconds, and no more on a busy machine: the trial of all threads ends when it cannot win.
     """
+    torch.set_num_threads(1)
     if threads_max < 2:
         return 1
-    torch.set_num_threads(1)
     _rounds(2, float("inf"))
     alone_s = _rounds(ROUNDS, float("inf"))
     torch.set_num_threads(threads_max)

@@ -6,6 +6,8 @@ import os
 
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,15 @@ def nano() -> Denoiser:
     return load("nano")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_runtime() -> Iterator[None]:
+    """A warm process of the person who runs the tests is not asked."""
+    # Short, for the name of a socket has little room.
+    with tempfile.TemporaryDirectory(prefix="dg") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        yield
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of this suite."""
     parser.addoption("--kills", type=int, default=200, help="how often the tests of lost power kill a process")
@@ -33,9 +44,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Settings, journals, counts and a warm process of the person who runs the tests are neither read nor written."""
+    """Settings, journals and counts of the person who runs the tests are neither read nor written."""
     home = tmp_path_factory.mktemp("home")
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(home / name.lower()))
     monkeypatch.delenv("DGEDIT_CONFIG", raising=False)
     return home

@@ -56,6 +56,10 @@ def source_of(repo: Scratch, folder: Path) -> Path:
     shutil.copytree(
         ROOT / "dgedit", made / "dgedit", ignore=shutil.ignore_patterns("engine", "kernels", "themes", "tui")
     )
+    (made / "dgedit" / "engine").mkdir()
+    for name in ("__init__.py", "types.py", "asked.py"):
+        # Of the engine these are plain values; nothing else of it may be needed.
+        shutil.copy(ROOT / "engine" / name, made / "dgedit" / "engine")
     shutil.copy(MANIFEST, made)
     repo.git("init", "--quiet", str(made))
     repo.git("add", ".", cwd=made)

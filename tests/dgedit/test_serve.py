@@ -75,13 +75,13 @@ def engine(still: None) -> Iterator[ServedEngine]:
         assert [served.stop(status) for status in served.statuses()] == [True]
 
 
-@pytest.fixture
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The model in this process has one thread, too."""
+@pytest.fixture(scope="module")
+def nano() -> Iterator[Denoiser]:
+    """The model in this process, with one thread as the server: sums over more differ in a last bit."""
     before = torch.get_num_threads()
-    monkeypatch.setattr(models, "cores", lambda: 1)
-    torch.set_num_threads(1)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models, "cores", lambda: 1)
+        yield models.load_model("nano")
     torch.set_num_threads(before)
 
 
@@ -148,7 +148,6 @@ def wait_for_socket(place: Place) -> None:
     ],
     ids=["greedy", "sampled", "mended", "exact", "branched"],
 )
-@pytest.mark.usefixtures("one_thread")
 def test_the_same_comes_out_served_or_not(engine: ServedEngine, nano: Denoiser, request_: InfillRequest) -> None:
     asked = list(engine.infill(request_))
     here = list(fill.frames(request_, nano, fill.prepare(request_, nano)))
@@ -192,7 +191,6 @@ sys.exit(code)
 """
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_a_file_is_filled_by_a_process_without_torch(engine: ServedEngine, nano: Denoiser, tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_bytes(b"def add(a, b):\r\n    <FILL_ME>\r\n\r\n\r\nprint(add(1, <FILL_ME>))\r\n")
