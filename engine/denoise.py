@@ -36,6 +36,8 @@ class Settings:
     sampler: EntropyBound = field(default_factory=EntropyBound)
     temperature: float = 0.0
     """0 takes the likeliest token; above it tokens are drawn, from a distribution flattened by so much."""
+    as_multinomial: bool = False
+    """Draw what `torch.multinomial` would from the same generator: slower, for comparison with `generate`."""
     schedule: tuple[float, float] = (1.0, 1.0)
     """What logits are divided by before all else: the first number fades into the second as the passes go."""
     shows_likeliest: bool = False
@@ -153,6 +155,7 @@ def denoise(
             rule=rule,
             temperature=settings.divisor(step.pass_index + 1),
             sampling=settings.temperature,
+            as_multinomial=settings.as_multinomial,
         )
         chosen = _predict_unfinished(model, context, step, choice, generator)
         keeps = packed.passes > 0 and not settings.hurries

@@ -15,6 +15,8 @@ from torch import Tensor
 from . import reference
 from .formats import BLOCK, Choice, Chosen, Weight
 
+TINY = 1e-9
+"""No draw is smaller, nor larger than -log of it."""
 TAIL_NUMBERS = 1 << 24
 """Logits that are held at once where there is no kernel: 64 MB in float32, of which there are a few copies."""
 
@@ -25,7 +27,7 @@ def log_softmax_entropy(logits: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def choose(logits: Tensor, choice: Choice, generator: torch.Generator) -> tuple[Chosen, Tensor]:
-    """See `reference.choose`; the draws are the generator's, as `torch.multinomial` would take them."""
+    """See `reference.choose`; the draws are the generator's."""
     return reference.choose(logits, choice, draws(logits.shape, choice, generator, logits.device))
 
 
@@ -153,4 +155,6 @@ def draws(shape: torch.Size, choice: Choice, generator: torch.Generator, device:
     """Exponential draws for `reference.choose`; none where nothing is sampled."""
     if not choice.sampling:
         return None
-    return torch.empty(shape).exponential_(generator=generator).to(device)
+    if choice.as_multinomial:
+        return torch.empty(shape).exponential_(generator=generator).to(device)
+    return torch.rand(shape, generator=generator).clamp_(min=TINY).log_().neg_().clamp_(min=TINY).to(device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -168,7 +169,8 @@ def same_as_generate(
         disable_compile=True,
         **generation,
     )
-    model = infiller(network, published_settings(generation), fixed=cache == "static")
+    settings = replace(published_settings(generation), as_multinomial=True)
+    model = infiller(network, settings, fixed=cache == "static")
     draws = torch.Generator().manual_seed(seed)
     written, passes = prompt[0].tolist(), 0
     for _ in range(blocks):

@@ -57,3 +57,27 @@ def test_a_tail_by_parts_is_the_whole_one(monkeypatch: pytest.MonkeyPatch, sampl
 
 def test_without_a_gpu_no_kernel_is_taken() -> None:
     assert ops.triton_works() == torch.cuda.is_available()
+
+
+def test_draws_can_be_those_of_multinomial() -> None:
+    logits = torch.randn(40, 300, generator=torch.Generator().manual_seed(2))
+    choice = Choice(bias=torch.zeros(1, 300), rule=torch.zeros(40, dtype=torch.long), sampling=1.0, as_multinomial=True)
+    chosen, _ = ops.choose(logits, choice, torch.Generator().manual_seed(5))
+    theirs = torch.multinomial(logits.softmax(-1), 1, generator=torch.Generator().manual_seed(5))[:, 0]
+    assert torch.equal(chosen.tokens, theirs)
+
+
+@pytest.mark.parametrize("as_multinomial", [True, False])
+def test_draws_follow_the_probabilities(as_multinomial: bool) -> None:
+    probabilities = torch.tensor([0.5, 0.3, 0.15, 0.05])
+    count = 40_000
+    choice = Choice(
+        bias=torch.zeros(1, 4),
+        rule=torch.zeros(count, dtype=torch.long),
+        sampling=1.0,
+        as_multinomial=as_multinomial,
+    )
+    chosen, _ = ops.choose(probabilities.log().expand(count, 4), choice, torch.Generator().manual_seed(1))
+    shares = torch.bincount(chosen.tokens, minlength=4) / count
+    # Five standard deviations of a share.
+    assert (shares - probabilities).abs().max() < 5 * (0.25 / count) ** 0.5

@@ -274,7 +274,7 @@ def test_op_takes_the_twin_when_told() -> None:
     asked = problem(3, 100, 64, sampling=1, scale=0.1)
     given = (asked.hidden, asked.table, asked.choice, SOFTCAP)
     got = ops.vocabulary_tail(*given, torch.Generator().manual_seed(5), kernel=False)
-    noise = torch.empty(3, 100).exponential_(generator=torch.Generator().manual_seed(5)).to(DEVICE)
+    noise = ops.draws(torch.Size((3, 100)), asked.choice, torch.Generator().manual_seed(5), torch.device(DEVICE))
     want = reference.vocabulary_tail(*given, noise)
     assert torch.equal(got.tokens, want.tokens)
     assert torch.equal(got.soft, want.soft)
