@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -60,7 +62,13 @@ def editor_parser(infill: Infill) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    finally:
+        _let_go_of_streams()
+
+
+def _run(arguments: list[str]) -> int:
     try:
         if arguments and arguments[0] in COMMANDS:
             command = importlib.import_module(f".commands.{arguments[0]}", __package__)
@@ -69,6 +77,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DgeditError as error:
         print(f"dgedit: {error.line()}", file=sys.stderr)
         return error.code
+
+
+def _let_go_of_streams() -> None:
+    """Whatever is gone must not change the exit code: Python makes it 120 where its last flush fails."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _edit(arguments: list[str]) -> int:

@@ -5,6 +5,7 @@ The text itself stays behind; the tokens compress to less than a third. It must 
 
 from __future__ import annotations
 
+import shutil
 import tarfile
 from lzma import LZMAError
 from pathlib import Path
@@ -48,7 +49,12 @@ def read(file: Path, folder: Path) -> None:
             if missing:
                 raise ValueError(f"{file} is not a bundle of a corpus: it has no {', '.join(sorted(missing))}")
             for member in MEMBERS:
-                if not (folder / member).exists():
-                    tar.extract(member, folder, filter="data")
+                content = None if (folder / member).exists() else tar.extractfile(member)
+                if content is not None:
+                    part = folder / f"{member}.part"
+                    part.parent.mkdir(parents=True, exist_ok=True)
+                    with content, part.open("wb") as out:
+                        shutil.copyfileobj(content, out)
+                    part.replace(folder / member)
     except (tarfile.TarError, EOFError, LZMAError) as error:
         raise ValueError(f"{file} is not readable as a bundle: {error}") from error
