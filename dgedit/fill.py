@@ -82,7 +82,9 @@ def gap_request(
     texts = [part if isinstance(part, str) else part.stand_in for part in parts]
     gap = parts[number]
     assert isinstance(gap, Gap), "only a gap is asked for"
-    return make_request(before + "".join(texts[:number]), "".join(texts[number + 1 :]) + after, gap, options, info)
+    request = make_request(before + "".join(texts[:number]), "".join(texts[number + 1 :]) + after, gap, options, info)
+    others = any(not isinstance(part, str) and at != number for at, part in enumerate(parts))
+    return replace(request, stand_in=STAND_IN) if others else request
 
 
 def make_request(prefix: str, suffix: str, gap: Gap, options: FillOptions, info: ModelInfo) -> InfillRequest:
@@ -114,6 +116,7 @@ def make_request(prefix: str, suffix: str, gap: Gap, options: FillOptions, info:
         original=gap.code.replace("\r\n", "\n") if mends or info.instructed else "",
         strength=gap.strength if mends else 1.0,
         start=gap.start,
+        stand_in=STAND_IN if MARKER in prefix or MARKER in suffix else "",
         instruction=options.instruction,
     )
 
@@ -252,7 +255,10 @@ def fill_holes(
     for number, hole in enumerate(holes):
         began, result, ending = time.monotonic(), None, Ending.TIMEOUT
         until = min(all_until, began + limits.hole_s)
-        request = _hole_request(surroundings.around(number), hole, model.info, options) if began < until else None
+        request = None
+        if began < until:
+            request = _hole_request(surroundings.around(number), hole, model.info, options)
+            request = replace(request, stand_in=STAND_IN) if len(holes) > 1 else request
         for frame in _within(until, request, model, limits.lengths):
             yield number, frame
             result = frame.result

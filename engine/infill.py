@@ -164,7 +164,10 @@ def remembered(request: InfillRequest) -> list[Recalled]:
     """Pieces of the file and of related ones; none where the request is about denoising alone."""
     if denoises_alone(request) or not request.recall:
         return []
-    return recall(request.prefix, request.suffix, request.related, limit=RECALLED)
+    pieces = recall(request.prefix, request.suffix, request.related, limit=RECALLED * (2 if request.stand_in else 1))
+    # What stands for another span would be copied from there.
+    kept = [piece for piece in pieces if not (request.stand_in and request.stand_in in piece.text)]
+    return kept[:RECALLED]
 
 
 @torch.inference_mode()

@@ -127,8 +127,7 @@ def rank(
         noise = -(-uniform.clamp(1e-6, 1 - 1e-6).log()).log()
         values = [value + weights.noise * each for value, each in zip(values, noise.tolist(), strict=True)]
     valued = list(zip(values, merged, strict=True))
-    refused = {text.strip() for text in request.rejected}
-    valued.sort(key=lambda pair: (not pair[1].text.strip(), pair[1].text.strip() in refused, -pair[0]))
+    valued.sort(key=lambda pair: (not pair[1].text.strip(), is_refused(pair[1].text, request), -pair[0]))
     return _with_parses(valued, request, weights)
 
 
@@ -185,7 +184,6 @@ def from_memory(model: Denoiser, packed: PackedInfill, recalled: Recalled, place
 def _with_parses(valued: list[tuple[float, Proposal]], request: InfillRequest, weights: RankWeights) -> list[Candidate]:
     """Candidates in order, after those that look best were parsed in the file, down to the first that does."""
     found, candidates = False, list[Candidate]()
-    refused = {text.strip() for text in request.rejected}
     for place, (value, proposal) in enumerate(valued):
         fits = None
         if not found and place < PARSED_MAX and proposal.text.strip():
@@ -200,7 +198,13 @@ def _with_parses(valued: list[tuple[float, Proposal]], request: InfillRequest, w
                 origins=frozenset(proposal.origins),
             )
         )
-    return sorted(candidates, key=lambda c: (not c.text.strip(), c.text.strip() in refused, -c.score))
+    return sorted(candidates, key=lambda c: (not c.text.strip(), is_refused(c.text, request), -c.score))
+
+
+def is_refused(text: str, request: InfillRequest) -> bool:
+    """Whether it was turned down before, or holds what only stands for another span."""
+    turned_down = text.strip() in {each.strip() for each in request.rejected}
+    return turned_down or bool(request.stand_in and request.stand_in in text)
 
 
 def stutters(ids: list[int]) -> bool:

@@ -83,6 +83,8 @@ class InfillRequest:
     """Whether pieces of the file are offered beside what the model writes."""
     rejected: tuple[str, ...] = ()
     """Answers that were turned down: they come after all others."""
+    stand_in: str = ""
+    """What stands where other spans are still to be filled, empty where there are none: answers with it come last."""
     related: tuple[str, ...] = ()
     """Texts that may hold pieces like the span: other open buffers, files beside this one."""
     original: str = ""

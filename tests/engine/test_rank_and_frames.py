@@ -9,6 +9,7 @@ import pytest
 from dgedit.engine.denoise import Settings, denoise
 from dgedit.engine.frames import frame_spans
 from dgedit.engine.infill import fill, infill
+from dgedit.engine.models.base import Denoiser
 from dgedit.engine.packing import pack
 from dgedit.engine.rank import from_memory, from_row, measure, parses, rank, stutters, trim_suffix
 from dgedit.engine.recall import Recalled
@@ -123,3 +124,13 @@ def test_frames_count_passes_and_the_last_one_carries_the_result() -> None:
     assert result is not None
     assert result.text == frames[-1].text == "f(x)"
     assert fill(request, ToyDenoiser("f(x)", lambda _pass, _slot: 0.9999)).text == "f(x)"
+
+
+def test_what_stands_for_another_span_is_no_answer(nano: Denoiser) -> None:
+    asked = InfillRequest(
+        prefix="def size(path):\n    ", suffix="\n\n\ndef area(width, height):\n    return ...\n", stand_in="..."
+    )
+    answers = [candidate.text for candidate in fill(asked, nano).candidates]
+    assert "..." not in answers[0]
+    holding = ["..." in text for text in answers]
+    assert holding == sorted(holding), "they come last"

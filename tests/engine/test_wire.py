@@ -105,6 +105,7 @@ def test_a_field_of_a_request_changes_what_is_sent() -> None:
         "language": "go",
         "recall": False,
         "rejected": ("r",),
+        "stand_in": "...",
         "related": ("s", "t"),
         "original": "o",
         "strength": 0.5,
