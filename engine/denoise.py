@@ -219,11 +219,9 @@ def advance(
     ends = free & ((guess == form.eom_id) | (guess == form.pad_id)) & (not exact)
     if pass_index < settings.passes_max:
         accepted = in_order(accepted | ~free, ends) & free
-    accepted_ends = accepted & ends
-    past_end = (accepted_ends.long().cumsum(-1) - accepted_ends.long() > 0) & free
+    past_end = _past_end(accepted & ends, free)
     accepted |= past_end
-    guess = torch.where(past_end, form.pad_id, guess)
-    drawn = torch.where(past_end, form.pad_id, drawn)
+    guess, drawn = (torch.where(past_end, form.pad_id, ids) for ids in (guess, drawn))
 
     noise = torch.empty_like(guess)
     noise[free] = _noise(int(free.sum()), form, model.tokenizer.vocab_size, generator)
@@ -249,6 +247,11 @@ def advance(
         passes=step.passes + (~step.finished).long(),
         soft=chosen.soft,
     )
+
+
+def _past_end(ends: Tensor, free: Tensor) -> Tensor:
+    """Free slots [R, W] behind the first end of their row."""
+    return (ends.long().cumsum(-1) - ends.long() > 0) & free
 
 
 def prune(step: Step, rows_kept: int) -> Step:

@@ -8,12 +8,10 @@ left-to-right model is what chooses between lengths (Hsu et al., PILL).
 
 from __future__ import annotations
 
-import ast
 import builtins
 import keyword
 import math
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,11 +21,10 @@ from torch import Tensor
 
 from .models.base import Denoiser
 from .packing import PackedInfill
+from .parsing import parses
 from .recall import Recalled
 from .types import Candidate, InfillRequest, Origin
 
-PARSE_LIMIT_CHARS = 400_000
-"""Larger files are not parsed for each candidate."""
 NAME = re.compile(r"[^\W\d]\w*")
 ORDINARY_NAMES = frozenset((*keyword.kwlist, *dir(builtins), "self", "cls"))
 NAMES_CHARS = 200_000
@@ -216,20 +213,6 @@ def span_text(model: Denoiser, packed: PackedInfill, ids: list[int]) -> str:
     """The text of a row's span, what earlier canvases wrote of it included, without the line break that it borrowed."""
     text = model.tokenizer.decode([*packed.committed_ids, *ids])
     return text.removeprefix("\n") if packed.leading_newline else text
-
-
-def parses(request: InfillRequest, text: str) -> bool | None:
-    """Whether the whole file parses with `text` in the span; none for other languages and very large files."""
-    source = request.prefix + text + request.suffix
-    if request.language != "python" or len(source) > PARSE_LIMIT_CHARS:
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
 
 
 def trim_suffix(text: str, suffix: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from ..rank import parses
+from ..parsing import parses
 from ..types import InfillRequest
 from .spans import Span
 

@@ -21,7 +21,8 @@ from ..infill import beforehand, default_settings, denoised, drafts, remembered
 from ..load import load
 from ..models.base import Denoiser
 from ..packing import with_drafts
-from ..rank import RankWeights, measure, merge, parses
+from ..parsing import parses
+from ..rank import RankWeights, measure, merge
 from ..types import InfillRequest
 from . import spans
 from .spans import Kind, Span

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from ...kernels import ops, reference
 from ...kernels.formats import BLOCK, Choice, Nf4, Weight
-from ..choose import gb
+from ..choose import gb, weight_bytes
 from ..denoise import denoise
 from ..models.diffusiongemma import GemmaContext, GemmaInfiller, published_settings
 from ..models.gemma_config import GemmaConfig
@@ -368,10 +368,12 @@ def main() -> int:
     options.precision = options.precision or ["nf4", "bf16", "fp8"]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if options.shape == "published" and device == "cpu":
-        sys.exit("the published shape needs a GPU; --shape tiny checks the script without one")
+        forms = (Precision.BF16, Precision.FP8, Precision.NF4)
+        sizes = ", ".join(f"{form.value} {gb(weight_bytes(GemmaConfig.published(), form))}" for form in forms)
+        sys.exit(f"the published shape ({sizes}) needs a GPU; --shape tiny checks the script without one")
     config = GemmaConfig.published() if options.shape == "published" else tiny()
     card = torch.cuda.get_device_name() if device == "cuda" else "CPU"
-    total = gb(sum(slot.nbytes(Precision.BF16) for slot in layout(config).values()))
+    total = gb(weight_bytes(config, Precision.BF16))
     print(f"{card}, torch {torch.__version__}, shape {options.shape} ({total} in bf16)", flush=True)
     rows = list[Row]()
     with torch.inference_mode():

@@ -130,11 +130,6 @@ class ContextCache:
         self.keys = [torch.zeros(shape, dtype=dtype, device=device) for shape in shapes]
         self.values = [torch.zeros(shape, dtype=dtype, device=device) for shape in shapes]
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return sum(tensor.nbytes for tensor in (*self.keys, *self.values))
-
     def cut(self, length: int) -> None:
         """Keep the first `length` positions."""
         del self.ids[length:]

@@ -6,15 +6,13 @@ is mended, and where the file parses with one reading alone, that one is taken.
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..parsing import parses
 from ..types import InfillRequest
 
-PARSE_CHARS_MAX = 200_000
 _THOUGHT = re.compile(r"\s*(?:<think>.*?(?:</think>|\Z)|<\|channel>thought.*?(?:<channel\|>|\Z))", re.DOTALL)
 _OPENING = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n`]*\n", re.MULTILINE)
 _LINES_COMPARED = 400
@@ -128,20 +126,6 @@ def without_repeated_suffix(code: str, suffix: str) -> str:
         if rest[:1].isspace():
             lines[-1] = lines[-1].rstrip(" \t")
     return "\n".join(lines)
-
-
-def parses(request: InfillRequest, text: str) -> bool | None:
-    """Whether the whole file parses with `text` in the span; none for other languages and very large files."""
-    source = request.prefix + text + request.suffix
-    if request.language != "python" or len(source) > PARSE_CHARS_MAX:
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
 
 
 def _overlap(before: list[str], after: list[str]) -> int:

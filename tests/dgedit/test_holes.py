@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from dgedit.engine.rank import PARSE_LIMIT_CHARS
+from dgedit.engine.parsing import PARSE_LIMIT_CHARS
 from dgedit.errors import DgeditError
 from dgedit.fill import Gap
 from dgedit.holes import (

@@ -23,7 +23,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def project(home: Path) -> Path:
-    folder = home / "work" / "project"
+    folder = home / "code" / "project"
     (folder / ".git").mkdir(parents=True)
     return folder
 
@@ -191,7 +191,7 @@ def test_a_forbidden_folder_stays_forbidden(project: Path) -> None:
 def test_lists_outside_the_repository_are_not_read_but_the_home_folders_is(home: Path, project: Path) -> None:
     write(project.parent / LIST_NAME, "*.py\n")
     assert refusal(project / "x.py") is None
-    write(home / LIST_NAME, "*.sql\n/work/project/one.py\n")
+    write(home / LIST_NAME, "*.sql\n/code/project/one.py\n")
     assert refusal(project / "x.sql") is not None
     assert refusal(project / "one.py") is not None
     assert refusal(project / "two.py") is None
