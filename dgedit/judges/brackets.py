@@ -41,24 +41,8 @@ _TEMPLATE = re.compile(r"(?:[^`\\$]|\\[\s\S]|\$(?!\{))*+(?P<end>`|\$\{)?")
 _REGULAR = re.compile(r"/(?![*/])(?:[^\\/\[\n]|\\[^\n]|\[(?:[^\]\\\n]|\\[^\n])*+\])++/")
 _NESTED = re.compile(r"/\*|\*/")
 _BEFORE_REGULAR = frozenset(
-    [
-        "return",
-        "typeof",
-        "case",
-        "in",
-        "of",
-        "delete",
-        "do",
-        "else",
-        "void",
-        "throw",
-        "new",
-        "instanceof",
-        "yield",
-        "await",
-        "default",
-        "extends",
-    ]
+    {"return", "typeof", "case", "in", "of", "delete", "do", "else", "void", "throw", "new", "instanceof"}
+    | {"yield", "await", "default", "extends"}
 )
 _SCRIPTS = frozenset({"javascript", "typescript", "tsx"})
 _SHOWS_TAGS = re.compile(r"</\w|/>|</>")
@@ -204,7 +188,7 @@ def _begins_regular(before: str, value: str, text: str, at: int) -> bool:
     """
     if value:
         return value in _BEFORE_REGULAR
-    if before == "<" or text.startswith(">", at):
+    if before == "<" or (before in ("}", '"', "'") and text.startswith(">", at)):
         return False
     if before in (")", "}"):
         regular = _REGULAR.match(text, at - 1)
