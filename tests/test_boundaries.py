@@ -17,13 +17,8 @@ PACKAGE = Path(dgedit.__file__).parent
 LAYERS = ["kernels", "engine", "fill", "surface"]
 """From the ground up; a layer may import itself and what is below it."""
 
-SURFACES = frozenset(
-    (
-        *("__main__", "cli", "commands", "tui", "pipe", "filling", "records", "fix", "serve", "worker", "hook"),
-        *("doctor", "completions", "bench", "bench_ui", "bench_fix", "bench_serve"),
-    )
-)
-FILL = frozenset(("fill", "models", "served", "repair", "weighing", "merging"))
+SURFACES = frozenset(("__main__", "cli", "commands", "tui", "batch", "hook", "doctor", "completions", "bench"))
+FILL = frozenset(("fill", "fix", "server"))
 """Where the engine is called from."""
 
 
@@ -38,12 +33,7 @@ def layer(module: str) -> int:
 
 
 def sources() -> Iterator[tuple[str, Path]]:
-    for path in [
-        *PACKAGE.glob("*.py"),
-        *PACKAGE.glob("tui/**/*.py"),
-        *PACKAGE.glob("commands/*.py"),
-        *PACKAGE.glob("hook/*.py"),
-    ]:
+    for path in PACKAGE.rglob("*.py"):
         yield ".".join(["dgedit", *path.relative_to(PACKAGE).with_suffix("").parts]), path
     for name in ("engine", "kernels"):
         for path in (PACKAGE / name).resolve().rglob("*.py"):
@@ -81,8 +71,8 @@ def test_the_engine_knows_no_surface() -> None:
 
 def test_the_check_sees_what_it_should(tmp_path: Path) -> None:
     bad = tmp_path / "packing.py"
-    bad.write_text("from ..tui import app\nfrom . import types\nimport dgedit.pipe\n")
-    assert list(imports("dgedit.engine.packing", bad)) == ["dgedit.tui.app", "dgedit.engine.types", "dgedit.pipe"]
+    bad.write_text("from ..tui import app\nfrom . import types\nimport dgedit.batch.fill\n")
+    assert list(imports("dgedit.engine.packing", bad)) == ["dgedit.tui.app", "dgedit.engine.types", "dgedit.batch.fill"]
     assert layer("dgedit.tui.app") > layer("dgedit.engine.packing")
 
 
@@ -94,7 +84,7 @@ PROBES = {
         " [importlib.import_module('dgedit.commands.' + name).parser().format_help() for name in cli.COMMANDS]"
     ),
     "types": "import dgedit.engine.types",
-    "holes": "import dgedit.holes, dgedit.fill, dgedit.pipe",
+    "holes": "import dgedit.text.holes, dgedit.fill.loop, dgedit.batch.fill",
     "first paint": """
 import asyncio, pathlib, tempfile
 from dgedit.tui.app import DgeditApp
