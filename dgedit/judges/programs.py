@@ -6,14 +6,17 @@ away, never beside the source. Variables by which its user makes it load code ar
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,6 +37,9 @@ _DROPPED = (
 _DROPPED_STARTS = ("BASH_FUNC_", "RUFF_", "RUSTC", "GCC_", "LD_")
 
 
+_UNTIL: ContextVar[float] = ContextVar("until", default=math.inf)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a program ended with and said."""
@@ -41,6 +47,16 @@ class Answer:
     code: int
     out: str
     err: str
+
+
+@contextmanager
+def until(deadline_s: float) -> Iterator[None]:
+    """Programs that are asked in here end by this time of the monotonic clock."""
+    token = _UNTIL.set(min(deadline_s, _UNTIL.get()))
+    try:
+        yield
+    finally:
+        _UNTIL.reset(token)
 
 
 @cache
@@ -53,7 +69,6 @@ def ask(
     command: Sequence[str],
     text: str = "",
     *,
-    seconds: float = SECONDS,
     files: dict[str, str] | None = None,
     memory_bytes: int | None = MEMORY_BYTES,
 ) -> Answer | None:
@@ -63,6 +78,9 @@ def ask(
         files: names and texts that are put into the folder first.
         memory_bytes: address space; none for programs that reserve more than they use.
     """
+    seconds = min(SECONDS, _UNTIL.get() - time.monotonic())
+    if seconds <= 0:
+        return None
     with tempfile.TemporaryDirectory(prefix="dgedit-judge-") as folder:
         for name, content in (files or {}).items():
             Path(folder, name).write_text(content, encoding="utf-8", errors="replace")
@@ -102,7 +120,7 @@ def _words(raw: bytes) -> str:
     return raw[: 4 * OUTPUT_CHARS].decode("utf-8", "replace")[:OUTPUT_CHARS]
 
 
-def _bounds(seconds: float, memory_bytes: int | None) -> object:
+def _bounds(seconds: float, memory_bytes: int | None) -> Callable[[], None]:
     """What the child does before the program begins: it may use so much and no more."""
     wanted = {resource.RLIMIT_CPU: int(seconds) + 2, resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 64 << 20}
     if memory_bytes is not None:
