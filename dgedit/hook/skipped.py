@@ -32,8 +32,8 @@ _WHAT = (
     r"(?:this|the)?\s*(?:code|file|source|module|header|class|document|script|program)?s?\s*(?:is|was|were|has been)?"
 )
 SAYS_GENERATED = re.compile(
-    r"(?:^|\bis\s+|[.;,:(-]\s*)@generated\b"
-    rf"|^(?:\W*(?:warning|note|caution|attention|important)\W+)?{_WHAT}\s*(?:an?\s+)?"
+    r"(?:^\W*?|\bis\s+|[.;,:(-]\s*)@generated\b"
+    rf"|^(?:(?:warning|note|caution|attention|important)\W+)?{_WHAT}\s*(?:an?\s+)?"
     rf"(?:machine|auto(?:matically)?|programmatically)?[- ]?generated\b"
     rf"(?=\s+(?:file|code|by|from|with|using|on|at|via|source)\b|\W*$|\s*[.;,!(\u2013\u2014-])(?:\s+(?:by|from|with|using)\b)?"
     rf"|(?-i:\bDO NOT (?:EDIT|MODIFY|CHANGE)\b(?=\W*$|\s*[.;,!]|\s+(?:THIS|THE|BY|MANUALLY|DIRECTLY|IT|ANY)\b))"
@@ -86,7 +86,7 @@ def _says_generated(head: bytes, path: PurePath) -> str | None:
     lines = head.removeprefix(UTF_8_BOM.bom).split(b"\n", TOP_LINES)[:TOP_LINES]
     for words in _comments([line[:LINE_CHARS].decode("utf-8", "replace") for line in lines], path):
         if found := SAYS_GENERATED.search(words):
-            return re.sub(r"^\W*?(?=@?\w)", "", found[0])
+            return re.sub(r"^\W*?(?=@?\w)", "", found[0], count=1)
     return None
 
 

@@ -137,8 +137,18 @@ def _knows_generics(program: str) -> bool:
     return answer is not None and answer.code == 0
 
 
-def _rust(text: str, _path: Path | None) -> Verdict | None:
+def _rustc() -> str | None:
+    """The compiler itself: what rustup puts into its place may fetch one, or know none in another home."""
     program = programs.found("rustc")
+    if program is None or Path(program).parent.name != "bin":
+        return program
+    toolchains = Path(program).parent.parent.parent / ".rustup" / "toolchains"
+    found = sorted(toolchains.glob("*/bin/rustc"), key=lambda path: "stable" not in path.parts[-3])
+    return str(found[0]) if found else program
+
+
+def _rust(text: str, _path: Path | None) -> Verdict | None:
+    program = _rustc()
     if program is None:
         return None
     # What is configured out must parse, and no more: nothing is resolved, expanded or read.
