@@ -26,7 +26,7 @@ from .notebook import Cell, cells_of, is_notebook, with_cells
 from .repair import Ending, LateError, Repair, RepairOptions, Step, repair
 
 if TYPE_CHECKING:
-    from ..engine.protocol import Denoiser
+    from ..engine import Engine
 
 FAULTY = ExitCode(1)
 """Something is broken, and stays so."""
@@ -91,7 +91,7 @@ def conflict_in_valid(text: str) -> int | None:
     return text.count("\n", 0, blocks[0].start) + 1 if blocks else None
 
 
-def mended(document: Document, load: Callable[[], Denoiser], options: RepairOptions, *, conflicts: bool) -> Repair:
+def mended(document: Document, load: Callable[[], Engine], options: RepairOptions, *, conflicts: bool) -> Repair:
     """What becomes of a document; the model is loaded when there is something to mend.
 
     Raises:
@@ -127,7 +127,7 @@ def _refuse_marked(document: Document, conflict: int | None, conflicts: bool) ->
         raise DgeditError(f"{document.name}: a {MARKER} at line {line}", "let it be filled first", code=FAULTY)
 
 
-def _of(document: Document, model: Denoiser, options: RepairOptions, *, is_conflict: bool) -> Repair:
+def _of(document: Document, model: Engine, options: RepairOptions, *, is_conflict: bool) -> Repair:
     if is_conflict:
         return merge(document.text, model, options)
     if is_notebook(document.path) and (cells := cells_of(document.text)) is not None:
@@ -177,7 +177,7 @@ def without(text: str, steps: Sequence[Step], left_out: Sequence[Step]) -> str |
     return text
 
 
-def _notebook(document: Document, cells: list[Cell], model: Denoiser, options: RepairOptions) -> Repair:
+def _notebook(document: Document, cells: list[Cell], model: Engine, options: RepairOptions) -> Repair:
     """The broken cells mended, each as a text of its own; the notebook counts as mended when all of them are."""
     codes, steps = dict[int, str](), list[Step]()
     for number, cell in enumerate(cells):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dgedit.engine.protocol import Denoiser
+from dgedit.engine import Engine
 from dgedit.fix.faults import parses
 from dgedit.fix.merge import merge
 from dgedit.fix.repair import Ending, RepairOptions
@@ -104,7 +104,7 @@ def test_the_table_is_as_large_as_it_should_be() -> None:
 
 @pytest.mark.parametrize(("language", "before", "ours", "theirs", "after", "answers"), TABLE)
 def test_a_resolution_is_of_the_lines_of_the_sides(
-    language: str, before: str, ours: str, theirs: str, after: str, answers: str, nano: Denoiser
+    language: str, before: str, ours: str, theirs: str, after: str, answers: str, nano: Engine
 ) -> None:
     text = around(before, block(ours, theirs), after)
     done = merge(text, nano, RepairOptions(language=language))
@@ -128,18 +128,18 @@ def test_a_resolution_is_of_the_lines_of_the_sides(
         ("x = 2", "", "x = 1", "x = 2\n"),
     ],
 )
-def test_what_one_side_alone_changed_is_taken(ours: str, theirs: str, base: str, answer: str, nano: Denoiser) -> None:
+def test_what_one_side_alone_changed_is_taken(ours: str, theirs: str, base: str, answer: str, nano: Engine) -> None:
     done = merge(f"y = 0\n{block(ours, theirs, base)}", nano, RepairOptions())
     assert done.text == f"y = 0\n{answer}"
 
 
-def test_several_blocks_each_keep_a_side(nano: Denoiser) -> None:
+def test_several_blocks_each_keep_a_side(nano: Engine) -> None:
     text = f"{block('import a', 'import b')}\n{block('N = 1', 'N = 2')}"
     done = merge(text, nano, RepairOptions())
     assert set(done.text.split("\n")) - {""} in ({"import a", "import b", "N = 1"}, {"import a", "import b", "N = 2"})
 
 
 @pytest.mark.parametrize("text", [block("x = ((", "y = ))"), f"x = ]\n{block('a = 1', 'a = 2')}"])
-def test_a_block_that_no_lines_of_its_sides_resolve_stays(text: str, nano: Denoiser) -> None:
+def test_a_block_that_no_lines_of_its_sides_resolve_stays(text: str, nano: Engine) -> None:
     done = merge(text, nano, RepairOptions())
     assert (done.ending, done.text) == (Ending.LEFT, text)
