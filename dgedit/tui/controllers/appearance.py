@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ... import config as settings
 from ...errors import DgeditError
 from ...files.watch import Kind, Watcher
 from ..commands import COMMANDS
+from ..shell import Shell
 from ..theme import Theme, find_theme, list_themes
-
-if TYPE_CHECKING:
-    from ..app import DgeditApp
 
 
 class Looks:
     """Owns the watcher of files; the app has the theme that is drawn in."""
 
-    def __init__(self, app: DgeditApp) -> None:
+    def __init__(self, app: Shell) -> None:
         self.app = app
         self.watcher: Watcher | None = None
         """None until the first picture, or where the person wants none."""

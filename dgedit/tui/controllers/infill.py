@@ -19,10 +19,10 @@ from ...text.holes import MARKER, Hole
 from ..infill.review import NEXT_LINE, NEXT_WORD, Review, Segment
 from ..infill.spans import Range, hole_at, is_promising, marker_of, markers, offset_in
 from ..infill.thread import InfillJobs, Task
+from ..shell import Shell
 from ..widgets.status_bar import infill_line
 
 if TYPE_CHECKING:
-    from ..app import DgeditApp
     from ..widgets.code_area import CodeArea
 
 FRAMES_PER_SECOND = 30
@@ -48,7 +48,7 @@ class Span:
 class Infilling:
     """Owns the jobs and the one review."""
 
-    def __init__(self, app: DgeditApp, jobs: InfillJobs, options: Callable[[CodeArea], FillOptions]) -> None:
+    def __init__(self, app: Shell, jobs: InfillJobs, options: Callable[[CodeArea], FillOptions]) -> None:
         """Args: options: what the person chose, for the file of an area."""
         self.app, self.jobs = app, jobs
         self.review: Review | None = None

@@ -206,6 +206,12 @@ class LexedSyntax(Syntax):
                 yield position, kind, value, None
 
 
+def by_lexer(language: str, lines: list[str]) -> Syntax:
+    """What a Pygments lexer knows of a language; lines alone where there is none."""
+    lexer = lexer_of(language)
+    return LexedSyntax(language, lexer, lines) if lexer else Syntax(lines)
+
+
 def lexer_of(language: str) -> Any:
     """The lexer of a language; None where there is none."""
     if language == "make":
