@@ -22,7 +22,8 @@ from ..load import load
 from ..packing import with_drafts
 from ..parsing import parses
 from ..protocol import Denoiser
-from ..rank import RankWeights, measure, merge
+from ..rank import measure, merge
+from ..settings import RankWeights
 from ..types import InfillRequest
 from . import spans
 from .spans import Kind, Span

@@ -33,7 +33,7 @@ from ..models.gemma.layout import Part, Precision, Slot, layout
 from ..models.gemma.load import plain_format
 from ..models.gemma.network import GemmaNetwork
 from ..models.gemma.tokenizer import GemmaTokenizer
-from ..packing import PackedInfill
+from ..protocol import PackedInfill
 from ..types import ContextUse, ModelInfo
 from . import stock
 

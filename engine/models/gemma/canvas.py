@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from ...packing import BRANCHES, CHARS_PER_TOKEN, PackedInfill
-from ...protocol import CanvasFormat
+from ...packing import BRANCHES, CHARS_PER_TOKEN
+from ...protocol import CanvasFormat, PackedInfill
 from ...types import UNDECIDED, ContextUse, EngineError, InfillRequest
 from .prompt import LINES, Prompt, PromptWriter, span_line, without_broken_end
 from .tokenizer import GemmaTokenizer
