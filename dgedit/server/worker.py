@@ -14,10 +14,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..engine import open_engine
 from ..engine.types import EngineError, Frame, InfillRequest, ModelInfo
 from ..errors import DgeditError
-from ..fill.loop import frames, prepare
-from ..fill.open import load_model
 from . import protocol
 
 if TYPE_CHECKING:
@@ -71,9 +70,9 @@ class Worker:
 
     def _run(self) -> None:
         try:
-            model = load_model(self._name, self._say)
-        except DgeditError as trouble:
-            self._loaded(trouble)
+            model = open_engine(self._name, report=self._say)
+        except EngineError as trouble:
+            self._loaded(DgeditError(str(trouble), trouble.hint))
             return
         except Exception as trouble:  # the boundary: who waits must be told
             self._say(traceback.format_exc())
@@ -90,7 +89,7 @@ class Worker:
         try:
             for message in self._answers(job, model):
                 job.emit(protocol.to_line(message))
-        except (DgeditError, EngineError) as trouble:
+        except EngineError as trouble:
             self._fail(job, str(trouble), trouble.hint)
         except Exception as trouble:  # the boundary: the process serves others
             self._say(traceback.format_exc())
@@ -120,8 +119,8 @@ class Worker:
         # The next seed of the same request needs no other preparation.
         if self._last is None or not self._last.serves(request):
             self._last = None
-            self._last = prepare(request, model)
-        with closing(frames(request, model, self._last)) as passes:  # type: ignore[type-var]
+            self._last = model.prepare(request)
+        with closing(model.infill(request, self._last)) as passes:  # type: ignore[type-var]
             while not (job.cancelled.is_set() or self._stopping.is_set()):
                 frame = next(passes, None)
                 if frame is None:

@@ -8,10 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from dgedit.engine import Engine
+from dgedit.engine import Engine, EngineError
 from dgedit.engine.types import Frame, InfillRequest, ModelInfo
 from dgedit.errors import DgeditError
-from dgedit.fill import loop
 from dgedit.server import protocol, worker
 from dgedit.server.worker import Job, Worker
 
@@ -42,7 +41,7 @@ class Client:
 @pytest.fixture
 def working(nano: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     """A worker that has the model already."""
-    monkeypatch.setattr(worker, "load_model", lambda _name, _say: nano)
+    monkeypatch.setattr(worker, "open_engine", lambda _name, *, report: nano)
     told = queue.SimpleQueue[ModelInfo | DgeditError]()
     made = Worker("nano", told.put, lambda _line: None)
     made.start()
@@ -77,14 +76,16 @@ def test_who_cancelled_while_waiting_is_not_served(working: Worker) -> None:
     assert working.infills == 0
 
 
-def test_another_seed_needs_no_other_preparation(working: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = list[InfillRequest]()
+def test_another_seed_needs_no_other_preparation(
+    working: Worker, nano: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, prepare = list[InfillRequest](), nano.prepare
 
-    def counted(request: InfillRequest, model: Engine) -> object:
+    def counted(request: InfillRequest) -> object:
         made.append(request)
-        return loop.prepare(request, model)
+        return prepare(request)
 
-    monkeypatch.setattr(worker, "prepare", counted)
+    monkeypatch.setattr(nano, "prepare", counted)
     for request in (REQUEST, replace(REQUEST, seed=5), replace(REQUEST, prefix="x = "), REQUEST):
         client = Client(protocol.Infill(request=request))
         working.put(client.job)
@@ -105,12 +106,12 @@ def test_what_breaks_one_answer_breaks_no_other(working: Worker) -> None:
     assert counted.tokens > 1
 
 
-@pytest.mark.parametrize("error", [DgeditError("no such model", "another one"), MemoryError("all of it")])
+@pytest.mark.parametrize("error", [EngineError("no such model", "another one"), MemoryError("all of it")])
 def test_a_model_that_cannot_be_loaded_is_told(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def load(_name: str, _say: object) -> Engine:
+    def load(_name: str, *, report: object) -> Engine:
         raise error
 
-    monkeypatch.setattr(worker, "load_model", load)
+    monkeypatch.setattr(worker, "open_engine", load)
     told = queue.SimpleQueue[ModelInfo | DgeditError]()
     made = Worker("none", told.put, lambda _line: None)
     made.start()
