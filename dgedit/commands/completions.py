@@ -45,7 +45,7 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class CommandLine:
     """What may follow some first words."""
 
     name: str
@@ -81,22 +81,22 @@ def run(options: argparse.Namespace) -> int:
 
 def script(shell: str) -> str:
     """What a shell reads."""
-    makers: dict[str, Callable[[list[Command]], str]] = {"bash": _bash, "zsh": _zsh, "fish": _fish}
+    makers: dict[str, Callable[[list[CommandLine]], str]] = {"bash": _bash, "zsh": _zsh, "fish": _fish}
     return makers[shell](commands())
 
 
-def commands() -> list[Command]:
+def commands() -> list[CommandLine]:
     """The editor, then every command and what is below it."""
     whole = _command("dgedit", editor.parser(config.Infill()))
     words = {name: what for name, (_, what) in editor.COMMANDS.items()}
-    found = [Command(whole.name, whole.options, words, whole.takes_files)]
+    found = [CommandLine(whole.name, whole.options, words, whole.takes_files)]
     for name in editor.COMMANDS:
         parser = importlib.import_module(f".{name}", __package__).parser()
         found += _commands(f"dgedit {name}", parser)
     return found
 
 
-def _commands(name: str, parser: argparse.ArgumentParser) -> Iterator[Command]:
+def _commands(name: str, parser: argparse.ArgumentParser) -> Iterator[CommandLine]:
     yield _command(name, parser)
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -104,7 +104,7 @@ def _commands(name: str, parser: argparse.ArgumentParser) -> Iterator[Command]:
                 yield from _commands(f"{name} {word}", below)
 
 
-def _command(name: str, parser: argparse.ArgumentParser) -> Command:
+def _command(name: str, parser: argparse.ArgumentParser) -> CommandLine:
     options, words, takes_files = list[Option](), dict[str, str](), False
     for action in parser._actions:
         if action.option_strings:
@@ -115,7 +115,7 @@ def _command(name: str, parser: argparse.ArgumentParser) -> Command:
             words |= dict.fromkeys(map(str, action.choices), "")
         else:
             takes_files = True
-    return Command(name, tuple(options), words, takes_files)
+    return CommandLine(name, tuple(options), words, takes_files)
 
 
 def _option(action: argparse.Action, parser: argparse.ArgumentParser) -> Option:
@@ -171,7 +171,7 @@ complete -o filenames -F _dgedit dgedit
 """
 
 
-def _bash(found: list[Command]) -> str:
+def _bash(found: list[CommandLine]) -> str:
     values = dict[tuple[tuple[str, ...], bool], list[str]]()
     for command in found:
         for option in command.options:
@@ -215,13 +215,13 @@ if [[ $funcstack[1] == _dgedit ]]; then _dgedit "$@"; else compdef _dgedit dgedi
 """
 
 
-def _zsh(found: list[Command]) -> str:
+def _zsh(found: list[CommandLine]) -> str:
     return _ZSH.replace("@KNOWN@", " ".join(_quoted(command.name) for command in found)).replace(
         "@COMMANDS@", "\n".join(map(_zsh_command, found))
     )
 
 
-def _zsh_command(command: Command) -> str:
+def _zsh_command(command: CommandLine) -> str:
     lines = [f"    ({_quoted(command.name)})"]
     if command.words:
         lines.append(f"      following=({' '.join(_quoted(f'{word}:{what}') for word, what in command.words.items())})")
@@ -261,7 +261,7 @@ end
 """
 
 
-def _fish(found: list[Command]) -> str:
+def _fish(found: list[CommandLine]) -> str:
     lines = [_FISH.replace("@KNOWN@", " ".join(_quoted(command.name) for command in found))]
     for command in found:
         if not command.takes_files:

@@ -26,7 +26,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class WorkerJob:
     """What one client asks for."""
 
     asked: protocol.Question
@@ -45,7 +45,7 @@ class Worker:
         self.infills = 0
         """Done so far; those that were cancelled or failed are none."""
         self._name, self._loaded, self._say = model, loaded, say
-        self._jobs = queue.SimpleQueue[Job | None]()
+        self._jobs = queue.SimpleQueue[WorkerJob | None]()
         self._stopping = threading.Event()
         self._last: Preparation | None = None
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
@@ -54,7 +54,7 @@ class Worker:
         """Begin with loading."""
         self._thread.start()
 
-    def put(self, job: Job) -> None:
+    def put(self, job: WorkerJob) -> None:
         """Add a job to the queue; from any thread."""
         self._jobs.put(job)
 
@@ -85,7 +85,7 @@ class Worker:
             finally:
                 job.done()
 
-    def _do(self, job: Job, model: Engine) -> None:
+    def _do(self, job: WorkerJob, model: Engine) -> None:
         try:
             for message in self._answers(job, model):
                 job.emit(protocol.to_line(message))
@@ -96,10 +96,10 @@ class Worker:
             what = f"internal error of the warm process: {type(trouble).__name__}"
             self._fail(job, what, "end it with dgedit serve --stop, and try again")
 
-    def _fail(self, job: Job, message: str, hint: str) -> None:
+    def _fail(self, job: WorkerJob, message: str, hint: str) -> None:
         job.emit(protocol.to_line(protocol.Failed(message=message, hint=hint)))
 
-    def _answers(self, job: Job, model: Engine) -> Iterator[protocol.Message]:
+    def _answers(self, job: WorkerJob, model: Engine) -> Iterator[protocol.Message]:
         """What is answered, until the client wants no more."""
         if job.cancelled.is_set():
             return
@@ -115,7 +115,7 @@ class Worker:
             self.infills += frame.result is not None
             yield frame
 
-    def _frames(self, job: Job, request: InfillRequest, model: Engine) -> Iterator[Frame]:
+    def _frames(self, job: WorkerJob, request: InfillRequest, model: Engine) -> Iterator[Frame]:
         # The next seed of the same request needs no other preparation.
         if self._last is None or not self._last.serves(request):
             self._last = None

@@ -1,7 +1,7 @@
 """The editor: builds the screen and routes keys to the parts that carry them out.
 
 It paints before torch is imported: nothing on this path imports the engine, the model loads behind the first paint.
-The parts: `Filing` (tabs, saving), `Writing` (editing keys), `Finding` (search), `Infilling` (diffusion).
+The parts: `Filing` (tabs, saving), `Writing` (editing keys), `Search` (search), `Infilling` (diffusion).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ..config import Config
 from ..errors import DgeditError, ExitCode
 from ..files import journal
 from ..files.locations import OpenAt
-from ..files.watch import Kind
+from ..files.watch import WatchKind
 from ..fill.loop import FillOptions
 from ..stats import Event, Stats
 from ..text.languages import detect
@@ -41,7 +41,7 @@ from .controllers.appearance import Looks, own_themes
 from .controllers.bars import Bars
 from .controllers.edits import Writing
 from .controllers.infill import WARM_AFTER_S, Infilling
-from .controllers.search import Finding
+from .controllers.search import Search
 from .controllers.tabs import Filing
 from .dialogs import Ask, FindBar, HelpScreen, Item, Pick, TabBar, keyboard_is_taken
 from .infill.thread import InfillJobs
@@ -102,7 +102,7 @@ class DgeditApp(Shell):
         self.jobs = InfillJobs(self.config.infill.model, self._mail_from_thread, self.config.infill.engine)
         self.switcher, self.tab_bar, self.find_bar = ContentSwitcher(), TabBar(), FindBar()
         self.filing: Filing = Filing(self)
-        self.writing, self.finding = Writing(self), Finding(self, self.find_bar)
+        self.writing, self.finding = Writing(self), Search(self, self.find_bar)
         self.infilling: Infilling = Infilling(self, self.jobs, self._options)
         self.bars: Bars = Bars(self)
         self.looks = Looks(self)
@@ -244,7 +244,7 @@ class DgeditApp(Shell):
     def watch_file(self, path: Path) -> None:
         """Hear of changes that other programs make to a file."""
         if self.looks.watcher is not None:
-            self.looks.watcher.watch(path, Kind.FILE)
+            self.looks.watcher.watch(path, WatchKind.FILE)
 
     # -- events ----------------------------------------------------------------------------------------------------
 

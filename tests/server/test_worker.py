@@ -12,7 +12,7 @@ from dgedit.engine import Engine, EngineError
 from dgedit.engine.types import Frame, InfillRequest, ModelInfo
 from dgedit.errors import DgeditError
 from dgedit.server import protocol, worker
-from dgedit.server.worker import Job, Worker
+from dgedit.server.worker import Worker, WorkerJob
 
 PATIENCE_S = 60.0
 REQUEST = InfillRequest(prefix="def add(a, b):\n    ", suffix="\n\n\nprint(add(1, 2))\n")
@@ -21,11 +21,11 @@ REQUEST = InfillRequest(prefix="def add(a, b):\n    ", suffix="\n\n\nprint(add(1
 class Client:
     """Collects what is answered to one job."""
 
-    def __init__(self, asked: protocol.Infill | protocol.Count, lines_max: int = 1000) -> None:
+    def __init__(self, asked: protocol.InfillQuestion | protocol.Count, lines_max: int = 1000) -> None:
         """Args: lines_max: it cancels after so many."""
         self.answers, self._lines_max = list[protocol.Message](), lines_max
         self._done = queue.SimpleQueue[bool]()
-        self.job = Job(asked=asked, emit=self._take, done=lambda: self._done.put(True))
+        self.job = WorkerJob(asked=asked, emit=self._take, done=lambda: self._done.put(True))
 
     def _take(self, line: bytes) -> None:
         self.answers.append(protocol.from_line(line))
@@ -53,7 +53,10 @@ def working(nano: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
 
 @pytest.mark.parametrize("passes", [1, 2])
 def test_no_pass_is_made_for_who_cancelled(working: Worker, passes: int) -> None:
-    leaving, staying = Client(protocol.Infill(request=REQUEST), passes), Client(protocol.Infill(request=REQUEST))
+    leaving, staying = (
+        Client(protocol.InfillQuestion(request=REQUEST), passes),
+        Client(protocol.InfillQuestion(request=REQUEST)),
+    )
     working.put(leaving.job)
     working.put(staying.job)
     assert len(leaving.wait()) == passes
@@ -65,9 +68,9 @@ def test_no_pass_is_made_for_who_cancelled(working: Worker, passes: int) -> None
 
 def test_who_cancelled_while_waiting_is_not_served(working: Worker) -> None:
     clients = [
-        Client(protocol.Infill(request=REQUEST)),
+        Client(protocol.InfillQuestion(request=REQUEST)),
         Client(protocol.Count(text="x")),
-        Client(protocol.Infill(request=REQUEST)),
+        Client(protocol.InfillQuestion(request=REQUEST)),
     ]
     for client in clients:
         client.job.cancelled.set()
@@ -87,7 +90,7 @@ def test_another_seed_needs_no_other_preparation(
 
     monkeypatch.setattr(nano, "prepare", counted)
     for request in (REQUEST, replace(REQUEST, seed=5), replace(REQUEST, prefix="x = "), REQUEST):
-        client = Client(protocol.Infill(request=request))
+        client = Client(protocol.InfillQuestion(request=request))
         working.put(client.job)
         assert isinstance(client.wait()[-1], Frame)
     assert [request.prefix for request in made] == [REQUEST.prefix, "x = ", REQUEST.prefix]

@@ -34,7 +34,7 @@ HOLES_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class InfillSpan:
     """Where an infill stands, and the text around it."""
 
     area: CodeArea
@@ -55,7 +55,7 @@ class Infilling:
         self.strength = 1.0
         self.instruction = ""
         self._options = options
-        self._span: Span | None = None
+        self._span: InfillSpan | None = None
         self._seed = 0
         self._drawn_at = 0.0
         self._draw_later = False
@@ -171,14 +171,14 @@ class Infilling:
         area.begin_preview(start, end)
         self._run(Review(tuple(segments), tuple(originals)))
 
-    def _span_of(self, area: CodeArea, start: tuple[int, int], end: tuple[int, int]) -> Span:
+    def _span_of(self, area: CodeArea, start: tuple[int, int], end: tuple[int, int]) -> InfillSpan:
         document = area.document
         before, code, after = (
             document.get_text_range(*pair) for pair in (((0, 0), start), (start, end), (end, document.end))
         )
         hole = marker_of(_plain(area, code), area.syntax_name)
         rewritten = hole.code if hole is not None else _plain(area, code)
-        return Span(area, start, before, after, rewritten if rewritten.strip() else "")
+        return InfillSpan(area, start, before, after, rewritten if rewritten.strip() else "")
 
     def _chosen(self, area: CodeArea) -> FillOptions:
         return replace(self._options(area), seed=self._seed, instruction=self.instruction)

@@ -26,7 +26,7 @@ SEARCH_S = 1.0
 HISTORY_MAX = 50
 
 
-class Finding:
+class Search:
     """Carries out searches in the active text area."""
 
     def __init__(self, app: Shell, bar: FindBar) -> None:
