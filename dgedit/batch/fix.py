@@ -22,7 +22,7 @@ from ..files.committed import committed_text
 from ..files.siblings import related_texts
 from ..fix.document import FAULTY, Document, conflict_in_valid, conflict_line, mended, refuse_unknown, standing
 from ..fix.faults import JUDGED_CHARS_MAX, Fault
-from ..fix.repair import Ending, Repair, RepairOptions
+from ..fix.repair import Repair, RepairEnding, RepairOptions
 from ..judges import programs
 from ..judges.judge import languages as judged_languages
 from ..text import diff, languages
@@ -75,10 +75,10 @@ class Source:
 def run(options: FixOptions, model: Engine | None = None) -> ExitCode:
     """Read, mend, write; returns the exit code."""
     with interrupts.caught() as caught:
-        return Run(options, caught, model).all()
+        return FixRun(options, caught, model).all()
 
 
-class Run:
+class FixRun:
     """All sources of one command line, one after the other."""
 
     def __init__(self, options: FixOptions, caught: interrupts.Interrupts, model: Engine | None) -> None:
@@ -193,7 +193,7 @@ class Run:
             watch=self._caught.check,
         )
         done = mended(self._document(source), self._loaded, chosen, conflicts=self._options.conflicts)
-        if done.ending is Ending.WHOLE:
+        if done.ending is RepairEnding.WHOLE:
             self._note_conflict(source)
         return done
 
@@ -218,9 +218,9 @@ class Run:
             elif raw != source.raw and source.path is not None:
                 _replace(source.path, raw, source.stamp)
         for line in _said_of(source, done):
-            if done.ending not in (Ending.WHOLE, Ending.MENDED) or not self._options.quiet:
+            if done.ending not in (RepairEnding.WHOLE, RepairEnding.MENDED) or not self._options.quiet:
                 _say(line)
-        code = ExitCode.OK if done.ending in (Ending.WHOLE, Ending.MENDED) else FAULTY
+        code = ExitCode.OK if done.ending in (RepairEnding.WHOLE, RepairEnding.MENDED) else FAULTY
         return ExitCode.ERROR if self._out.is_gone else code
 
     def _give_back(self) -> ExitCode:
@@ -287,9 +287,9 @@ def _diff(source: Source, edits: list[tuple[int, int, str]]) -> bytes:
 
 def _said_of(source: Source, done: Repair) -> Iterator[str]:
     """A line for each change, or why there is none."""
-    if done.ending is Ending.WHOLE:
+    if done.ending is RepairEnding.WHOLE:
         return
-    if done.ending is not Ending.MENDED:
+    if done.ending is not RepairEnding.MENDED:
         yield f"{source.name}:{_place(done.fault)}: left as it was: {done.ending.value}"
         return
     for step in done.steps:

@@ -7,7 +7,7 @@ import pytest
 from dgedit.engine import Engine
 from dgedit.fix.faults import parses
 from dgedit.fix.merge import merge
-from dgedit.fix.repair import Ending, RepairOptions
+from dgedit.fix.repair import RepairEnding, RepairOptions
 
 # Before the block, ours, theirs, after it, and what may come: sides by number, in order; "12|21" either order.
 PYTHON = [
@@ -108,7 +108,7 @@ def test_a_resolution_is_of_the_lines_of_the_sides(
 ) -> None:
     text = around(before, block(ours, theirs), after)
     done = merge(text, nano, RepairOptions(language=language))
-    assert done.ending is Ending.MENDED
+    assert done.ending is RepairEnding.MENDED
     assert parses(done.text, language)
     head, tail = around(before, "", ""), f"{after}\n" if after else ""
     assert done.text.startswith(head)
@@ -142,4 +142,4 @@ def test_several_blocks_each_keep_a_side(nano: Engine) -> None:
 @pytest.mark.parametrize("text", [block("x = ((", "y = ))"), f"x = ]\n{block('a = 1', 'a = 2')}"])
 def test_a_block_that_no_lines_of_its_sides_resolve_stays(text: str, nano: Engine) -> None:
     done = merge(text, nano, RepairOptions())
-    assert (done.ending, done.text) == (Ending.LEFT, text)
+    assert (done.ending, done.text) == (RepairEnding.LEFT, text)
