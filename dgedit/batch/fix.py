@@ -27,6 +27,7 @@ from ..judges import programs
 from ..judges.judge import languages as judged_languages
 from ..text import diff, languages
 from ..text.encoding import UTF_8_BOM, UTF_16_BE, UTF_16_LE, Decoded, decode_any, encode
+from ..text.holes import without_marked_lines
 from ..text.line_breaks import edits_between, plain
 from . import interrupts
 from .fill import Mode, Output
@@ -188,7 +189,7 @@ class FixRun:
         """What becomes of a source; the model is loaded when the first fault is met."""
         chosen = replace(
             self._options.repair,
-            related=related_texts(source.path) if source.path is not None else (),
+            related=tuple(map(without_marked_lines, related_texts(source.path))),
             timeout_s=max(0.0, self._until - time.monotonic()),
             watch=self._caught.check,
         )

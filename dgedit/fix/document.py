@@ -22,7 +22,7 @@ from ..text.holes import MARKER
 from .alarm import late_after
 from .faults import Fault
 from .merge import merge
-from .notebook import Cell, cells_of, is_notebook, with_cells
+from .notebook import CodeCell, cells_of, is_notebook, with_cells
 from .repair import LateError, Repair, RepairEnding, RepairOptions, RepairStep, repair
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def without(text: str, steps: Sequence[RepairStep], left_out: Sequence[RepairSte
     return text
 
 
-def _notebook(document: Document, cells: list[Cell], model: Engine, options: RepairOptions) -> Repair:
+def _notebook(document: Document, cells: list[CodeCell], model: Engine, options: RepairOptions) -> Repair:
     """The broken cells mended, each as a text of its own; the notebook counts as mended when all of them are."""
     codes, steps = dict[int, str](), list[RepairStep]()
     for number, cell in enumerate(cells):
