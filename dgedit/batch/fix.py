@@ -20,10 +20,18 @@ from ..errors import DgeditError, ExitCode
 from ..files import disk
 from ..files.committed import committed_text
 from ..files.siblings import related_texts
-from ..fix.document import FAULTY, Document, conflict_in_valid, conflict_line, mended, refuse_unknown, standing
+from ..fix.document import (
+    FAULTY,
+    Document,
+    conflict_in_valid,
+    conflict_line,
+    mended,
+    refuse_unknown,
+    standing,
+    standing_until,
+)
 from ..fix.faults import JUDGED_CHARS_MAX, Fault
 from ..fix.repair import Repair, RepairEnding, RepairOptions
-from ..judges import programs
 from ..judges.judge import languages as judged_languages
 from ..text import diff, languages
 from ..text.encoding import UTF_8_BOM, UTF_16_BE, UTF_16_LE, Decoded, decode_any, encode
@@ -156,9 +164,8 @@ class FixRun:
         return "python" if path is None and found == "text" else found
 
     def _check(self, source: Source) -> ExitCode:
-        with programs.until(self._until):
-            document = self._document(source)
-            verdict = standing(document)
+        document = self._document(source)
+        verdict = standing_until(document, self._until)
         conflict = conflict_line(source.text)
         if not verdict.is_broken and not (verdict.is_unknown and conflict is not None):
             refuse_unknown(document, verdict)
