@@ -106,7 +106,7 @@ def _shell(text: str, path: Path | None) -> Verdict | None:
     if program is None or (named is not None and named[1] not in _SHELLS):
         return None
     answer = None
-    for options in ([], ["-O", "extglob"], ["--posix"]):
+    for options in ([], ["-O", "extglob"], ["-o", "posix"]):
         answer = programs.ask([program, "--norc", "--noprofile", "-n", *options, "text.sh"], files={"text.sh": text})
         if answer is None:
             return None
