@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ..engine import InfillRequest
 from ..errors import DgeditError
 from ..files.siblings import related_texts
-from ..text.holes import CHARS_PER_TOKEN, MARKER, STAND_IN, Hole, holds_marker
+from ..text.holes import CHARS_PER_TOKEN, MARKER, STAND_IN, Hole, holds_marker, without_marked_lines
 from .open import check_may_leave, trouble_said
 from .windows import Surroundings
 
@@ -108,7 +108,9 @@ def make_request(prefix: str, suffix: str, gap: Gap, options: FillOptions, info:
         expected_tokens=expected,
         language=options.language,
         rejected=(*gap.rejected, gap.code) if mends else gap.rejected,
-        related=tuple(_plain(text) for text in (*options.open_texts, *related_texts(options.path))),
+        related=tuple(
+            _plain(without_marked_lines(text)) for text in (*options.open_texts, *related_texts(options.path))
+        ),
         # A model that follows instructions is shown what it rewrites.
         original=gap.code.replace("\r\n", "\n") if mends or info.instructed else "",
         strength=gap.strength if mends else 1.0,
