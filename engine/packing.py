@@ -13,6 +13,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from torch import Tensor
+
 from .models.base import CanvasFormat, Tokenizer
 from .types import UNDECIDED, ContextUse, EngineError, InfillRequest
 
@@ -52,6 +54,8 @@ class PackedInfill:
     """What stands before the slots of every row."""
     committed_ids: tuple[int, ...] = ()
     """What earlier canvases of a long span wrote; the context ends with it."""
+    guidance: tuple[Tensor, Tensor] | None = None
+    """Biases [V] of the first token and of later ones that the place of the span asks for."""
 
 
 def pack(request: InfillRequest, tokenizer: Tokenizer, form: CanvasFormat) -> PackedInfill:

@@ -1,9 +1,10 @@
 """Chooses among candidates: denoised rows, spans written left to right, pieces recalled from the file.
 
 Each candidate gets one number, linear in what is known of it: how likely the causal encoder finds it and its end,
-how alike the surroundings of a recalled piece are, how it was found. `RankWeights` were fitted by
-`python -m dgedit.engine.evals.fit` on held-out spans that no reported figure uses. The score of whole candidates by a
-left-to-right model is what chooses between lengths (Hsu et al., PILL).
+how alike the surroundings of a recalled piece are, how it was found, what the guard says of it. `RankWeights` were
+fitted by `python -m dgedit.engine.evals.fit` on held-out spans that no reported figure uses. The score of whole
+candidates by a left-to-right model is what chooses between lengths (Hsu et al., PILL). Before any number counts what
+the guard found: an answer that breaks the file comes after all that do not.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ import keyword
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from .guard import Guard, Verdict
 from .models.base import Denoiser
 from .packing import PackedInfill
-from .parsing import parses
 from .recall import Recalled
 from .types import Candidate, InfillRequest, Origin
 
@@ -32,8 +33,8 @@ NAMES_CHARS = 200_000
 UNKNOWN_MAX = 3
 PROSE = frozenset(("markdown", "text", "html", "rst", "tex", ""))
 """Languages in which a new word is nothing to wonder at."""
-PARSED_MAX = 4
-"""So many candidates are parsed at most, from the best down."""
+OFFERED_MAX = 5
+"""So many candidates are offered, from the best down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,15 @@ class RankWeights:
     stutter: float = -1.0
     repeats: float = -1.0
     """These two by hand: the fit met too few of them."""
+    resolved: float = 0.0
+    """A name that it binds, that the text around it reads, and that nothing else binds."""
+    idle: float = 0.0
+    """A name that it binds and nothing reads."""
+    used: float = 0.0
+    """A name that it reads and nothing else does."""
+    in_function: float = 0.0
+    """All its lines stand in the same function already."""
+    in_class: float = 0.0
     noise: float = 1.0
     """With a seed the numbers get Gumbel noise of this size: 1 where they are logarithms of probabilities."""
 
@@ -111,21 +121,59 @@ def rank(
     packed: PackedInfill,
     request: InfillRequest,
     proposals: Sequence[Proposal],
-    weights: RankWeights | None = None,
+    guard: Guard,
 ) -> list[Candidate]:
-    """Candidates of the proposals, best first; equal texts appear once, blank ones last."""
-    weights = weights or model.weights
+    """The best candidates of the proposals, best first; equal texts appear once, blank ones last.
+
+    All of them are judged: what breaks the file, says names that nothing defines or only repeats what stands next to
+    it comes after what does not, whatever its number.
+    """
     merged = merge(proposals)
-    known = measure(model, context, packed, request, merged)
-    values = [weights.value(each) for each in known]
+    least = guard.least_faults([proposal.text for proposal in merged])
+    verdicts = [guard.verdict(proposal.text, least) for proposal in merged]
+    known = measure(model, context, packed, request, merged, verdicts)
+    values = [model.weights.value(each) for each in known]
     if request.seed and not request.rejected:
         # Of logarithms of probabilities with Gumbel noise the first one is a sample.
         uniform = torch.rand(len(values), generator=torch.Generator().manual_seed(request.seed))
         noise = -(-uniform.clamp(1e-6, 1 - 1e-6).log()).log()
-        values = [value + weights.noise * each for value, each in zip(values, noise.tolist(), strict=True)]
-    valued = list(zip(values, merged, strict=True))
-    valued.sort(key=lambda pair: (not pair[1].text.strip(), is_refused(pair[1].text, request), -pair[0]))
-    return _with_parses(valued, request, weights)
+        values = [value + model.weights.noise * each for value, each in zip(values, noise.tolist(), strict=True)]
+    ranked = sorted(
+        (_candidate(*each) for each in zip(merged, verdicts, values, strict=True)),
+        key=lambda pair: (not pair[0].text.strip(), *_order(pair[1], pair[0].text, request), -pair[0].score),
+    )
+    return _offered([candidate for candidate, _ in ranked], guard)
+
+
+def _order(verdict: Verdict, text: str, request: InfillRequest) -> tuple[bool, bool, int]:
+    """What counts before the number: a broken file, then what the person turned down, then what else is to be said."""
+    return verdict.breaks, is_refused(text, request), verdict.tier
+
+
+def _candidate(proposal: Proposal, verdict: Verdict, value: float) -> tuple[Candidate, Verdict]:
+    candidate = Candidate(
+        text=proposal.text,
+        score=value,
+        parses=verdict.parses,
+        repeats_suffix=proposal.repeats_suffix,
+        origins=frozenset(proposal.origins),
+        breaks=verdict.breaks,
+        unknown_names=tuple(sorted(verdict.unknown)),
+    )
+    return candidate, verdict
+
+
+def _offered(ranked: list[Candidate], guard: Guard) -> list[Candidate]:
+    """The first few, the very first of which was read in the whole file; what was to be rewritten is among them."""
+    for place, candidate in enumerate(ranked[:OFFERED_MAX]):
+        if candidate.breaks or guard.fits_whole(candidate.text):
+            best, found = candidate, [*ranked[:place], *ranked[place + 1 :]]
+            break
+    else:
+        best, found = replace(ranked[0], parses=False), ranked[1:]
+    kept = [each for each in found if Origin.KEPT in each.origins]
+    others = [each for each in found if each not in kept]
+    return [best, *sorted([*others[: OFFERED_MAX - 1 - len(kept)], *kept], key=found.index)]
 
 
 def merge(proposals: Sequence[Proposal]) -> list[Proposal]:
@@ -143,9 +191,14 @@ def merge(proposals: Sequence[Proposal]) -> list[Proposal]:
 
 
 def measure(
-    model: Denoiser, context: Any, packed: PackedInfill, request: InfillRequest, proposals: Sequence[Proposal]
+    model: Denoiser,
+    context: Any,
+    packed: PackedInfill,
+    request: InfillRequest,
+    proposals: Sequence[Proposal],
+    verdicts: Sequence[Verdict],
 ) -> list[dict[str, float]]:
-    """What is known of each proposal, from one causal pass over all of them and the names in the file."""
+    """What is known of each proposal: one causal pass over all of them, the names in the file, the guard's verdict."""
     lead = list(packed.lead_ids)
     rows = [[*lead, *proposal.ids, *packed.closing_ids] for proposal in proposals]
     # The lead stands between the context and every candidate alike; its own likelihood tells nothing.
@@ -153,9 +206,23 @@ def measure(
     names = names_in(request.prefix[-NAMES_CHARS:]) | names_in(request.suffix[:NAMES_CHARS]) | ORDINARY_NAMES
     unknown_max = 0 if request.language in PROSE else UNKNOWN_MAX
     return [
-        proposal.known(each) | {"unknown_names": float(min(unknown_max, len(names_in(proposal.text) - names)))}
-        for proposal, each in zip(proposals, logs, strict=True)
+        proposal.known(each)
+        | {"unknown_names": float(min(unknown_max, len(names_in(proposal.text) - names)))}
+        | of_verdict(verdict)
+        for proposal, each, verdict in zip(proposals, logs, verdicts, strict=True)
     ]
+
+
+def of_verdict(verdict: Verdict) -> dict[str, float]:
+    """What `RankWeights` weighs of a verdict; what decides by itself is not in it."""
+    return {
+        "unparsable": float(verdict.breaks),
+        "resolved": float(verdict.resolved),
+        "idle": float(verdict.idle),
+        "used": float(verdict.used),
+        "in_function": float(verdict.in_function),
+        "in_class": float(verdict.in_class),
+    }
 
 
 def names_in(text: str) -> frozenset[str]:
@@ -164,38 +231,26 @@ def names_in(text: str) -> frozenset[str]:
 
 
 def from_row(
-    model: Denoiser, packed: PackedInfill, request: InfillRequest, ids: list[int], origin: Origin, place: int
+    model: Denoiser, packed: PackedInfill, ids: list[int], origin: Origin, place: int, guard: Guard
 ) -> Proposal:
-    """The proposal of a row's span ids."""
-    text = span_text(model, packed, ids)
-    trimmed = trim_suffix(text, request.suffix)
-    return Proposal(trimmed, ids, {origin}, repeats_suffix=trimmed != text, place=place)
+    """The proposal of a row's span ids, as it fits its place."""
+    return _fitted(model, packed, Proposal(span_text(model, packed, ids), ids, {origin}, place=place), guard)
 
 
-def from_memory(model: Denoiser, packed: PackedInfill, recalled: Recalled, place: int) -> Proposal:
-    """The proposal of a recalled piece."""
-    ids = model.tokenizer.encode("\n" * packed.leading_newline + recalled.text)
-    return Proposal(recalled.text, ids, {Origin.RECALLED}, recalled=recalled, place=place)
+def from_memory(model: Denoiser, packed: PackedInfill, recalled: Recalled, place: int, guard: Guard) -> Proposal:
+    """The proposal of a recalled piece, as it fits its place."""
+    return _fitted(model, packed, Proposal(recalled.text, [], {Origin.RECALLED}, recalled=recalled, place=place), guard)
 
 
-def _with_parses(valued: list[tuple[float, Proposal]], request: InfillRequest, weights: RankWeights) -> list[Candidate]:
-    """Candidates in order, after those that look best were parsed in the file, down to the first that does."""
-    found, candidates = False, list[Candidate]()
-    for place, (value, proposal) in enumerate(valued):
-        fits = None
-        if not found and place < PARSED_MAX and proposal.text.strip():
-            fits = parses(request, proposal.text)
-            found = fits is not False
-        candidates.append(
-            Candidate(
-                text=proposal.text,
-                score=value + (weights.unparsable if fits is False else 0.0),
-                parses=fits,
-                repeats_suffix=proposal.repeats_suffix,
-                origins=frozenset(proposal.origins),
-            )
-        )
-    return sorted(candidates, key=lambda c: (not c.text.strip(), is_refused(c.text, request), -c.score))
+def _fitted(model: Denoiser, packed: PackedInfill, proposal: Proposal, guard: Guard) -> Proposal:
+    """A proposal trimmed by the guard; what was cut is no part of what is scored."""
+    said = proposal.text
+    proposal.text = guard.trimmed(said)
+    proposal.repeats_suffix = proposal.text.rstrip() != said.rstrip()
+    if proposal.text != said or not proposal.ids:
+        whole = model.tokenizer.encode("\n" * packed.leading_newline + proposal.text)
+        proposal.ids = whole[len(packed.committed_ids) :] if packed.committed_ids else whole
+    return proposal
 
 
 def is_refused(text: str, request: InfillRequest) -> bool:
@@ -213,12 +268,3 @@ def span_text(model: Denoiser, packed: PackedInfill, ids: list[int]) -> str:
     """The text of a row's span, what earlier canvases wrote of it included, without the line break that it borrowed."""
     text = model.tokenizer.decode([*packed.committed_ids, *ids])
     return text.removeprefix("\n") if packed.leading_newline else text
-
-
-def trim_suffix(text: str, suffix: str) -> str:
-    """`text` without a last line that only says the next line again."""
-    following = next((line.strip() for line in suffix.split("\n") if line.strip()), "")
-    lines = text.split("\n")
-    if len(following) > 3 and len(lines) > 1 and lines[-1].strip() == following:
-        return "\n".join(lines[:-1]).rstrip(" \t\n")
-    return text

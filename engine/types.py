@@ -161,6 +161,8 @@ class Origin(Enum):
     DENOISED = "denoised"
     WRITTEN = "written left to right"
     RECALLED = "recalled"
+    KEPT = "as it stands"
+    """The text that was to be rewritten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +177,12 @@ class Candidate:
     repeats_suffix: bool
     origins: frozenset[Origin]
     """More than one where the same text was found in several ways."""
+    breaks: bool = False
+    """The file would parse with another text in the span, and does not with this one."""
+    unknown_names: tuple[str, ...] = ()
+    """Names in it that nothing in the file defines."""
+    confidence: float | None = None
+    """The probability that it is what belongs there, 0..1; none where nothing was measured to tell it from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

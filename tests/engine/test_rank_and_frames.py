@@ -8,11 +8,12 @@ import pytest
 
 from dgedit.engine.denoise import Settings, denoise
 from dgedit.engine.frames import frame_spans
+from dgedit.engine.guard import Guard
 from dgedit.engine.infill import fill, infill
 from dgedit.engine.models.base import Denoiser
 from dgedit.engine.packing import pack
 from dgedit.engine.parsing import parses
-from dgedit.engine.rank import from_memory, from_row, measure, rank, stutters, trim_suffix
+from dgedit.engine.rank import OFFERED_MAX, Proposal, from_memory, from_row, measure, rank, stutters
 from dgedit.engine.recall import Recalled
 from dgedit.engine.types import Candidate, InfillRequest, Origin, SlotState
 
