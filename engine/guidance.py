@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .guard.lexing import CLOSING, comment_signs
 from .guard.place import Place, PlaceKind
-from .models.base import Tokenizer
+from .protocol import Tokenizer
 
 _texts: WeakKeyDictionary[Tokenizer, list[str]] = WeakKeyDictionary()
 _OPERATOR_ENDS = tuple("([{,=+-*/%<>&|.@")

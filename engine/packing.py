@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from .models.base import CanvasFormat, Tokenizer
+from .protocol import CanvasFormat, Tokenizer
 from .types import UNDECIDED, ContextUse, EngineError, InfillRequest
 
 CHARS_PER_TOKEN = 12

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from .guard import Guard, Verdict
-from .models.base import Denoiser
 from .packing import PackedInfill
+from .protocol import Denoiser
 from .recall import Recalled
 from .types import Candidate, InfillRequest, Origin
 
