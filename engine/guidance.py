@@ -31,7 +31,7 @@ def token_texts(tokenizer: Tokenizer) -> list[str]:
 
 
 def guided(place: Place, tokenizer: Tokenizer) -> tuple[Tensor, Tensor] | None:
-    """Biases [V] of the first token and of later ones, minus infinity for what the place forbids; none where nothing."""
+    """Biases [V] of the first token and of later ones, minus infinity for what the place forbids; or none."""
     if not place.is_mid_line and not place.head.endswith("."):
         return None
     texts = token_texts(tokenizer)

@@ -33,8 +33,6 @@ NAMES_CHARS = 200_000
 UNKNOWN_MAX = 3
 PROSE = frozenset(("markdown", "text", "html", "rst", "tex", ""))
 """Languages in which a new word is nothing to wonder at."""
-OFFERED_MAX = 5
-"""So many candidates are offered, from the best down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +140,7 @@ def rank(
         (_candidate(*each) for each in zip(merged, verdicts, values, strict=True)),
         key=lambda pair: (not pair[0].text.strip(), *_order(pair[1], pair[0].text, request), -pair[0].score),
     )
-    return _offered([candidate for candidate, _ in ranked], guard)
+    return _offered([candidate for candidate, _ in ranked], guard, request.offered)
 
 
 def _order(verdict: Verdict, text: str, request: InfillRequest) -> tuple[bool, bool, int]:
@@ -163,9 +161,9 @@ def _candidate(proposal: Proposal, verdict: Verdict, value: float) -> tuple[Cand
     return candidate, verdict
 
 
-def _offered(ranked: list[Candidate], guard: Guard) -> list[Candidate]:
+def _offered(ranked: list[Candidate], guard: Guard, count: int) -> list[Candidate]:
     """The first few, the very first of which was read in the whole file; what was to be rewritten is among them."""
-    for place, candidate in enumerate(ranked[:OFFERED_MAX]):
+    for place, candidate in enumerate(ranked):
         if candidate.breaks or guard.fits_whole(candidate.text):
             best, found = candidate, [*ranked[:place], *ranked[place + 1 :]]
             break
@@ -173,7 +171,7 @@ def _offered(ranked: list[Candidate], guard: Guard) -> list[Candidate]:
         best, found = replace(ranked[0], parses=False), ranked[1:]
     kept = [each for each in found if Origin.KEPT in each.origins]
     others = [each for each in found if each not in kept]
-    return [best, *sorted([*others[: OFFERED_MAX - 1 - len(kept)], *kept], key=found.index)]
+    return [best, *sorted([*others[: max(0, count - 1 - len(kept))], *kept], key=found.index)]
 
 
 def merge(proposals: Sequence[Proposal]) -> list[Proposal]:

@@ -81,6 +81,8 @@ class InfillRequest:
     language: str = "python"
     recall: bool = True
     """Whether pieces of the file are offered beside what the model writes."""
+    offered: int = 5
+    """So many candidates are offered at most."""
     rejected: tuple[str, ...] = ()
     """Answers that were turned down: they come after all others."""
     stand_in: str = ""
@@ -99,6 +101,8 @@ class InfillRequest:
     def __post_init__(self) -> None:
         if self.max_passes < 1:
             raise ValueError(f"max_passes must be at least 1, got {self.max_passes}")
+        if self.offered < 1:
+            raise ValueError(f"offered must be at least 1, got {self.offered}")
         if not 0 < self.strength <= 1:
             raise ValueError(f"strength must be above 0 and at most 1, got {self.strength}")
         if self.strength < 1 and not self.original:
