@@ -23,7 +23,7 @@ from .guard import Guard, Notebook, notebook_of
 from .guidance import ends_before, guided, without
 from .packing import PackedInfill, with_drafts
 from .protocol import Denoiser
-from .rank import Proposal, from_memory, from_row, rank
+from .rank import Proposal, from_memory, from_names, from_row, rank
 from .recall import Recalled, recall
 from .types import Candidate, Frame, FrameSpan, InfillRequest, InfillResult, Origin, SlotState
 
@@ -253,6 +253,8 @@ def beforehand(
     if denoises_alone(request):
         return []
     found = [from_memory(model, packed, piece, place, guard) for place, piece in enumerate(pieces)]
+    if request.recall and guard.guides:
+        found += from_names(model, packed, guard)
     first, later = edge_bias(packed, model)
     ends = closing_tokens(packed, model)
     written = model.write(context, first, later, ends, tokens_max=WRITTEN_TOKENS, beams=BEAMS)

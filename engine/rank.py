@@ -55,6 +55,10 @@ class RankWeights:
     """Names in it were changed to those of the span's surroundings."""
     denoised: float = 0.09
     written: float = 0.7
+    named: float = 0.0
+    """It is a name that the text around the span suggests."""
+    found_twice: float = 0.0
+    """In two ways or more."""
     unknown_names: float = -0.9
     """A name in it that stands nowhere else in the file, up to three."""
     unparsable: float = -3.07
@@ -101,6 +105,8 @@ class Proposal:
             "repeats": float(self.repeats_suffix),
             "denoised": float(Origin.DENOISED in self.origins),
             "written": float(Origin.WRITTEN in self.origins),
+            "named": float(Origin.NAMED in self.origins),
+            "found_twice": float(len(self.origins) > 1),
         }
         if self.recalled is not None:
             known |= {
@@ -238,6 +244,12 @@ def from_row(
 def from_memory(model: Denoiser, packed: PackedInfill, recalled: Recalled, place: int, guard: Guard) -> Proposal:
     """The proposal of a recalled piece, as it fits its place."""
     return _fitted(model, packed, Proposal(recalled.text, [], {Origin.RECALLED}, recalled=recalled, place=place), guard)
+
+
+def from_names(model: Denoiser, packed: PackedInfill, guard: Guard) -> list[Proposal]:
+    """Proposals of names that could stand in the span by themselves."""
+    found = [Proposal(text, [], {Origin.NAMED}, place=place) for place, text in enumerate(guard.names())]
+    return [_fitted(model, packed, proposal, guard) for proposal in found]
 
 
 def _fitted(model: Denoiser, packed: PackedInfill, proposal: Proposal, guard: Guard) -> Proposal:

@@ -165,6 +165,7 @@ class Origin(Enum):
     DENOISED = "denoised"
     WRITTEN = "written left to right"
     RECALLED = "recalled"
+    NAMED = "a name in reach"
     KEPT = "as it stands"
     """The text that was to be rewritten."""
 

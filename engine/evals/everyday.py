@@ -1,7 +1,7 @@
 """Everyday holes: the places in small ordinary files where people ask for a piece of a line, a line, a word.
 
-`everyday.txt` holds the files, each behind a line that names it; what stands between the signs ⟦ and ⟧ is a hole, its kind
-before the bar and what was written there behind it. For each hole the others are filled with what was written there.
+`everyday.txt` holds the files, each behind a line that names it; what stands between the signs ⟦ and ⟧ is a hole, its
+kind before the bar and what was written there behind it. For each hole the others are filled with what was there.
 """
 
 from __future__ import annotations

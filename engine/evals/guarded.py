@@ -8,6 +8,7 @@ kinds, and lines of packages that were never trained on.
 from __future__ import annotations
 
 import argparse
+import re
 import statistics
 import sys
 import time
@@ -17,7 +18,7 @@ from typing import Any
 
 from ..guard import Guard, Verdict
 from ..guard.overlap import repeats
-from ..guard.parse import FILLER, faults, reads, source_of
+from ..guard.parse import faults, reads, source_of
 from ..guard.scope import look
 from ..infill import infill, prepare
 from ..load import load
@@ -47,6 +48,7 @@ UNGUARDED = RankWeights(
 )
 """The weights that candidates were ranked by before there was a guard."""
 _PARSED = 4
+_WORD, _WORD_END = re.compile(r"\w+"), re.compile(r"\w+\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,8 @@ class Asked:
 class Told:
     """What is known of one answer."""
 
+    left: bool
+    """Nothing is written there: no answer, or only ones that would break the file."""
     parses: bool
     unknown: bool
     repeats: bool
@@ -187,7 +191,7 @@ def ask(model: Denoiser, asked: Asked, way: type[Guard]) -> Told:
     assert last.result is not None, "the last frame carries the result"
     candidates = _as_before(request, last.result) if way is Unguarded else list(last.result.candidates)
     guard_s = guard.seconds if isinstance(guard, Timed) else 0.0
-    return told(asked, candidates, took + guard_s * 0, guard_s)
+    return told(asked, candidates, took, guard_s)
 
 
 def _as_before(request: InfillRequest, result: InfillResult) -> list[Candidate]:
@@ -209,9 +213,11 @@ def told(asked: Asked, candidates: Sequence[Candidate], took_s: float, guard_s: 
     head, rest = request.prefix.rsplit("\n", 1)[-1], request.suffix.split("\n", 1)[0]
     again = repeats(text, head, rest) or _says_neighbour(text, request)
     by_nature = repeats(truth, head, rest) or _says_neighbour(truth, request)
+    left = candidates[0].breaks or not text.strip()
     return Told(
-        parses=no_worse(request, text, asked.truth),
-        unknown=bool(unknown_names(request, text, asked.truth)),
+        left=left,
+        parses=left or no_worse(request, text, asked.truth),
+        unknown=not left and bool(unknown_names(request, text, asked.truth)),
         repeats=again and not by_nature,
         exact=text.strip() == truth,
         among=truth in {each.text.strip() for each in candidates},
@@ -234,13 +240,15 @@ def no_worse(request: InfillRequest, text: str, truth: str) -> bool:
 
 
 def unknown_names(request: InfillRequest, text: str, truth: str) -> frozenset[str]:
-    """Names that pyflakes finds undefined in the whole file and does not with the truth."""
+    """Names of an answer that pyflakes finds undefined in the whole file, and does not with the truth."""
     if request.language != "python":
         return frozenset()
     found, right = (look(request.prefix + each + request.suffix, frozenset()) for each in (text, truth))
     if found is None or right is None:
         return frozenset()
-    return frozenset(name for name in found.undefined - right.undefined if FILLER not in name)
+    stem = _WORD_END.search(request.prefix)
+    said = {*_WORD.findall((stem.group() if stem else "") + text), *_WORD.findall(text)}
+    return (found.undefined - right.undefined) & said
 
 
 def _says_neighbour(text: str, request: InfillRequest) -> bool:
@@ -257,7 +265,7 @@ def _says_neighbour(text: str, request: InfillRequest) -> bool:
 
 
 HEADER = (
-    f"{'':30}{'holes':>6}{'parses':>9}{'unknown':>9}{'repeats':>9}{'exact':>8}{'among':>8}{'first of':>10}"
+    f"{'':30}{'holes':>6}{'left':>7}{'parses':>9}{'unknown':>9}{'repeats':>9}{'exact':>8}{'among':>8}{'first of':>10}"
     f"{'p50 ms':>9}{'guard':>8}"
 )
 
@@ -272,7 +280,7 @@ def line(name: str, rows: Sequence[Told]) -> str:
         return f"{sum(bool(getattr(row, name)) for row in rows) / count:.1%}"
 
     return (
-        f"{name:30}{count:6}{share('parses'):>9}{share('unknown'):>9}{share('repeats'):>9}{share('exact'):>8}"
+        f"{name:30}{count:6}{share('left'):>7}{share('parses'):>9}{share('unknown'):>9}{share('repeats'):>9}{share('exact'):>8}"
         f"{share('among'):>8}{first:>10.1%}{1e3 * statistics.median(row.took_s for row in rows):9.0f}{guard:8.1%}"
     )
 
@@ -292,7 +300,7 @@ def main() -> int:
         for way, rows in answers(model, holes):
             print(line(f"{name}: {way}", rows), flush=True)
             if options.verbose:
-                _say_wrong(holes, rows)
+                _say_wrong(holes, rows, everything=way == "guided")
     return 0
 
 
@@ -303,14 +311,12 @@ def answers(model: Denoiser, holes: Sequence[Asked]) -> Iterator[tuple[str, list
             yield name, [ask(model, each, way) for each in holes]
 
 
-def _say_wrong(holes: Sequence[Asked], rows: Sequence[Told]) -> None:
+def _say_wrong(holes: Sequence[Asked], rows: Sequence[Told], *, everything: bool) -> None:
     for hole, row in zip(holes, rows, strict=True):
-        if not row.parses or row.unknown or row.repeats:
-            said = [
-                name
-                for name, wrong in (("breaks", not row.parses), ("unknown", row.unknown), ("repeats", row.repeats))
-                if wrong
-            ]
+        if everything or not row.parses or row.unknown or row.repeats:
+            flags = {"breaks": not row.parses, "unknown": row.unknown, "repeats": row.repeats, "left": row.left}
+            flags |= {"right": row.exact, "among": row.among and not row.exact}
+            said = [name for name, is_so in flags.items() if is_so]
             head = hole.request.prefix[-40:].rsplit("\n", 1)[-1]
             print(f"   {hole.kind}: {head}⟦{row.text!r}⟧{hole.request.suffix[:20]!r} {' '.join(said)}", file=sys.stderr)
 

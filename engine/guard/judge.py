@@ -10,6 +10,7 @@ from functools import cached_property
 from . import escaping, overlap, parse
 from .indentation import fitted
 from .lexing import without_comment
+from .names import proposed
 from .place import Place, PlaceKind, place_of
 from .scope import Names, Scope, scope_of
 from .stutter import stands_in, stutters
@@ -50,7 +51,7 @@ class Verdict:
         """What it is ranked by before any score: 0 for an answer that nothing is to be said against."""
         if self.breaks:
             return 3
-        return 2 if self.unknown or self.stutters else int(self.next_to)
+        return 2 if self.unknown or self.stutters else int(self.next_to or self.in_function)
 
 
 class Guard:
@@ -137,6 +138,17 @@ class Guard:
             yield _blanks(cut, place)
             if (deeper := _deeper(cut, place)) != cut:
                 yield deeper
+
+    # -- proposing -----------------------------------------------------------------------------------------------------
+
+    def names(self) -> list[str]:
+        """Names and ends of words that could stand in the hole by themselves."""
+        scope = self._scope
+        before = self._window.before if self.language == "python" and self._source is not None else self.prefix[-2_000:]
+        wanted = scope.before.undefined if scope is not None else frozenset[str]()
+        after = self.suffix if scope is None else self._window.after + self.suffix
+        ordered = sorted(wanted, key=lambda name: (_first(name, after), name))
+        return proposed(self.prefix, self.suffix, self.place, tuple(ordered), before)
 
     # -- judging -------------------------------------------------------------------------------------------------------
 
@@ -276,6 +288,12 @@ class Guard:
         near = frozenset((*before[-1:], *after[:1]))
         node = self._source.node() if self._source is not None else None
         return near, _block_lines(node, "function"), _block_lines(node, "class")
+
+
+def _first(name: str, text: str) -> int:
+    """Where a name stands first in a text; behind all of it where it does not."""
+    found = re.search(rf"\b{re.escape(name)}\b", text)
+    return found.start() if found else len(text)
 
 
 def _block_lines(node: object, kind: str) -> frozenset[str]:
