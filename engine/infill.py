@@ -142,7 +142,19 @@ def _ranked(
     rows: list[Proposal],
     ready: Prepared,
 ) -> list[Candidate]:
-    """The candidates, best first; where the guard has something against all of them, more are written."""
+    """The candidates, best first."""
+    return rank(model, context, packed, request, gathered(model, context, packed, request, rows, ready), ready.guard)
+
+
+def gathered(
+    model: Denoiser,
+    context: Any,
+    packed: PackedInfill,
+    request: InfillRequest,
+    rows: list[Proposal],
+    ready: Prepared,
+) -> list[Proposal]:
+    """All that is proposed; where the guard has something against each of them, more is written."""
     # Ranking marks proposals; those of `ready` serve again with another seed.
     known = [replace(proposal, origins=set(proposal.origins)) for proposal in ready.known]
     proposals = [*rows, *known, *_kept(request, model, packed, ready.guard)]
@@ -153,7 +165,7 @@ def _ranked(
         if not more:
             break
         proposals += more
-    return rank(model, context, packed, request, proposals, ready.guard)
+    return proposals
 
 
 def _kept(request: InfillRequest, model: Denoiser, packed: PackedInfill, guard: Guard) -> list[Proposal]:

@@ -15,11 +15,13 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from .confidence import Confidence, names_of, read_fitted, signs
 from .guard import Guard, Verdict
 from .packing import PackedInfill
 from .protocol import Denoiser
@@ -55,6 +57,14 @@ class RankWeights:
     """Names in it were changed to those of the span's surroundings."""
     denoised: float = 0.09
     written: float = 0.7
+    least: float = 0.0
+    """A nat of the log-probability of its least likely token."""
+    length: float = 0.0
+    """A nat of its count of characters."""
+    often: float = 0.0
+    """A nat of how often it stands in the file as it is."""
+    nearest: float = 0.0
+    """It is the nearest of such names, or the first way that a word may go on."""
     named: float = 0.0
     """It is a name that the text around the span suggests."""
     found_twice: float = 0.0
@@ -77,9 +87,27 @@ class RankWeights:
     noise: float = 1.0
     """With a seed the numbers get Gumbel noise of this size: 1 where they are logarithms of probabilities."""
 
+    confidence: Confidence | None = None
+    """What tells how likely a candidate is right; none where that was not fitted."""
+
     def value(self, known: dict[str, float]) -> float:
-        """The number to rank by; what is not in `known` is 0."""
-        return sum(float(getattr(self, name)) * amount for name, amount in known.items())
+        """The number to rank by; what has no weight here counts nothing."""
+        return sum(float(getattr(self, name, 0.0)) * amount for name, amount in known.items())
+
+
+def fitted_weights(folder: Path) -> RankWeights:
+    """The weights that are stored beside a checkpoint, or the usual ones.
+
+    Raises:
+        EngineError: when they cannot be read.
+    """
+    found = read_fitted(folder)
+    if found is None:
+        return RankWeights()
+    known = names_of(RankWeights)
+    return RankWeights(
+        **{name: value for name, value in found.weights.items() if name in known}, confidence=found.confidence
+    )
 
 
 @dataclass(slots=True)
@@ -94,6 +122,8 @@ class Proposal:
     recalled: Recalled | None = None
     place: int = 0
     """Among those of its origin, best first."""
+    named_place: int = 0
+    """Among names in reach, where it is one."""
 
     def known(self, logs: Tensor) -> dict[str, float]:
         """What `RankWeights` weighs; `logs` are the log-probabilities of its tokens and of what closes it."""
@@ -106,6 +136,9 @@ class Proposal:
             "denoised": float(Origin.DENOISED in self.origins),
             "written": float(Origin.WRITTEN in self.origins),
             "named": float(Origin.NAMED in self.origins),
+            "nearest": float(Origin.NAMED in self.origins and self.named_place == 0),
+            "least": float(logs.min()),
+            "length": math.log(1 + len(self.text)),
             "found_twice": float(len(self.origins) > 1),
         }
         if self.recalled is not None:
@@ -133,20 +166,36 @@ def rank(
     it comes after what does not, whatever its number.
     """
     merged = merge(proposals)
-    least = guard.least_faults([proposal.text for proposal in merged])
-    verdicts = [guard.verdict(proposal.text, least) for proposal in merged]
-    known = measure(model, context, packed, request, merged, verdicts)
+    known, verdicts = weighed(model, context, packed, request, merged, guard)
     values = [model.weights.value(each) for each in known]
+    told = model.weights.confidence
+    sure = [told.of(signs(known, values, place)) if told is not None else None for place in range(len(known))]
     if request.seed and not request.rejected:
         # Of logarithms of probabilities with Gumbel noise the first one is a sample.
         uniform = torch.rand(len(values), generator=torch.Generator().manual_seed(request.seed))
         noise = -(-uniform.clamp(1e-6, 1 - 1e-6).log()).log()
         values = [value + model.weights.noise * each for value, each in zip(values, noise.tolist(), strict=True)]
     ranked = sorted(
-        (_candidate(*each) for each in zip(merged, verdicts, values, strict=True)),
+        (_candidate(*each) for each in zip(merged, verdicts, values, sure, strict=True)),
         key=lambda pair: (not pair[0].text.strip(), *_order(pair[1], pair[0].text, request), -pair[0].score),
     )
     return _offered([candidate for candidate, _ in ranked], guard, request.offered)
+
+
+def weighed(
+    model: Denoiser,
+    context: Any,
+    packed: PackedInfill,
+    request: InfillRequest,
+    merged: Sequence[Proposal],
+    guard: Guard,
+) -> tuple[list[dict[str, float]], list[Verdict]]:
+    """What is known of each proposal, and the guard's verdict on it."""
+    least = guard.least_faults([proposal.text for proposal in merged])
+    verdicts = [guard.verdict(proposal.text, least) for proposal in merged]
+    known = measure(model, context, packed, request, merged, verdicts)
+    mid_line = float(guard.place.is_mid_line)
+    return [each | {"mid_line": mid_line} for each in known], verdicts
 
 
 def _order(verdict: Verdict, text: str, request: InfillRequest) -> tuple[bool, bool, int]:
@@ -154,7 +203,7 @@ def _order(verdict: Verdict, text: str, request: InfillRequest) -> tuple[bool, b
     return verdict.breaks, is_refused(text, request), verdict.tier
 
 
-def _candidate(proposal: Proposal, verdict: Verdict, value: float) -> tuple[Candidate, Verdict]:
+def _candidate(proposal: Proposal, verdict: Verdict, value: float, sure: float | None) -> tuple[Candidate, Verdict]:
     candidate = Candidate(
         text=proposal.text,
         score=value,
@@ -163,6 +212,7 @@ def _candidate(proposal: Proposal, verdict: Verdict, value: float) -> tuple[Cand
         origins=frozenset(proposal.origins),
         breaks=verdict.breaks,
         unknown_names=tuple(sorted(verdict.unknown)),
+        confidence=0.0 if verdict.breaks and sure is not None else sure,
     )
     return candidate, verdict
 
@@ -174,7 +224,8 @@ def _offered(ranked: list[Candidate], guard: Guard, count: int) -> list[Candidat
             best, found = candidate, [*ranked[:place], *ranked[place + 1 :]]
             break
     else:
-        best, found = replace(ranked[0], parses=False), ranked[1:]
+        sure = None if ranked[0].confidence is None else 0.0
+        best, found = replace(ranked[0], parses=False, breaks=True, confidence=sure), ranked[1:]
     kept = [each for each in found if Origin.KEPT in each.origins]
     others = [each for each in found if each not in kept]
     return [best, *sorted([*others[: max(0, count - 1 - len(kept))], *kept], key=found.index)]
@@ -189,6 +240,8 @@ def merge(proposals: Sequence[Proposal]) -> list[Proposal]:
             merged[proposal.text] = proposal
         else:
             seen.origins |= proposal.origins
+            if Origin.NAMED in proposal.origins:
+                seen.named_place = proposal.named_place
             if seen.recalled is None:
                 seen.recalled, seen.place = proposal.recalled, proposal.place
     return list(merged.values())
@@ -207,11 +260,15 @@ def measure(
     rows = [[*lead, *proposal.ids, *packed.closing_ids] for proposal in proposals]
     # The lead stands between the context and every candidate alike; its own likelihood tells nothing.
     logs = [each[len(lead) :] if len(each) > len(lead) else torch.zeros(1) for each in model.score(context, rows)]
-    names = names_in(request.prefix[-NAMES_CHARS:]) | names_in(request.suffix[:NAMES_CHARS]) | ORDINARY_NAMES
+    around = request.prefix[-NAMES_CHARS:] + "\n" + request.suffix[:NAMES_CHARS]
+    names = names_in(around) | ORDINARY_NAMES
     unknown_max = 0 if request.language in PROSE else UNKNOWN_MAX
     return [
         proposal.known(each)
-        | {"unknown_names": float(min(unknown_max, len(names_in(proposal.text) - names)))}
+        | {
+            "unknown_names": float(min(unknown_max, len(names_in(proposal.text) - names))),
+            "often": math.log(1 + around.count(proposal.text.strip())) if proposal.text.strip() else 0.0,
+        }
         | of_verdict(verdict)
         for proposal, each, verdict in zip(proposals, logs, verdicts, strict=True)
     ]
@@ -226,6 +283,7 @@ def of_verdict(verdict: Verdict) -> dict[str, float]:
         "used": float(verdict.used),
         "in_function": float(verdict.in_function),
         "in_class": float(verdict.in_class),
+        "next_to": float(verdict.next_to),
     }
 
 
@@ -248,7 +306,7 @@ def from_memory(model: Denoiser, packed: PackedInfill, recalled: Recalled, place
 
 def from_names(model: Denoiser, packed: PackedInfill, guard: Guard) -> list[Proposal]:
     """Proposals of names that could stand in the span by themselves."""
-    found = [Proposal(text, [], {Origin.NAMED}, place=place) for place, text in enumerate(guard.names())]
+    found = [Proposal(text, [], {Origin.NAMED}, named_place=place) for place, text in enumerate(guard.names())]
     return [_fitted(model, packed, proposal, guard) for proposal in found]
 
 

@@ -24,7 +24,7 @@ from ....kernels.formats import Choice, Chosen
 from ...denoise import Settings
 from ...packing import PackedInfill, pack
 from ...protocol import CanvasFormat
-from ...rank import RankWeights
+from ...rank import RankWeights, fitted_weights
 from ...tokenizer import TextTokenizer
 from ...types import EngineError, InfillRequest, ModelInfo
 from ..scoring import flat
@@ -47,9 +47,16 @@ class NanoContext:
 class NanoInfiller:
     """The nano network behind the `Denoiser` protocol."""
 
-    def __init__(self, network: NanoDenoiser, tokenizer: TextTokenizer, form: CanvasFormat, info: ModelInfo) -> None:
+    def __init__(
+        self,
+        network: NanoDenoiser,
+        tokenizer: TextTokenizer,
+        form: CanvasFormat,
+        info: ModelInfo,
+        weights: RankWeights | None = None,
+    ) -> None:
         self.network, self.tokenizer, self.format, self.info = FusedNano(network), tokenizer, form, info
-        self.defaults, self.weights = Settings(), RankWeights()
+        self.defaults, self.weights = Settings(), weights or RankWeights()
         self._last: tuple[list[int], NanoContext] | None = None
 
     @property
@@ -195,7 +202,7 @@ def load(folder: Path, name: str, *, device: str = "cpu", dtype: torch.dtype = t
         device=device,
         digest=hashlib.sha256(weights_path.read_bytes()).hexdigest()[:12],
     )
-    return NanoInfiller(network, tokenizer, form, info)
+    return NanoInfiller(network, tokenizer, form, info, fitted_weights(folder))
 
 
 _REMEDY = "use a folder written by `python -m dgedit.engine.train export`, or leave --model out for the bundled one"
