@@ -116,15 +116,8 @@ def said(probability: float | None) -> str:
     """A probability in words; nothing where there is none."""
     if probability is None:
         return ""
-    word = (
-        "sure"
-        if probability >= SURE
-        else "likely"
-        if probability >= LIKELY
-        else "unsure"
-        if probability >= UNSURE
-        else "a guess"
-    )
+    levels = ((SURE, "sure"), (LIKELY, "likely"), (UNSURE, "unsure"), (0.0, "a guess"))
+    word = next(word for least, word in levels if probability >= least)
     return f"{word} ({probability:.0%})"
 
 

@@ -35,6 +35,8 @@ BEAMS = 4
 """Spans that are written left to right beside them."""
 WRITTEN_TOKENS = 24
 """Tokens of the longest."""
+FROM_FILES = frozenset((Origin.RECALLED, Origin.NAMED))
+"""Candidates of these say nothing that does not stand in a file."""
 RETRIES = 2
 """So many times more spans are written while nothing good was found."""
 DRAFTED = (Origin.RECALLED, Origin.WRITTEN)
@@ -109,6 +111,8 @@ def infill(
     ready = prepared if prepared is not None and prepared.serves(request) else prepare(request, model)
     request, notebook = opened(request)
     packed, context, count = ready.packed, ready.context, model.canvases(request)
+    if is_foreign(request, model):
+        settings = replace(settings, passes_max=packed.passes + 1)
     taken = 0
     for number in range(1, count + 1):
         watch = Watch(began=began, taken=taken, left=(count - number) * settings.passes_max)
@@ -146,6 +150,11 @@ def _ranked(
     return rank(model, context, packed, request, gathered(model, context, packed, request, rows, ready), ready.guard)
 
 
+def is_foreign(request: InfillRequest, model: Denoiser) -> bool:
+    """Whether the model was not trained on the language, so that only pieces of the files are offered."""
+    return not request.any_language and not model.info.knows(request.language) and not denoises_alone(request)
+
+
 def gathered(
     model: Denoiser,
     context: Any,
@@ -157,6 +166,9 @@ def gathered(
     """All that is proposed; where the guard has something against each of them, more is written."""
     # Ranking marks proposals; those of `ready` serve again with another seed.
     known = [replace(proposal, origins=set(proposal.origins)) for proposal in ready.known]
+    if is_foreign(request, model):
+        found = [proposal for proposal in known if proposal.origins & FROM_FILES]
+        return found or [Proposal("", [], {Origin.RECALLED})]
     proposals = [*rows, *known, *_kept(request, model, packed, ready.guard)]
     for _ in range(RETRIES):
         if denoises_alone(request) or not ready.guard.guides or ready.guard.has_good([p.text for p in proposals]):

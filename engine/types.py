@@ -85,6 +85,8 @@ class InfillRequest:
     language: str = "python"
     recall: bool = True
     """Whether pieces of the file are offered beside what the model writes."""
+    any_language: bool = False
+    """Offer what the model writes in a language that it was not trained on, not only pieces of the files."""
     offered: int = 5
     """So many candidates are offered at most."""
     rejected: tuple[str, ...] = ()
@@ -221,5 +223,12 @@ class ModelInfo:
     """Denoising passes that it is made for, at most."""
     span_tokens: int = 70
     """Tokens of the longest span that it writes."""
+    languages: tuple[str, ...] = ()
+    """What it was trained to write; empty where that is not said, and all are taken as known."""
+
+    def knows(self, language: str) -> bool:
+        """Whether it was trained to write a language."""
+        return not self.languages or language in self.languages
+
     is_remote: bool = False
     """Whether the text is sent to a server of the network."""

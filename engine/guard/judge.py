@@ -334,7 +334,8 @@ def _spoken_once(text: str, place: Place) -> str:
     text = next(overlap.begins_cut(text, place.head), text)
     if place.is_mid_line:
         text = next((cut for cut in overlap.ends_cut(text, place.rest) if _says_words(text[len(cut) :])), text)
-    return _blanks(text, place) if place.kind is PlaceKind.COMMENT else text
+    text = text.lstrip(" \t") if place.head[-1:] in (" ", "\t") else text
+    return text.rstrip(" \t") if place.rest[:1] in (" ", "\t") or place.kind is PlaceKind.COMMENT else text
 
 
 def _says_words(text: str) -> bool:

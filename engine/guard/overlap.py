@@ -12,6 +12,8 @@ from .lexing import is_word, solid, unopened
 
 TOKENS_COMPARED = 24
 LINES_COMPARED = 40
+SIGNS_SAID_ONCE = (["@"], ["#"], ["$"])
+"""What begins a decorator, a comment, a field."""
 WORD_CHARS = 2
 """A single word that is shorter may well be meant twice."""
 
@@ -39,7 +41,8 @@ def begins_cut(text: str, head: str) -> Iterator[str]:
     for count in range(min(len(spoken), len(before)), 0, -1):
         shared = spoken[:count]
         telling = count > 1 or (is_word(shared[0]) and len(shared[0]) >= WORD_CHARS)
-        if telling and before[-count:] == shared and any(map(is_word, shared)):
+        alone = shared in SIGNS_SAID_ONCE
+        if before[-count:] == shared and (alone or (telling and any(map(is_word, shared)))):
             yield text[said[count - 1].end :]
 
 

@@ -185,14 +185,12 @@ def _statements_around(root: Node, at: int) -> tuple[int, int]:
 
 
 def compiles(text: str) -> bool:
-    """Whether Python takes a text, `return` and `await` outside of functions included: it may be a part."""
+    """Whether Python takes a text, an `await` outside of functions included: notebooks have them."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compile(text, "text", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-    except SyntaxError as error:
-        return "outside function" in str(error)
-    except (ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
 

@@ -7,6 +7,8 @@ import re
 from .lexing import is_word, solid
 
 RUN_TOKENS = 3
+LISTED_TOKENS = 6
+"""In a list things may well stand thrice."""
 _RUN = re.compile(r"([A-Za-z_]{2,}?)\1{2,}")
 _TRIVIAL = re.compile(r"(?:pass|else:|try:|finally:|return|return None|break|continue|\W*|@\w+)$")
 """Lines that stand many times in any file."""
@@ -18,7 +20,8 @@ def stutters(text: str) -> bool:
     for size in (1, 2, 3):
         for at in range(len(said) - RUN_TOKENS * size + 1):
             piece = said[at : at + size]
-            again = all(said[at + n * size : at + (n + 1) * size] == piece for n in range(1, RUN_TOKENS))
+            runs = LISTED_TOKENS if "," in piece else RUN_TOKENS
+            again = all(said[at + n * size : at + (n + 1) * size] == piece for n in range(1, runs))
             if again and any(map(is_word, piece)) and not all(each.isdigit() or each == "," for each in piece):
                 return True
     return any(is_word(each) and _RUN.search(each) for each in said)
