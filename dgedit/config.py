@@ -100,7 +100,7 @@ class Infill:
     min_confidence: Annotated[int, Between(0, 100)] = 3
     """An answer that is less likely right than this, in percent, is called nothing good."""
     any_language: bool = False
-    """Offer what the model writes in languages that it was not trained on, not only pieces of the files."""
+    """Offer what the model writes in languages that it does not know."""
     warm_up: bool = True
     """Load the model behind the first picture of the editor, not at the first infill."""
 

@@ -15,6 +15,7 @@ import random
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,12 @@ from . import spans
 from .spans import Kind, Span
 
 NAMES = tuple(name for name in names_of(RankWeights) if name not in ("noise", "unparsable"))
+KINDS = (Kind.LINE, Kind.REST, Kind.EXPRESSION)
 FIRST = 5
 """So many candidates of each span tell how sure one may be."""
 PARTS = 5
-BINS = 10
+BINS, BIN_ANSWERS = 10, 60
+"""At most so many bins, of at least so many answers: in fewer, chance alone is off by more than what is looked for."""
 PIECE_PARENTS = frozenset(
     (
         *("argument_list", "subscript", "keyword_argument", "default_parameter", "comparison_operator", "pair"),
@@ -77,16 +80,11 @@ def main() -> int:
     """Collect, fit, tell, write."""
     parser = argparse.ArgumentParser(prog="python -m dgedit.engine.evals.fit", description="Fit ranking and certainty.")
     parser.add_argument("--model", default="nano")
-    parser.add_argument("--spans", type=int, default=160, help="so many of each kind")
+    parser.add_argument("--spans", type=int, default=120, help="so many of each kind")
     parser.add_argument("--out", type=Path, help=f"a folder for {RANKING_FILE} (default: the checkpoint's)")
-    parser.add_argument("--keep", type=Path, help="a file that examples are kept in and taken from")
+    parser.add_argument("--keep", type=Path, help="a file that examples are kept in, to go on from")
     options = parser.parse_args()
-    if options.keep and options.keep.exists():
-        examples = [Example(**row) for row in json.loads(options.keep.read_text(encoding="utf-8"))]
-    else:
-        examples = collect(load(options.model), options.spans)
-        if options.keep:
-            options.keep.write_text(json.dumps([asdict(each) for each in examples]), encoding="utf-8")
+    examples = collect(load(options.model), options.spans, options.keep)
     fitted = fitted_on(examples)
     (options.out or checkpoint_folder(options.model)).joinpath(RANKING_FILE).write_text(
         json.dumps(fitted, indent=1) + "\n", encoding="utf-8"
@@ -94,16 +92,24 @@ def main() -> int:
     return 0
 
 
-def collect(model: Denoiser, count: int) -> list[Example]:
-    """Examples of every kind of span, short pieces of lines among them."""
-    examples = list[Example]()
-    sets: list[tuple[str, list[Span]]] = [(kind.value, spans.load(limit=count, kind=kind)) for kind in Kind]
-    for name, chosen in [*sets, ("piece", pieces(count))]:
-        found = gather(model, chosen)
-        among = sum(each.right is not None for each in found)
-        print(f"{name}: {among} of {len(found)} have the truth among their candidates", file=sys.stderr, flush=True)
-        examples += found
-    return examples
+def collect(model: Denoiser, count: int, keep: Path | None = None) -> list[Example]:
+    """Examples of spans within a line and of whole lines, the kinds by turns.
+
+    Args:
+        keep: what is collected is added to this file, a line each; what is there already is not asked again.
+    """
+    sets = [spans.load(limit=count, kind=kind) for kind in KINDS] + [pieces(count)]
+    chosen = [span for turn in zip_longest(*sets) for span in turn if span is not None]
+    lines = keep.read_text(encoding="utf-8").splitlines() if keep is not None and keep.exists() else []
+    examples = [Example(**json.loads(line)) for line in lines][: len(chosen)]
+    for span in chosen[len(examples) :]:
+        examples.append(example_of(model, span))
+        if keep is not None:
+            with keep.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(examples[-1])) + "\n")
+    among = sum(each.right is not None for each in examples)
+    print(f"{among} of {len(examples)} have the truth among their candidates", file=sys.stderr)
+    return [each for each in examples if each.known]
 
 
 def pieces(count: int, seed: int = 9) -> list[Span]:
@@ -131,16 +137,11 @@ def _pieces(root: Node) -> list[Node]:
 
 
 @torch.inference_mode()
-def gather(model: Denoiser, chosen: Sequence[Span]) -> list[Example]:
-    """The candidates of each span."""
-    return [example for span in chosen if (example := example_of(model, span)) is not None]
-
-
-def example_of(model: Denoiser, span: Span) -> Example | None:
+def example_of(model: Denoiser, span: Span) -> Example:
     """The candidates of one span; none where the model has no single canvas for it."""
     request = InfillRequest(prefix=span.prefix, suffix=span.suffix, related=span.related, max_passes=model.info.passes)
     if model.canvases(request) != 1:
-        return None
+        return Example([], None)
     ready = prepare(request, model)
     *_, step = denoise(
         model, ready.context, ready.packed, default_settings(request, model), torch.Generator().manual_seed(0)
@@ -153,7 +154,7 @@ def example_of(model: Denoiser, span: Span) -> Example | None:
     truth = span.answer.strip()
     right = next((number for number, place in enumerate(kept) if texts[place] == truth), None)
     tiers = tuple(verdicts[place].tier for place in kept)
-    return Example([known[place] for place in kept], right, tiers, hash_of(span.text)) if kept else None
+    return Example([known[place] for place in kept], right, tiers, hash_of(span.text))
 
 
 def hash_of(text: str) -> int:
@@ -251,9 +252,10 @@ def fit_confidence(found: Sequence[dict[str, float]], right: Sequence[bool], pul
 
 
 def reliability(said: Sequence[float], right: Sequence[bool]) -> list[Bin]:
-    """Answers in bins of as many each, by what was said of them."""
+    """Answers in a few bins of as many each, by what was said of them."""
     ordered = sorted(zip(said, right, strict=True))
-    size = max(1, -(-len(ordered) // BINS))
+    count = max(1, min(BINS, len(ordered) // BIN_ANSWERS))
+    size = max(1, -(-len(ordered) // count))
     groups = [ordered[at : at + size] for at in range(0, len(ordered), size)]
     return [
         Bin(

@@ -291,24 +291,24 @@ def main() -> int:
     parser.add_argument("--model", default="nano")
     parser.add_argument("--lines", type=int, default=120, help="so many held-out lines")
     parser.add_argument("--every", type=int, default=1, help="only every so many-th everyday hole")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="only these")
     parser.add_argument("--verbose", action="store_true", help="also say what went wrong where")
     options = parser.parse_args()
     model = load(options.model)
     print(HEADER)
     sets = {"everyday": everyday_holes()[:: options.every], "held-out lines": heldout_lines(options.lines)}
     for name, holes in sets.items():
-        for way, rows in answers(model, holes):
+        for way, rows in answers(model, holes, options.ways):
             print(line(f"{name}: {way}", rows), flush=True)
             if options.verbose:
                 _say_wrong(holes, rows, everything=way == "guided")
     return 0
 
 
-def answers(model: Denoiser, holes: Sequence[Asked]) -> Iterator[tuple[str, list[Told]]]:
+def answers(model: Denoiser, holes: Sequence[Asked], ways: Sequence[str]) -> Iterator[tuple[str, list[Told]]]:
     """All answers of each way."""
-    for name, way in WAYS.items():
-        if holes:
-            yield name, [ask(model, each, way) for each in holes]
+    for name in ways if holes else ():
+        yield name, [ask(model, each, WAYS[name]) for each in holes]
 
 
 def _say_wrong(holes: Sequence[Asked], rows: Sequence[Told], *, everything: bool) -> None:

@@ -290,6 +290,16 @@ class Guard:
         return near, _block_lines(node, "function"), _block_lines(node, "class")
 
 
+def judged(text: str, prefix: str, suffix: str, language: str) -> tuple[str, Verdict]:
+    """An answer that comes alone, as it fits its place, and what is to be said of it."""
+    guard = Guard(prefix, suffix, language)
+    kept = guard.trimmed(text)
+    verdict = guard.verdict(kept, guard.least_faults([kept]))
+    if not verdict.breaks and not guard.fits_whole(kept):
+        verdict = replace(verdict, parses=False, breaks=True)
+    return kept, verdict
+
+
 def _first(name: str, text: str) -> int:
     """Where a name stands first in a text; behind all of it where it does not."""
     found = re.search(rf"\b{re.escape(name)}\b", text)
