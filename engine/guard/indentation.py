@@ -13,7 +13,7 @@ def uses_tabs(prefix: str, suffix: str) -> bool:
     """Whether the lines around a hole are indented by tabs."""
     found = _LEADING.findall(prefix[-NEAR_CHARS:]) + _LEADING.findall(suffix[:NEAR_CHARS])
     tabs = sum(each[0] == "\t" for each in found)
-    return tabs * 2 > len(found)
+    return bool(tabs * 2 > len(found))
 
 
 def fitted(text: str, prefix: str, suffix: str) -> str:

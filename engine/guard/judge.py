@@ -51,7 +51,7 @@ class Verdict:
         """What it is ranked by before any score: 0 for an answer that nothing is to be said against."""
         if self.breaks:
             return 3
-        return 2 if self.unknown or self.stutters else int(self.next_to or self.in_function)
+        return 2 if self.unknown or self.stutters else int(self.next_to or self.in_function or self.in_class)
 
 
 class Guard:
