@@ -15,16 +15,14 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .confidence import Confidence, names_of, read_fitted, signs
+from .confidence import signs
 from .guard import Guard, Verdict
-from .packing import PackedInfill
-from .protocol import Denoiser
+from .protocol import Denoiser, PackedInfill
 from .recall import Recalled
 from .types import Candidate, InfillRequest, Origin
 
@@ -35,79 +33,6 @@ NAMES_CHARS = 200_000
 UNKNOWN_MAX = 3
 PROSE = frozenset(("markdown", "text", "html", "rst", "tex", ""))
 """Languages in which a new word is nothing to wonder at."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RankWeights:
-    """What each thing known of a candidate is worth."""
-
-    mean: float = 0.21
-    """A nat of mean log-probability a token, the end included."""
-    total: float = 0.04
-    """A nat of summed log-probability."""
-    end: float = -0.11
-    """A nat of the end-of-span token's log-probability."""
-    recalled: float = -0.15
-    recall_score: float = 1.2
-    first_recalled: float = 0.42
-    """The best of the recalled pieces."""
-    times: float = 0.12
-    """A nat of the number of places it was recalled from."""
-    adapted: float = 0.26
-    """Names in it were changed to those of the span's surroundings."""
-    denoised: float = 0.09
-    written: float = 0.7
-    least: float = 0.0
-    """A nat of the log-probability of its least likely token."""
-    length: float = 0.0
-    """A nat of its count of characters."""
-    often: float = 0.0
-    """A nat of how often it stands in the file as it is."""
-    nearest: float = 0.0
-    """It is the nearest of such names, or the first way that a word may go on."""
-    named: float = 0.0
-    """It is a name that the text around the span suggests."""
-    found_twice: float = 0.0
-    """In two ways or more."""
-    unknown_names: float = -0.9
-    """A name in it that stands nowhere else in the file, up to three."""
-    unparsable: float = -3.07
-    stutter: float = -1.0
-    repeats: float = -1.0
-    """These two by hand: the fit met too few of them."""
-    resolved: float = 0.0
-    """A name that it binds, that the text around it reads, and that nothing else binds."""
-    idle: float = 0.0
-    """A name that it binds and nothing reads."""
-    used: float = 0.0
-    """A name that it reads and nothing else does."""
-    in_function: float = 0.0
-    """All its lines stand in the same function already."""
-    in_class: float = 0.0
-    noise: float = 1.0
-    """With a seed the numbers get Gumbel noise of this size: 1 where they are logarithms of probabilities."""
-
-    confidence: Confidence | None = None
-    """What tells how likely a candidate is right; none where that was not fitted."""
-
-    def value(self, known: dict[str, float]) -> float:
-        """The number to rank by; what has no weight here counts nothing."""
-        return sum(float(getattr(self, name, 0.0)) * amount for name, amount in known.items())
-
-
-def fitted_weights(folder: Path) -> RankWeights:
-    """The weights that are stored beside a checkpoint, or the usual ones.
-
-    Raises:
-        EngineError: when they cannot be read.
-    """
-    found = read_fitted(folder)
-    if found is None:
-        return RankWeights()
-    known = names_of(RankWeights)
-    return RankWeights(
-        **{name: value for name, value in found.weights.items() if name in known}, confidence=found.confidence
-    )
 
 
 @dataclass(slots=True)

@@ -30,13 +30,14 @@ from ..denoise import denoise
 from ..infill import default_settings, denoised, gathered, prepare
 from ..load import checkpoint_folder, load
 from ..protocol import Denoiser
-from ..rank import RankWeights, merge, weighed
+from ..rank import merge, weighed
+from ..settings import RankWeights
 from ..types import InfillRequest
 from . import spans
-from .spans import Kind, Span
+from .spans import Span, SpanKind
 
 NAMES = tuple(name for name in names_of(RankWeights) if name not in ("noise", "unparsable"))
-KINDS = (Kind.LINE, Kind.REST, Kind.EXPRESSION)
+KINDS = (SpanKind.LINE, SpanKind.REST, SpanKind.EXPRESSION)
 FIRST = 5
 """So many candidates of each span tell how sure one may be."""
 PARTS = 5

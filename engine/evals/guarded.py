@@ -24,7 +24,8 @@ from ..infill import infill, prepare
 from ..load import load
 from ..parsing import parses
 from ..protocol import Denoiser
-from ..rank import RankWeights, is_refused
+from ..rank import is_refused
+from ..settings import RankWeights
 from ..types import Candidate, InfillRequest, InfillResult
 from . import everyday, spans
 

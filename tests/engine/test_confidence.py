@@ -10,7 +10,7 @@ import pytest
 
 from dgedit.engine.confidence import RANKING_FILE, Confidence, read_fitted, said, signs
 from dgedit.engine.evals.fit import Example, accuracy, expected_error, fit_confidence, fitted_on, order, reliability
-from dgedit.engine.rank import RankWeights, fitted_weights
+from dgedit.engine.settings import RankWeights, fitted_weights
 from dgedit.engine.types import EngineError
 
 
