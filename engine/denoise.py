@@ -241,6 +241,8 @@ def edge_bias(packed: PackedInfill, model: Denoiser) -> tuple[Tensor, Tensor]:
         later[[form.eom_id, form.pad_id]] = 0.0
     if packed.leading_newline:
         first += torch.where(tokenizer.begins_line(), 0.0, -math.inf)
+    if packed.guidance is not None and not packed.exact:
+        first, later = first + packed.guidance[0], later + packed.guidance[1]
     return first, later
 
 

@@ -93,6 +93,8 @@ class PackedInfill:
     """What stands before the slots of every row."""
     committed_ids: tuple[int, ...] = ()
     """What earlier canvases of a long span wrote; the context ends with it."""
+    guidance: tuple[Tensor, Tensor] | None = None
+    """Biases [V] of the first token and of later ones that the place of the span asks for."""
 
 
 class Denoiser(Protocol):
