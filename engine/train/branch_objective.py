@@ -48,7 +48,8 @@ def to_tensors(batch: BranchBatch, device: torch.device, dtype: torch.dtype) -> 
     """Move a batch, positions that predict nothing left out."""
     rows, prefix = batch.prefix_ids.shape
     ids, targets, span, canvas = (
-        torch.from_numpy(each).flatten() for each in (batch.ids, batch.targets, batch.span_weights, batch.canvas_weights)
+        torch.from_numpy(each).flatten()
+        for each in (batch.ids, batch.targets, batch.span_weights, batch.canvas_weights)
     )
     text_at = torch.from_numpy(batch.prefix_weights).flatten().nonzero()[:, 0]
     span_at, canvas_at = span.nonzero()[:, 0], canvas.nonzero()[:, 0]
@@ -127,9 +128,7 @@ class Objective:
             assert isinstance(layer, Layer)
             q, k, v = self._heads(x, cos, sin, layer.input_norm, layer.qkv, self.config)
             read = attend(q, k, v)
-            x = self._after(
-                x, read, layer.out, layer.mlp_norm, layer.gate_up, layer.down, self.config.norm_eps
-            )
+            x = self._after(x, read, layer.out, layer.mlp_norm, layer.gate_up, layer.down, self.config.norm_eps)
         return rms_norm(x, self.model.norm, self.config.norm_eps)
 
     def __call__(self, batch: BranchTensors, roles: Tensor) -> Losses:

@@ -157,9 +157,7 @@ class BranchSampler:
             return None
         return self._cut(text, pieces, place, start, after)
 
-    def _cut(
-        self, text: str, pieces: list[str], place: tuple[int, int], start: int, after: int
-    ) -> BranchSpan | None:
+    def _cut(self, text: str, pieces: list[str], place: tuple[int, int], start: int, after: int) -> BranchSpan | None:
         """Tokenise what stands before, in and behind the place as a request does."""
         encode = self.corpus.tokenizer.encode
         before = text[: place[0]]

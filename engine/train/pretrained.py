@@ -30,7 +30,9 @@ def parser() -> argparse.ArgumentParser:
     """The command line; recipe fields are options of the same names."""
     out = argparse.ArgumentParser(prog="python -m dgedit.engine.train --start", description=__doc__.split("\n\n")[0])
     out.add_argument("--start", choices=sorted(start.STARTS), required=True, help="the pretrained network")
-    out.add_argument("--out", type=Path, default=Path("runs/mini"), help="where everything is kept (default: runs/mini)")
+    out.add_argument(
+        "--out", type=Path, default=Path("runs/mini"), help="where everything is kept (default: runs/mini)"
+    )
     out.add_argument(
         "--roots",
         type=Path,

@@ -202,9 +202,7 @@ def trim(pretrained: Pretrained, kept: set[str], tokenizer_file: Path) -> tuple[
     missing = sorted(kept - places.keys())
     tokens = [*SPECIAL_TOKENS, *known, *missing]
     merges = [
-        (left, right)
-        for left, right in pretrained.merges
-        if left in kept and right in kept and left + right in kept
+        (left, right) for left, right in pretrained.merges if left in kept and right in kept and left + right in kept
     ]
     made = backend(tokens, merges, SPECIAL_TOKENS)
     tokenizer_file.write_text(made.to_str(), encoding="utf-8")

@@ -224,7 +224,10 @@ class Tuning:
         partial, last, old = (self.folder / name for name in ("partial", "last", "old"))
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
-        save_file({n: m.detach() for n, m in self.trained.items()} | {"roles": self.roles.detach()}, partial / "masters.safetensors")
+        save_file(
+            {n: m.detach() for n, m in self.trained.items()} | {"roles": self.roles.detach()},
+            partial / "masters.safetensors",
+        )
         moments = {
             f"{index}.{key}": value.clone()
             for index, state in self.optimiser.state_dict()["state"].items()
