@@ -67,6 +67,9 @@ class Tokenizer(Protocol):
     def begins_line(self) -> Tensor:
         """Which tokens start with a line break, boolean [V]."""
 
+    def begins_with(self, text: str) -> Tensor:
+        """Which tokens start with a text, boolean [V]."""
+
     def decode(self, ids: Iterable[int]) -> str:
         """Text of the ids, special ones left out."""
 

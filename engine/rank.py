@@ -76,7 +76,7 @@ class Proposal:
 
     text: str
     ids: list[int]
-    """Its tokens as they would stand in a row, the borrowed line break included."""
+    """Its tokens as they would stand in a row, what it borrowed included."""
     origins: set[Origin]
     repeats_suffix: bool = False
     recalled: Recalled | None = None
@@ -174,7 +174,7 @@ def from_row(
 
 def from_memory(model: Denoiser, packed: PackedInfill, recalled: Recalled, place: int) -> Proposal:
     """The proposal of a recalled piece."""
-    ids = model.tokenizer.encode("\n" * packed.leading_newline + recalled.text)
+    ids = model.tokenizer.encode(packed.borrowed + recalled.text)
     return Proposal(recalled.text, ids, {Origin.RECALLED}, recalled=recalled, place=place)
 
 
@@ -210,9 +210,9 @@ def stutters(ids: list[int]) -> bool:
 
 
 def span_text(model: Denoiser, packed: PackedInfill, ids: list[int]) -> str:
-    """The text of a row's span, what earlier canvases wrote of it included, without the line break that it borrowed."""
+    """The text of a row's span, what earlier canvases wrote of it included, without what it borrowed."""
     text = model.tokenizer.decode([*packed.committed_ids, *ids])
-    return text.removeprefix("\n") if packed.leading_newline else text
+    return text.removeprefix(packed.borrowed)
 
 
 def trim_suffix(text: str, suffix: str) -> str:

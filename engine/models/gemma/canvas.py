@@ -192,7 +192,7 @@ def _packed(
         exact=True,
         starts=rows.starts,
         passes=rows.passes,
-        leading_newline=False,
+        borrowed="",
         context=use,
     )
 
