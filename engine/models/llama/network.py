@@ -1,9 +1,9 @@
 """A Llama network in plain torch whose weights serve twice: causal encoder and bidirectional canvas.
 
-All linear work is done on one flat sequence of tokens; who attends to whom is the caller's, given as a function, because
-a training batch, a context and a canvas differ in nothing else. Names of weights follow transformers' `LlamaModel`, with
-projections of one input joined (`fused`, `published`); `tests/engine/models/llama` holds both equal. It must know nothing
-of text or of noise.
+All linear work is done on one flat sequence of tokens; who attends to whom is the caller's, given as a function,
+because a training batch, a context and a canvas differ in nothing else. Names of weights follow transformers'
+`LlamaModel`, with projections of one input joined (`fused`, `published`); `tests/engine/models/llama` holds both equal.
+It must know nothing of text or of noise.
 
 Shapes: N tokens, D hidden, H query heads, G key/value heads, K head size, I inner size, V vocabulary.
 """
