@@ -138,12 +138,13 @@ class Objective:
         causal = [_causal(count, x) for count in (batch.prefix, suffix)]
 
         def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            text = [part[:cut].view(batch.rows, batch.prefix, -1, size) for part in (q, k, v)]
-            own = [part[cut:].view(branches, length, -1, size) for part in (q, k, v)]
-            wide = (torch.cat((a.repeat_interleave(each, 0), b), 1) for a, b in zip(text[1:], own[1:], strict=True))
-            read = plain_attention(*text, causal[0]).reshape(cut, -1)
-            first = plain_attention(*(part[:, :suffix] for part in own), causal[1])
-            rest = plain_attention(own[0][:, suffix:], *wide, batch.mask)
+            text_q, text_k, text_v = (part[:cut].view(batch.rows, batch.prefix, -1, size) for part in (q, k, v))
+            own_q, own_k, own_v = (part[cut:].view(branches, length, -1, size) for part in (q, k, v))
+            read = plain_attention(text_q, text_k, text_v, causal[0]).reshape(cut, -1)
+            first = plain_attention(own_q[:, :suffix], own_k[:, :suffix], own_v[:, :suffix], causal[1])
+            wide_k = torch.cat((text_k.repeat_interleave(each, 0), own_k), 1)
+            wide_v = torch.cat((text_v.repeat_interleave(each, 0), own_v), 1)
+            rest = plain_attention(own_q[:, suffix:], wide_k, wide_v, batch.mask)
             return torch.cat((read, torch.cat((first, rest), 1).reshape(branches * length, -1)))
 
         for layer in self.model.layers:
@@ -161,6 +162,6 @@ class Objective:
         targets = torch.cat((batch.text[1], batch.span[1], batch.canvas[1]))
         logits = F.linear(hidden[places], table)
         costs = F.cross_entropy(logits.float(), targets, reduction="none")
-        text, span, canvas = costs.split([len(batch.text[0]), len(batch.span[0]), len(batch.canvas[0])])
+        text, span, canvas = torch.split(costs, [len(batch.text[0]), len(batch.span[0]), len(batch.canvas[0])])
         weights = batch.canvas[2]
         return Losses(text.mean(), span.mean(), (canvas * weights).sum() / weights.sum(), canvas.detach().mean())

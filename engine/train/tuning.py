@@ -162,7 +162,7 @@ class Tuning:
             group["lr"] = rate * factor
         losses = self.objective(batch, self.roles.to(torch.bfloat16))
         total = recipe.text_weight * losses.text + recipe.span_weight * losses.span
-        (total + recipe.canvas_weight * losses.canvas).backward()
+        torch.autograd.backward(total + recipe.canvas_weight * losses.canvas)
         parameters = dict(self.model.named_parameters())
         for name, master in self.trained.items():
             grad = parameters[name].grad
