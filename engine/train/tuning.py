@@ -53,6 +53,8 @@ SHORT = BranchShape(rows=1, prefix=384, branches=6, suffix=64, answer=32, canvas
 LONG = BranchShape(rows=1, prefix=384, branches=3, suffix=64, answer=72, canvas=84)
 LONG_EVERY = 5
 HELD_OUT_BATCHES = 8
+HELD_OUT_EVERY = 50
+"""Steps."""
 
 
 @dataclass(slots=True)
@@ -208,7 +210,7 @@ class Tuning:
         }
         for name in ("text", "span", "canvas"):
             row[name] = sum(float(getattr(r[0], name).detach()) for r in recent) / len(recent)
-        if self.progress.step % 50 == 0:
+        if self.progress.step // HELD_OUT_EVERY > (self.progress.step - len(recent)) // HELD_OUT_EVERY:
             row |= {f"held_out_{name}": value for name, value in self.held_out().items()}
         self.progress.log.append({key: round(value, 5) for key, value in row.items()})
         print(" ".join(f"{key} {value:.4g}" for key, value in row.items()), file=sys.stderr, flush=True)
