@@ -1,17 +1,17 @@
 """Batches for the llama family: many spans on one prefix, each filled left to right and as a canvas.
 
-A row is a window of one document, read causally, and several branches off it. A branch has its own suffix, then the span
-left to right, then the span as a canvas:
+A row is a window of one document, read causally, and several branches off it. A branch has its own suffix, then the
+span left to right, then the span as a canvas:
 
     prefix   : <pre> [<bos>] window of a document                   sees itself, causally
     branch k : <suf> suffix | head span | lead slots near-suffix    suffix sees itself, causally; the span also sees the
                                                                     prefix up to its place; the canvas all that in both
                                                                     directions, but not the span
-Prefix and suffix do not see each other, so one prefix serves every branch, and an editor keeps either while the other is
-edited. The suffix has the positions right before the prefix, so that the span stands behind the prefix as in plain text.
 
-Head is what the span is predicted from: the last token before it. Predictions are of the next token in span and canvas
-alike ("shifted"), as the network was pretrained. It must know nothing of networks.
+Prefix and suffix do not see each other, so one prefix serves every branch, and an editor keeps either while the other
+is edited. The suffix has the positions right before the prefix, so that the span stands behind the prefix as in plain
+text. Head is what the span is predicted from: the last token before it; the lead is a copy of it. Predictions are of
+the next token in span and canvas alike ("shifted"), as the network was pretrained. It must know nothing of networks.
 
 Shapes: B rows, P prefix positions, K branches a row, T positions of a branch.
 """
@@ -155,7 +155,9 @@ class BranchSampler:
         place = choose(rng, text, whole=lines > 1)
         if place is None or "\ufffd" in text:
             return None
-        return self._cut(text, pieces, place, start, after)
+        span = self._cut(text, pieces, place, start, after)
+        # The line may go on behind the window.
+        return span if span is not None and span.cut <= stop else None
 
     def _cut(self, text: str, pieces: list[str], place: tuple[int, int], start: int, after: int) -> BranchSpan | None:
         """Tokenise what stands before, in and behind the place as a request does."""

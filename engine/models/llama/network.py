@@ -1,9 +1,9 @@
 """A Llama network in plain torch whose weights serve twice: causal encoder and bidirectional canvas.
 
-All linear work is done on one flat sequence of tokens; who attends to whom is the caller's, given as a function, because
-a training batch, a context and a canvas differ in nothing else. Names of weights follow transformers' `LlamaModel`, with
-projections of one input joined (`fused`, `published`); `tests/engine/models/llama` holds both equal. It must know nothing
-of text or of noise.
+All linear work is done on one flat sequence of tokens; who attends to whom is the caller's, given as a function,
+because a training batch, a context and a canvas differ in nothing else. Names of weights follow transformers'
+`LlamaModel`, with projections of one input joined (`fused`, `published`); `tests/engine/models/llama` holds both equal.
+It must know nothing of text or of noise.
 
 Shapes: N tokens, D hidden, H query heads, G key/value heads, K head size, I inner size, V vocabulary.
 """
@@ -159,8 +159,8 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, *, ca
     rows, length, heads, size = q.shape
     groups = k.shape[2]
     if causal:
-        wide = (each.repeat_interleave(heads // groups, dim=2).transpose(1, 2) for each in (k, v))
-        return F.scaled_dot_product_attention(q.transpose(1, 2), *wide, is_causal=True).transpose(1, 2)
+        wide_k, wide_v = (each.repeat_interleave(heads // groups, dim=2).transpose(1, 2) for each in (k, v))
+        return F.scaled_dot_product_attention(q.transpose(1, 2), wide_k, wide_v, is_causal=True).transpose(1, 2)
     # Every head of a group reads the same keys, so its heads are just more queries.
     folded = q.view(rows, length, groups, -1, size).permute(0, 2, 3, 1, 4).reshape(rows, groups, -1, size)
     if mask is not None:
@@ -223,7 +223,7 @@ def published(weights: dict[str, Tensor], config: LlamaConfig) -> dict[str, Tens
     out: dict[str, Tensor] = {}
     for name, tensor in weights.items():
         if name.endswith("qkv_proj.weight"):
-            parts = zip(("q_proj", "k_proj", "v_proj"), tensor.split(sizes), strict=True)
+            parts = zip(("q_proj", "k_proj", "v_proj"), torch.split(tensor, sizes), strict=True)
             out |= {name.replace("qkv_proj", part): each for part, each in parts}
         elif name.endswith("gate_up_proj.weight"):
             gate, up = tensor.chunk(2)
