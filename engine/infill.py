@@ -185,7 +185,7 @@ def _kept(request: InfillRequest, model: Denoiser, packed: PackedInfill, guard: 
     """The text that is to be rewritten, where a part of it is to stay."""
     if request.strength == 1 or not request.original:
         return []
-    ids = model.tokenizer.encode("\n" * packed.leading_newline + request.original)
+    ids = model.tokenizer.encode(packed.borrowed + request.original)
     return [Proposal(request.original, ids, {Origin.KEPT})]
 
 

@@ -41,7 +41,7 @@ class Proposal:
 
     text: str
     ids: list[int]
-    """Its tokens as they would stand in a row, the borrowed line break included."""
+    """Its tokens as they would stand in a row, what it borrowed included."""
     origins: set[Origin]
     repeats_suffix: bool = False
     recalled: Recalled | None = None
@@ -241,7 +241,7 @@ def _fitted(model: Denoiser, packed: PackedInfill, proposal: Proposal, guard: Gu
     proposal.text = guard.trimmed(said)
     proposal.repeats_suffix = proposal.text.rstrip() != said.rstrip()
     if proposal.text != said or not proposal.ids:
-        whole = model.tokenizer.encode("\n" * packed.leading_newline + proposal.text)
+        whole = model.tokenizer.encode(packed.borrowed + proposal.text)
         proposal.ids = whole[len(packed.committed_ids) :] if packed.committed_ids else whole
     return proposal
 
@@ -258,6 +258,6 @@ def stutters(ids: list[int]) -> bool:
 
 
 def span_text(model: Denoiser, packed: PackedInfill, ids: list[int]) -> str:
-    """The text of a row's span, what earlier canvases wrote of it included, without the line break that it borrowed."""
+    """The text of a row's span, what earlier canvases wrote of it included, without what it borrowed."""
     text = model.tokenizer.decode([*packed.committed_ids, *ids])
-    return text.removeprefix("\n") if packed.leading_newline else text
+    return text.removeprefix(packed.borrowed)
