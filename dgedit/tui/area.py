@@ -194,7 +194,7 @@ class SourceArea(TextArea):
         top = max(0, self._first_row() - HIGHLIGHT_MARGIN)
         last = min(document.line_count - 1, top + max(self.size.height, 20) + 2 * HIGHLIGHT_MARGIN)
         self._highlighted_rows = range(top, last + 1)
-        if document.line_count <= PARSED_AT_ONCE_ROWS:
+        if document.line_count <= PARSED_AT_ONCE_ROWS and not document.syntax.costly:
             document.syntax.refresh(PARSE_MS)
         self._highlights.update(document.syntax.highlights(top, last))
         if document.syntax.stale:

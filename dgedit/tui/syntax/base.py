@@ -63,6 +63,11 @@ class Syntax:
         """Is there more to read than was read for the last answer? Then ask again later."""
         return False
 
+    @property
+    def costly(self) -> bool:
+        """Was reading the text given up, because it took too long? Then do not make a key wait for the next try."""
+        return False
+
     def edited(self, edit: Edit) -> None:
         """Take note of an edit that the lines now have."""
 
@@ -91,7 +96,7 @@ def syntax_of(language: str, text: str, lines: list[str]) -> Syntax:
     """The best that is known for a language; `lines` are the text's rows, and stay so as it is edited."""
     if language == "text":
         return Syntax(lines)
-    return (len(text) <= TREE_CHARS_MAX and _by_tree(language, text, lines)) or _by_lexer(language, lines)
+    return (len(text) <= TREE_CHARS_MAX and _by_tree(language, text, lines)) or by_lexer(language, lines)
 
 
 def _by_tree(language: str, text: str, lines: list[str]) -> Syntax | None:
@@ -102,7 +107,8 @@ def _by_tree(language: str, text: str, lines: list[str]) -> Syntax | None:
     return TreeSyntax(grammar, text, lines) if grammar else None
 
 
-def _by_lexer(language: str, lines: list[str]) -> Syntax:
+def by_lexer(language: str, lines: list[str]) -> Syntax:
+    """What a Pygments lexer knows of a language; lines alone where there is none."""
     from .lexing import LexedSyntax, lexer_of
 
     lexer = lexer_of(language)
