@@ -37,7 +37,7 @@ from ..stats import Event, Stats
 from .bars import Bars
 from .colourless import Colourless, without_greys
 from .commands import COMMANDS, bindings, default_keys, key_label
-from .dialogs import Ask, FindBar, HelpScreen, Item, Pick, TabBar, keyboard_is_taken
+from .dialogs import Ask, FindBar, HelpScreen, Item, Pick, Question, TabBar, keyboard_is_taken
 from .editor import CodeArea
 from .filing import Filing, Tab
 from .finding import Finding
@@ -109,7 +109,7 @@ class DgeditApp(App[int]):
         self.colourless = Colourless()
         if self.no_color:
             self._filters = without_greys(self._filters, self.colourless)
-        self.typed = TypeAhead(self, super().on_event)
+        self.typed = TypeAhead(self, super().on_event, self._is_wanted)
         self.stats = Stats()
         wanted = [OpenAt(places)] if isinstance(places, Path) else list(places)
         self._places: list[OpenAt | None] = [*wanted] or [None]
@@ -194,6 +194,20 @@ class DgeditApp(App[int]):
     def ask(self, steps: Coroutine[Any, Any, Any]) -> None:
         """Carry out steps that may wait for the person; one such thing after the other."""
         self.run_worker(steps, group="ask", exclusive=False)
+
+    async def answer_to(self, question: Question, *, unbidden: bool = False) -> str | None:
+        """The key of the answer that the person gives; none where they give none.
+
+        Args: unbidden: nothing that the person did just now led to it, so it comes up in a pause of their typing.
+        """
+        if unbidden:
+            await self.typed.pause()
+        question.hold_s = self.typed.hold_s
+        return await self.push_screen_wait(question)
+
+    def _is_wanted(self, came_s: float) -> bool:
+        """Whether a key is heard: a question that was not seen yet takes none."""
+        return not isinstance(self.screen, Question) or self.screen.takes(came_s)
 
     # -- what the parts ask for ------------------------------------------------------------------------------------
 

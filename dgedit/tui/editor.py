@@ -53,7 +53,10 @@ class CodeArea(SourceArea):
         Binding("ctrl+end", "document_edge(True, False)", "End of the text", show=False),
         Binding("ctrl+shift+home", "document_edge(False, True)", "Select to the start", show=False),
         Binding("ctrl+shift+end", "document_edge(True, True)", "Select to the end", show=False),
-        Binding("ctrl+delete", "delete_word_right", "Delete the word behind", show=False),
+        Binding("ctrl+delete,alt+delete", "delete_word_right", "Delete the word behind", show=False),
+        Binding("alt+backspace", "delete_word_left", "Delete the word before", show=False),
+        Binding("alt+b", "cursor_word_left", "A word to the left", show=False),
+        Binding("alt+f", "cursor_word_right", "A word to the right", show=False),
         Binding("shift+pageup", "page(-1)", "Select a page up", show=False),
         Binding("shift+pagedown", "page(1)", "Select a page down", show=False),
     ]

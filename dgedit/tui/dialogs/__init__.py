@@ -13,6 +13,7 @@ from .findbar import FindBar, FindSettings
 from .help import HelpScreen
 from .keyboard import keyboard_is_taken
 from .pick import Item, Pick
+from .question import Question
 from .tabbar import OpenFile, TabBar, tab_names
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Item",
     "OpenFile",
     "Pick",
+    "Question",
     "TabBar",
     "keyboard_is_taken",
     "tab_names",

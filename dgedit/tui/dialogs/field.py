@@ -6,8 +6,11 @@ plain `Input` would type into the text before any binding is asked.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rich.text import Text
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from .history import History
@@ -28,6 +31,13 @@ class Field(Input):
         background-tint: transparent;
     }
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("alt+backspace", "delete_left_word", "Delete the word before", show=False),
+        Binding("alt+delete", "delete_right_word", "Delete the word behind", show=False),
+        Binding("alt+b", "cursor_left_word", "A word to the left", show=False),
+        Binding("alt+f", "cursor_right_word", "A word to the right", show=False),
+    ]
 
     def __init__(self, value: str = "", *, placeholder: str = "", select: bool = False) -> None:
         super().__init__(value, placeholder, select_on_focus=select, compact=True)
