@@ -11,8 +11,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from ..widgets.text import printable
 from .question import Question
-from .text import printable
 
 
 class Choose(Question):

@@ -16,10 +16,10 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from ..widgets.rows import Line, Rows
+from ..widgets.text import cut, printable
 from .diff import ADDED, KEPT, PLACE, REMOVED, Diff, diff
 from .question import Question
-from .rows import Line, Rows
-from .text import cut, printable
 
 TAB_COLUMNS = 4
 LINE_CHARS_MAX = 1000
