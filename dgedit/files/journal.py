@@ -189,8 +189,8 @@ def discard(recovered: Recovered) -> None:
         os.replace(recovered.file, recovered.file.with_suffix(DISCARDED_SUFFIX))
 
 
-def set_aside(path: Path | None, text: str, encoding: Encoding) -> None:
-    """Keep a text for a month that is about to be thrown away; see `discarded`.
+def set_aside(path: Path | None, text: str, encoding: Encoding) -> Path:
+    """Keep a text for a month that is about to be thrown away, see `discarded`; returns where.
 
     Raises:
         DgeditError: when the folder cannot be written.
@@ -201,6 +201,7 @@ def set_aside(path: Path | None, text: str, encoding: Encoding) -> None:
         _put(file, real, text.encode("utf-8", "surrogatepass"), encoding, None)
     except (OSError, DgeditError) as error:
         raise DgeditError(f"what is discarded cannot be kept: {error}", f"it is kept in {file.parent}") from error
+    return file
 
 
 def discarded() -> list[Recovered]:
