@@ -111,16 +111,9 @@ class Buffer:
         self._stamp = Stamp.of(status)
         return Outside.SAME
 
-    def keep_own(self) -> None:
-        """Take what is on disk now as known: a person chose the own text over it, and the next save replaces it.
-
-        Raises:
-            DgeditError: when the file is there but cannot be read.
-        """
-        self.saved, self._stamp = None, None
-        if self.path is not None and disk.status_of(self.path) is not None:
-            raw, status = disk.read_regular(self.path)
-            self.saved, self._stamp = Fingerprint.of(raw), Stamp.of(status)
+    def knows(self, other: Buffer) -> None:
+        """Take what another buffer read of the file as known: a person saw it and chose the own text over it."""
+        self.saved, self._stamp = other.saved, other._stamp
 
     def save(self, text: str, *, encoding: Encoding | None = None) -> int:
         """Write in one step, in another encoding where one is given; returns the number of bytes.

@@ -91,11 +91,14 @@ class Journal:
         self._closed = False
 
     def claim(self) -> None:
-        """Let others see that the file is open here, though nothing is unsaved yet; where that fails, `write` tells."""
+        """Let others see that the file is open here, though nothing is unsaved yet.
+
+        Raises:
+            DgeditError: when the folder cannot be written.
+        """
         with self._lock:
             if self._path is not None and self._written is None and not self._closed:
-                with contextlib.suppress(DgeditError):
-                    self._put(None, UTF_8, None)
+                self._put(None, UTF_8, None)
 
     def write(self, text: str, encoding: Encoding, base: Fingerprint | None) -> bool:
         """Keep an unsaved text; returns whether it had to be written.

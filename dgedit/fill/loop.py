@@ -18,6 +18,7 @@ from ..engine.asked import Asked
 from ..errors import DgeditError
 from ..files.siblings import related_texts
 from ..text.holes import CHARS_PER_TOKEN, MARKER, STAND_IN, Hole, holds_marker
+from ..text.line_breaks import lines_fed
 from .open import Model, check_may_leave, settle_threads, trouble_said
 from .windows import Surroundings
 
@@ -123,7 +124,7 @@ def make_request(prefix: str, suffix: str, gap: Gap, options: FillOptions, info:
 
 def _plain(text: str) -> str:
     """A text as the model is shown it: its own line breaks, and no markers, which would be copied into answers."""
-    return text.replace("\r\n", "\n").replace(MARKER, STAND_IN)
+    return lines_fed(text.replace("\r\n", "\n")).replace(MARKER, STAND_IN)
 
 
 def frames(request: InfillRequest, model: Model, prepared: Prepared | None = None) -> Iterator[Frame]:
@@ -203,6 +204,8 @@ def _attempts(request: InfillRequest, model: Model, prepared: Prepared | None) -
 
 def with_line_ending(answer: str, text: str) -> str:
     """The answer with the line ending that the text uses."""
+    if "\n" not in text and "\r" in text:
+        return answer.replace("\n", "\r")
     return answer.replace("\n", "\r\n") if text.count("\r\n") * 2 > text.count("\n") else answer
 
 

@@ -58,7 +58,7 @@ class Looks:
         for path in self.watcher.poll():
             kinds = self.watcher.kinds(path)
             if Kind.FILE in kinds:
-                self.app.filing.look_outside([path])
+                self.app.saving.look_outside([path])
             if Kind.THEME in kinds:
                 self._read_theme_again()
             if Kind.CONFIG in kinds:

@@ -27,7 +27,7 @@ from ..infill.spans import changed_range
 from ..syntax import Symbol
 from ..theme import Theme
 from .document import line_ending
-from .source_area import SourceArea
+from .source_area import Reread, SourceArea
 
 INFILL_LOCK = "the text is locked while an infill is open; accept or cancel it"
 
@@ -118,9 +118,14 @@ class CodeArea(SourceArea):
 
     def replace_changed(self, old: str, new: str, *, keep_cursor: bool = False) -> None:
         """Turn the text from `old` into `new` by one edit of what differs."""
-        if self.document.newline == "\r\n" and line_ending(new) == "\n" and "\n" in new:
-            # Rows that end in CRLF cannot hold a lone line feed.
-            self.open_text(new, None, self.syntax_name)
+        if old == new:
+            return
+        if ("\n" in new or "\r" in new) and line_ending(new) != self.document.newline:
+            # The rows of a document all end alike, so this text has other rows.
+            scroll = self.scroll_offset
+            self.edit(Reread(new, self.document.end))
+            if keep_cursor:
+                self.scroll_to(scroll.x, scroll.y, animate=False)
             return
         start, stop, new_stop = changed_range(old, new)
         if start == stop == new_stop:

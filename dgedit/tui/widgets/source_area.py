@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
+from textual.document._document import EditResult, Newline
 from textual.document._document_navigator import DocumentNavigator
 from textual.document._edit import Edit
 from textual.strip import Strip
@@ -26,7 +27,7 @@ from ...text.edits import Indent, matching_bracket
 from ...text.languages import comment_of, indent_of
 from ..infill.overlay import Location
 from ..theme import Theme
-from .document import TextDocument
+from .document import TextDocument, line_ending
 from .wrapping import WrappedRows
 
 PARSE_MS = 4.0
@@ -45,6 +46,33 @@ PICTURES = {
     **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
 }
 """Control characters would move the terminal's cursor or start its commands: they are drawn as pictures of one cell."""
+
+
+class Reread(Edit):
+    """The whole text replaced by one whose lines end otherwise, as one step of the history."""
+
+    def __init__(self, text: str, end: Location) -> None:
+        super().__init__(text, (0, 0), end, False)
+        self._newline = line_ending(text)
+        """Of the text that is not shown now; edits before this one know the rows that it was split into."""
+
+    def do(self, text_area: TextArea, record_selection: bool = True) -> EditResult:
+        """Put the new text in the place of the old one; the cursor stays in its row and column."""
+        assert isinstance(text_area, SourceArea)
+        if record_selection:
+            self._original_selection = text_area.selection
+        replaced, self._newline = text_area.exchange_document(self.text, self._newline)
+        self._updated_selection = text_area.selection
+        self._edit_result = EditResult(text_area.document.end, replaced)
+        return self._edit_result
+
+    def undo(self, text_area: TextArea) -> EditResult:
+        """Put the old text back, the selection too."""
+        assert isinstance(text_area, SourceArea)
+        assert self._edit_result is not None, "it was done"
+        replaced, self._newline = text_area.exchange_document(self._edit_result.replaced_text, self._newline)
+        self._updated_selection = self._original_selection
+        return EditResult(text_area.document.end, replaced)
 
 
 class SourceArea(TextArea):
@@ -118,10 +146,35 @@ class SourceArea(TextArea):
         """Change the text as one step of the history."""
         self.version += 1
         self._marks = ((), None)
+        if isinstance(edit, Reread):
+            self.history.checkpoint()
+            result = edit.do(self)
+            self.history.record(edit)
+            self.history.checkpoint()
+            self._reread(edit)
+            return result
         return super().edit(edit)
+
+    def _reread(self, edit: Edit) -> None:
+        edit.after(self)
+        self._build_highlight_map()
+        self.post_message(self.Changed(self))
+        self._refresh_size()
+
+    def exchange_document(self, text: str, newline: Newline) -> tuple[str, Newline]:
+        """Show another text, whose lines may end otherwise, past the history; returns what was there."""
+        replaced, selection = (self.document.text, self.document.newline), self.selection
+        self._use_document(TextDocument(text, self.syntax_name, newline))
+        self.selection = Selection(*map(self._inside, selection))
+        return replaced
 
     def _undo_batch(self, edits: Sequence[Edit]) -> None:
         self.version += 1
+        if isinstance(edits[0], Reread):
+            edits[0].undo(self)
+            self._reread(edits[0])
+            self.history.checkpoint()
+            return
         super()._undo_batch(edits)
         # TextArea would join the next key to the step before this one.
         self.history.checkpoint()
@@ -129,6 +182,10 @@ class SourceArea(TextArea):
 
     def _redo_batch(self, edits: Sequence[Edit]) -> None:
         self.version += 1
+        if isinstance(edits[0], Reread):
+            edits[0].do(self, record_selection=False)
+            self._reread(edits[0])
+            return
         super()._redo_batch(edits)
         self._check_wrapping()
 
@@ -171,7 +228,7 @@ class SourceArea(TextArea):
     def end_of(self, start: Location, text: str) -> Location:
         """Where a text ends that is put in at a location."""
         newline = self.document.newline
-        lines = (self.document.own_breaks(text) if newline == "\r\n" else text).split(newline)
+        lines = (self.document.own_breaks(text) if newline != "\n" else text).split(newline)
         return start[0] + len(lines) - 1, len(lines[-1]) + (start[1] if len(lines) == 1 else 0)
 
     def shows_row(self, row: int) -> bool:
