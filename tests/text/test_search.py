@@ -14,7 +14,6 @@ from dgedit.errors import DgeditError
 from dgedit.text.search import (
     Matches,
     Query,
-    compiled,
     find_all,
     next_match,
     parse_replacement,
