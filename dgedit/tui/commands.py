@@ -57,6 +57,7 @@ COMMANDS: tuple[Command, ...] = (
         ("cut", "Cut", "ctrl+x"),
         ("copy", "Copy", "ctrl+c"),
         ("paste", "Paste", "ctrl+v"),
+        ("paste_whole", "Paste with control characters, if there are any", ""),
         ("select_all", "Select everything", "ctrl+a"),
         ("toggle_comment", "Comment or uncomment the lines", "ctrl+underscore"),
         ("tab", "Accept the infill, or indent", "tab"),

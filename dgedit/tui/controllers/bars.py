@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual.widgets import Static
 
+from ...text.controls import printable
 from ..commands import COMMANDS
 from ..theme import Theme
 from ..widgets.status_bar import file_line, model_name
-from ..widgets.text import printable
 
 if TYPE_CHECKING:
     from ..app import DgeditApp

@@ -16,7 +16,8 @@ from textual.message import Message
 from textual.style import Style
 from textual.widget import Widget
 
-from ..widgets.text import printable, unbroken
+from ...text.controls import printable
+from ..widgets.text import unbroken
 
 CANCEL = ("Esc", "Cancel")
 META = "answer"

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from ..widgets.text import printable
+from ...text.controls import printable
 from .question import Question
 
 

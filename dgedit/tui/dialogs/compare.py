@@ -16,8 +16,9 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from ...text.controls import printable
 from ..widgets.rows import Line, Rows
-from ..widgets.text import cut, printable
+from ..widgets.text import cut
 from .diff import ADDED, KEPT, PLACE, REMOVED, Diff, diff
 from .question import Question
 

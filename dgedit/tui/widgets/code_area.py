@@ -6,6 +6,7 @@ back before anything else happens, and an accepted infill is then one edit and o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -18,7 +19,7 @@ from textual.message import Message
 from textual.widgets.text_area import Selection
 
 from ... import config
-from ...text import edits
+from ...text import controls, edits
 from ...text.edits import Change
 from ...text.languages import indents_after
 from ..infill.overlay import Cell, Location, place
@@ -63,7 +64,7 @@ class CodeArea(SourceArea):
     ]
 
     class Refused(Message):
-        """A key would have changed a text that is locked."""
+        """A key would have changed a text that is locked, or a paste was not taken whole."""
 
         def __init__(self, reason: str) -> None:
             super().__init__()
@@ -138,14 +139,22 @@ class CodeArea(SourceArea):
             self.selection = before
             self.scroll_to(scroll.x, scroll.y, animate=False)
 
-    def insert_pasted(self, text: str) -> None:
-        """Put a pasted text in the place of the selection."""
+    def insert_pasted(self, text: str, *, whole: bool = False) -> None:
+        """Put a pasted text in the place of the selection.
+
+        Args: whole: characters that nobody would see are not left out.
+        """
         # Terminals send carriage returns for the line breaks of a paste.
         text = text.replace("\r\n", "\n").replace("\r", "\n")
+        left_out = Counter() if whole else controls.unseen(text)
+        if left_out:
+            text = controls.without_unseen(text)
         start, end = sorted(self.selection)
         after = self.end_of(start, text)
         self.apply(Change(start, end, text, (after, after)))
         self.scroll_cursor_visible()
+        if left_out:
+            self.post_message(self.Refused(f"pasted without {controls.told(left_out)}"))
 
     # -- moving ----------------------------------------------------------------------------------------------------
 

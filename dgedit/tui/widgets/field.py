@@ -13,8 +13,8 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from ...text.controls import printable, without_unseen
 from .history import History
-from .text import printable
 
 
 class Field(Input):
@@ -47,6 +47,14 @@ class Field(Input):
         """Leave keys with Alt to the bindings."""
         if event.key.startswith("alt+"):
             event.prevent_default()
+
+    def _on_paste(self, event: events.Paste) -> None:
+        """Take the first line, without characters that nobody would see."""
+        clean = without_unseen(event.text)
+        if clean != event.text:
+            event.stop()
+            event.prevent_default()
+            super()._on_paste(events.Paste(clean))
 
     @property
     def _value(self) -> Text:

@@ -23,6 +23,7 @@ from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
 from ... import config
+from ...text import controls
 from ...text.edits import Indent, matching_bracket
 from ...text.languages import comment_of, indent_of
 from ..infill.overlay import Location
@@ -44,8 +45,11 @@ PICTURES = {
     **{code: 0x2400 + code for code in range(32) if code != 9},
     0x7F: 0x2421,
     **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+    **dict.fromkeys(map(ord, controls.BIDI), 0x21C4),
+    **dict.fromkeys(range(0xE0000, 0xE0080), 0xFFFD),
 }
-"""Control characters would move the terminal's cursor or start its commands: they are drawn as pictures of one cell."""
+"""Control characters would move the terminal's cursor or start its commands: they are drawn as pictures of one cell.
+So are those that turn the direction of writing, and tags, which would not be seen at all."""
 
 
 class Reread(Edit):
