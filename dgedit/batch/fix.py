@@ -22,7 +22,7 @@ from ..files.siblings import related_texts
 from ..fix.faults import JUDGED_CHARS_MAX, Fault, fault_in, is_newer, parses
 from ..fix.faults import languages as judged_languages
 from ..fix.merge import merge
-from ..fix.repair import Ending, Repair, RepairOptions, repair
+from ..fix.repair import Repair, RepairEnding, RepairOptions, repair
 from ..text import diff, languages
 from ..text.conflicts import OPENING
 from ..text.encoding import UTF_8_BOM, UTF_16_BE, UTF_16_LE, Decoded, decode_any, encode
@@ -75,10 +75,10 @@ class Source:
 def run(options: FixOptions, model: Engine | None = None) -> ExitCode:
     """Read, mend, write; returns the exit code."""
     with interrupts.caught() as caught:
-        return Run(options, caught, model).all()
+        return FixRun(options, caught, model).all()
 
 
-class Run:
+class FixRun:
     """All sources of one command line, one after the other."""
 
     def __init__(self, options: FixOptions, caught: interrupts.Interrupts, model: Engine | None) -> None:
@@ -167,7 +167,7 @@ class Run:
     def _mended(self, source: Source) -> Repair:
         """What becomes of a source; the model is loaded when the first fault is met."""
         if _fault_of(source) is None:
-            return Repair(text=source.text, ending=Ending.WHOLE)
+            return Repair(text=source.text, ending=RepairEnding.WHOLE)
         conflict = _conflict_line(source.text)
         if conflict is not None and not self._options.conflicts:
             hint = "resolve it, or let it be resolved with --conflicts"
@@ -207,9 +207,9 @@ class Run:
             elif raw != source.raw and source.path is not None:
                 _replace(source.path, raw, source.stamp)
         for line in _said_of(source, done):
-            if done.ending not in (Ending.WHOLE, Ending.MENDED) or not self._options.quiet:
+            if done.ending not in (RepairEnding.WHOLE, RepairEnding.MENDED) or not self._options.quiet:
                 _say(line)
-        code = ExitCode.OK if done.ending in (Ending.WHOLE, Ending.MENDED) else FAULTY
+        code = ExitCode.OK if done.ending in (RepairEnding.WHOLE, RepairEnding.MENDED) else FAULTY
         return ExitCode.ERROR if self._out.is_gone else code
 
     def _give_back(self) -> ExitCode:
@@ -299,9 +299,9 @@ def _diff(source: Source, edits: list[tuple[int, int, str]]) -> bytes:
 
 def _said_of(source: Source, done: Repair) -> Iterator[str]:
     """A line for each change, or why there is none."""
-    if done.ending is Ending.WHOLE:
+    if done.ending is RepairEnding.WHOLE:
         return
-    if done.ending is not Ending.MENDED:
+    if done.ending is not RepairEnding.MENDED:
         yield f"{source.name}:{_place(done.fault)}: left as it was: {done.ending.value}"
         return
     for step in done.steps:

@@ -31,7 +31,7 @@ BYTES_MAX = 1_000_000
 """A larger file is hardly written by hand."""
 
 
-class Kind(Enum):
+class ProblemKind(Enum):
     """What may be wrong with a file."""
 
     MARKER = auto()
@@ -43,7 +43,7 @@ class Kind(Enum):
 class Problem:
     """One thing that stops a commit."""
 
-    kind: Kind
+    kind: ProblemKind
     line: int
     """Counted from 1."""
     message: str
@@ -56,9 +56,9 @@ def problems_in(path: str, raw: bytes, *, judge: bool) -> list[Problem]:
         text = decoded.text
         holes = marked_holes(text, _language(path, text))
     except DgeditError as error:
-        return [Problem(Kind.MARKER, 1, error.line())]
+        return [Problem(ProblemKind.MARKER, 1, error.line())]
     found = [
-        Problem(Kind.MARKER, line_of(text, hole.start), f"not filled: {shortened(text[hole.start : hole.end])}")
+        Problem(ProblemKind.MARKER, line_of(text, hole.start), f"not filled: {shortened(text[hole.start : hole.end])}")
         for hole in holes
     ]
     fault = fault_of(path, encode(without_holes(text, holes), decoded.encoding)) if judge else None
@@ -74,7 +74,9 @@ def conflict_in(raw: bytes) -> Problem | None:
     parted = begun and middle.search(raw, begun.end())
     if not begun or not parted or not closing.search(raw, parted.end()):
         return None
-    return Problem(Kind.CONFLICT, raw.count(b"\n", 0, begun.start()) + 1, "a conflict; a hook never resolves one")
+    return Problem(
+        ProblemKind.CONFLICT, raw.count(b"\n", 0, begun.start()) + 1, "a conflict; a hook never resolves one"
+    )
 
 
 def without_holes(text: str, holes: list[Hole]) -> str:
@@ -111,15 +113,15 @@ def fault_of(path: str, raw: bytes) -> Problem | None:
             # The bytes, because a Python file names its own encoding.
             ast.parse(raw)
     except SyntaxError as error:
-        return Problem(Kind.FAULT, error.lineno or 1, f"does not parse: {error.msg}")
+        return Problem(ProblemKind.FAULT, error.lineno or 1, f"does not parse: {error.msg}")
     except (ValueError, RecursionError, MemoryError) as error:
-        return Problem(Kind.FAULT, 1, f"does not parse: {error or 'it is nested too deeply'}")
+        return Problem(ProblemKind.FAULT, 1, f"does not parse: {error or 'it is nested too deeply'}")
     return None
 
 
 def parses(path: str, raw: bytes) -> bool:
     """Whether a file parses, its holes aside; what nobody judges does."""
-    return all(problem.kind is not Kind.FAULT for problem in problems_in(path, raw, judge=True))
+    return all(problem.kind is not ProblemKind.FAULT for problem in problems_in(path, raw, judge=True))
 
 
 def _language(path: str, text: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..errors import DgeditError, ExitCode
 from ..files import disk
 from . import writing
-from .checks import ATTRIBUTES, BYTES_MAX, STOPPED, Kind, Problem, attribute_reason, content_reason, problems_in
+from .checks import ATTRIBUTES, BYTES_MAX, STOPPED, Problem, ProblemKind, attribute_reason, content_reason, problems_in
 from .git import Repository
 from .words import Say, say_problems, say_skipped
 from .writing import Effort, Work, is_missing
@@ -70,7 +70,8 @@ def _look(repository: Repository, paths: Sequence[str], say: Say) -> dict[str, l
 def _marked(found: dict[str, list[Problem]]) -> dict[str, list[Problem]]:
     """The problems that are markers, of the files that have some."""
     markers = {
-        path: [problem for problem in problems if problem.kind is Kind.MARKER] for path, problems in found.items()
+        path: [problem for problem in problems if problem.kind is ProblemKind.MARKER]
+        for path, problems in found.items()
     }
     return {path: problems for path, problems in markers.items() if problems}
 

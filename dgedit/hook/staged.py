@@ -17,8 +17,8 @@ from .checks import (
     ATTRIBUTES,
     BYTES_MAX,
     STOPPED,
-    Kind,
     Problem,
+    ProblemKind,
     attribute_reason,
     conflict_in,
     content_reason,
@@ -48,7 +48,7 @@ class Looked:
     file: StagedFile
     problems: tuple[Problem, ...]
 
-    def has(self, kind: Kind) -> bool:
+    def has(self, kind: ProblemKind) -> bool:
         """Whether it has a problem of this kind."""
         return any(problem.kind is kind for problem in self.problems)
 
@@ -63,8 +63,8 @@ def run(repository: Repository, options: HookOptions, say: Say) -> ExitCode:
     for looked in found:
         say_problems(looked.file.path, looked.problems, say)
     # A marker in the way may be all that is wrong, so what holds one is not fixed.
-    marked = [looked.file for looked in found if looked.has(Kind.MARKER)]
-    faulty = [looked.file for looked in found if looked.has(Kind.FAULT) and not looked.has(Kind.MARKER)]
+    marked = [looked.file for looked in found if looked.has(ProblemKind.MARKER)]
+    faulty = [looked.file for looked in found if looked.has(ProblemKind.FAULT) and not looked.has(ProblemKind.MARKER)]
     changed = _mend(fill, repository, marked if options.fill else [], options, say)
     changed += _mend(fix, repository, faulty if options.fix else [], options, say)
     for path in changed:
@@ -112,7 +112,7 @@ def _mode_reason(file: StagedFile) -> str:
 def _new(problems: Sequence[Problem], file: StagedFile, repository: Repository, say: Say) -> Iterator[Problem]:
     """The problems without a fault that the last commit has, too: a file may be wrong on purpose."""
     for problem in problems:
-        if problem.kind is Kind.FAULT and file.old_blob and fault_of(file.path, repository.blob(file.old_blob)):
+        if problem.kind is ProblemKind.FAULT and file.old_blob and fault_of(file.path, repository.blob(file.old_blob)):
             say(f"{shown(file.path)}: {problem.message}, and did not before; let through")
         else:
             yield problem

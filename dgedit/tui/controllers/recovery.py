@@ -14,23 +14,22 @@ from typing import TYPE_CHECKING
 from ...errors import DgeditError
 from ...files import journal
 from ...files.journal import Recovered
-from ..dialogs import Choose, Compare
-from .tab import Tab
+from ..dialogs import DISCARD, Choose, Compare
+from ..shell import Shell
+from ..tab import Tab
 
 if TYPE_CHECKING:
     from ...text.encoding import Encoding
-    from ..app import DgeditApp
 
 KEEP_EVERY_S = 1.0
 """So often what was typed is kept, however fast keys come."""
 BUSY_S = 0.2
-DISCARD = "ctrl+d"
 
 
 class Recovery:
     """Keeps the journals of the open texts."""
 
-    def __init__(self, app: DgeditApp) -> None:
+    def __init__(self, app: Shell) -> None:
         self.app = app
         self.trouble = ""
         """Why unsaved work would not survive a crash now; empty where it would."""

@@ -10,7 +10,7 @@ import contextlib
 import os
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import DgeditError
 from ...files import disk
@@ -19,11 +19,9 @@ from ...files.journal import Journal
 from ...text import encoding as encodings
 from ...text.encoding import UTF_8
 from ..dialogs import Ask, Choose, Compare
-from .paths import completions
-from .tab import Tab
-
-if TYPE_CHECKING:
-    from ..app import DgeditApp
+from ..paths import completions
+from ..shell import Shell
+from ..tab import Tab
 
 RELOAD, OVERWRITE, REPLACE = "ctrl+r", "ctrl+k", "ctrl+r"
 """Answers that throw a text away."""
@@ -32,7 +30,7 @@ RELOAD, OVERWRITE, REPLACE = "ctrl+r", "ctrl+k", "ctrl+r"
 class Saving:
     """Writes the open texts to their files, and reads them again."""
 
-    def __init__(self, app: DgeditApp) -> None:
+    def __init__(self, app: Shell) -> None:
         self.app = app
 
     # -- saving ----------------------------------------------------------------------------------------------------

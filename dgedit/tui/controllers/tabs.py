@@ -8,27 +8,23 @@ from __future__ import annotations
 import os
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...errors import DgeditError
 from ...files import journal
 from ...files.buffer import Buffer
 from ...files.journal import Journal
 from ...files.locations import OpenAt
-from ..dialogs import Ask, Choose, OpenFile
+from ..dialogs import DISCARD, Ask, Choose, OpenFile
+from ..paths import completions
+from ..shell import Shell
+from ..tab import UNTITLED, Tab
 from ..widgets.code_area import CodeArea
-from .paths import completions
-from .recovery import DISCARD
-from .tab import UNTITLED, Tab
-
-if TYPE_CHECKING:
-    from ..app import DgeditApp
 
 
 class Filing:
     """Owns the tabs."""
 
-    def __init__(self, app: DgeditApp) -> None:
+    def __init__(self, app: Shell) -> None:
         self.app = app
         self.tabs = list[Tab]()
         self.at = 0

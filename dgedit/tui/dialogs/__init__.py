@@ -14,9 +14,10 @@ from .compare import Compare
 from .help import HelpScreen
 from .keyboard import keyboard_is_taken
 from .pick import Item, Pick
-from .question import Question
+from .question import DISCARD, Question
 
 __all__ = [
+    "DISCARD",
     "Ask",
     "Choose",
     "Compare",

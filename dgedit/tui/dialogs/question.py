@@ -16,6 +16,9 @@ from textual.timer import Timer
 from .answers import Answers
 from .panel import PanelScreen
 
+DISCARD = "ctrl+d"
+"""The key of an answer that throws a text away."""
+
 
 class Question(PanelScreen[str]):
     """Gives the key of an answer, or None for Escape."""

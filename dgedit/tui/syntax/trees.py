@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tree_sitter import Node, QueryCursor, Tree
 
 from . import shapes
-from .base import ROW_BYTES_MAX, Edit, Highlights, Symbol, Syntax, by_lexer
+from .base import ROW_BYTES_MAX, Edit, Highlights, Symbol, Syntax
 from .grammars import Grammar, symbols_query
 from .painter import EmbeddedTrees, Painter, Point, runs
 from .rows import RowStarts
@@ -98,6 +98,8 @@ class TreeSyntax(Syntax):
         except CostlyParseError:
             self._stale, self._is_costly = False, True
             if self._tree is None and self._plain is None:
+                from .lexer import by_lexer
+
                 self._plain = by_lexer(self._grammar.name, self._lines)
             return True
         if tree is None:

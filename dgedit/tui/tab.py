@@ -1,19 +1,19 @@
-"""One open file of the editor: its text on the screen, its bytes on disk, its journal."""
+"""An open file of the editor: its bytes on disk, its text on the screen, its unsaved work."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...files.buffer import Buffer
-from ...files.journal import Journal
-from ..widgets.code_area import CodeArea
+from ..files.buffer import Buffer
+from ..files.journal import Journal
+from .widgets.code_area import CodeArea
 
 UNTITLED = "untitled"
 
 
 @dataclass(slots=True, eq=False)
 class Tab:
-    """What belongs to one file."""
+    """One open file."""
 
     buffer: Buffer
     area: CodeArea
