@@ -138,7 +138,7 @@ class Run:
         with self._caught.held(mortal=not in_place):
             if in_place:
                 try:
-                    changed = write(filled)
+                    changed = write(filled, _say)
                 except DgeditError as trouble:
                     return self._failed(source, trouble)
             code = self._deliver(output)

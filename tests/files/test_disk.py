@@ -261,7 +261,7 @@ def test_a_write_in_small_pieces_is_whole(tmp_path: Path, monkeypatch: pytest.Mo
         (errno.ENOSPC, "free some space"),
         (errno.EDQUOT, "free some space"),
         (errno.EIO, "save elsewhere"),
-        (errno.EBUSY, "renaming"),
+        (errno.EBUSY, "in place"),
     ],
 )
 def test_a_failed_write_leaves_the_old_file_and_no_other(
