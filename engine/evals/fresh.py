@@ -5,7 +5,7 @@ checked by its SHA-256. The file that it writes ships with dgedit and stays as i
 not be compared, and none of these packages may ever be trained on. The month of each is that of its first upload: with
 pip 26 `pip index versions NAME --uploaded-prior-to 2026-03-01T00:00:00Z` finds nothing. Every licence is permissive and
 its text is kept beside the code. Much of what is published today was written with assistants, and this may be as well.
-It must know nothing of models.
+Drawn with Python 3.11, whose tokenizer says which lines are code. It must know nothing of models.
 """
 
 from __future__ import annotations

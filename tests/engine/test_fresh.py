@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import gzip
 import hashlib
 import zipfile
@@ -14,7 +13,9 @@ import pytest
 from dgedit.engine.evals import fresh
 from dgedit.engine.evals.fresh import FreshError, Package
 from dgedit.engine.evals.spans import Kind
+from dgedit.engine.parsing import parses
 from dgedit.engine.train.corpus import HELD_OUT_PACKAGES, is_permissive
+from dgedit.engine.types import InfillRequest
 
 SOURCE = "".join(f"def step_{n}(first, second):\n    return first * {n} + second\n\n\n" for n in range(12))
 
@@ -48,7 +49,7 @@ def test_every_kind_of_fresh_span_is_what_it_says(kind: Kind) -> None:
 
 def test_the_shipped_files_are_python_and_carry_their_licences() -> None:
     for span in fresh.load(limit=64):
-        ast.parse(span.text)
+        assert parses(InfillRequest(prefix=span.prefix, suffix=span.suffix), span.answer) is not False
     assert b"Permission is hereby granted" in gzip.decompress(fresh.SPANS_FILE.read_bytes())
     assert fresh.SPANS_FILE.stat().st_size < 2_000_000
 
