@@ -99,7 +99,6 @@ def evaluate(name: str, options: argparse.Namespace) -> table.Results:
         print("\n".join(table.lines(results)), flush=True)
     if options.tasks:
         print(humaneval.row(model, options.humaneval, options.tasks), flush=True)
-    methods.prepared.cache_clear()
     del model, every
     gc.collect()
     return results
@@ -128,15 +127,16 @@ def ways(model: Denoiser, name: str, options: argparse.Namespace, chosen: dict[K
     def of(way: str, method: Method, kind: Kind = Kind.LINE) -> Way:
         return Way(way, kind, partial(asked, way, method, way in NAMES.values()))
 
-    yield of(table.RECALL, methods.as_the_editor(model))
-    yield of(table.DRAFTS, methods.drafts(model))
+    prepared = methods.preparation(model)
+    yield of(table.RECALL, methods.as_the_editor(model, prepared))
+    yield of(table.DRAFTS, methods.drafts(model, prepared))
     yield of(table.ALONE, methods.engine(model, use_recall=False, related=False))
     yield of("one line, left to right", methods.left_to_right(model))
     yield of("one line, from noise alone", methods.from_noise(model))
     yield of("one line, copied, no model", methods.copy(related=True))
     yield Way(table.TRUTH, Kind.LINE, partial(weighed, model))
     for kind in (Kind.REST, Kind.EXPRESSION, Kind.LINES):
-        yield of(NAMES[kind], methods.as_the_editor(model), kind)
+        yield of(NAMES[kind], methods.as_the_editor(model, prepared), kind)
     if options.corpus is not None:
         yield of("one line, found in corpus", methods.neighbours_in_corpus(options.corpus, chosen[Kind.LINE]))
     if options.stock and (stock := methods.generate_pinned(checkpoint_folder(name), model)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +20,8 @@ from .exact_match import Answer, Method
 from .spans import Span
 
 WRITTEN_TOKENS = 48
+
+Preparation = Callable[[Span], Prepared]
 
 
 def engine(model: Denoiser, *, use_recall: bool = True, related: bool = True, true_length: bool = False) -> Method:
@@ -43,18 +45,24 @@ def engine(model: Denoiser, *, use_recall: bool = True, related: bool = True, tr
     return answer
 
 
-@lru_cache(maxsize=1)
-def prepared(model: Denoiser, span: Span) -> Prepared:
-    """What is done for a span before its first pass; kept for the way that comes next."""
-    request = InfillRequest(prefix=span.prefix, suffix=span.suffix, related=span.related, max_passes=model.info.passes)
-    return prepare(request, model)
+def preparation(model: Denoiser) -> Preparation:
+    """What is done for a span before its first pass; that of the last span is kept for the way that comes next."""
+
+    @lru_cache(maxsize=1)
+    def prepared(span: Span) -> Prepared:
+        request = InfillRequest(
+            prefix=span.prefix, suffix=span.suffix, related=span.related, max_passes=model.info.passes
+        )
+        return prepare(request, model)
+
+    return prepared
 
 
-def as_the_editor(model: Denoiser) -> Method:
+def as_the_editor(model: Denoiser, prepared: Preparation) -> Method:
     """The engine as the editor runs it, with the files beside the open one."""
 
     def answer(span: Span) -> Answer:
-        ready = prepared(model, span)
+        ready = prepared(span)
         *_, last = infill(ready.request, model, prepared=ready)
         assert last.result is not None, "the last frame carries the result"
         found = tuple(each.text for each in last.result.candidates)
@@ -89,11 +97,11 @@ def left_to_right(model: Denoiser) -> Method:
     return answer
 
 
-def drafts(model: Denoiser) -> Method:
+def drafts(model: Denoiser, prepared: Preparation) -> Method:
     """What `engine` begins with, ranked but not denoised: pieces recalled, spans written left to right."""
 
     def answer(span: Span) -> Answer:
-        ready = prepared(model, span)
+        ready = prepared(span)
         known = [replace(proposal, origins=set(proposal.origins)) for proposal in ready.known]
         found = rank(model, ready.context, ready.packed, ready.request, known) if known else []
         texts = tuple(each.text for each in found)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dgedit.engine.evals import __main__ as command
-from dgedit.engine.evals import methods, table
+from dgedit.engine.evals import table
 from dgedit.engine.evals.results import ResultsFile
 from dgedit.engine.evals.spans import Kind, Span
 
@@ -40,7 +40,6 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
     ways = list(command.ways(model, "toy", OPTIONS, chosen))
     command.measure(ways, dict.fromkeys(Kind, SPANS[:1]), ResultsFile(tmp_path / "r.jsonl", "key"))
     size, passes = (tmp_path / "r.jsonl").stat().st_size, len(model.seen)
-    methods.prepared.cache_clear()
     again = ResultsFile(tmp_path / "r.jsonl", "key")
     command.measure(ways, dict.fromkeys(Kind, SPANS[:1]), again)
     assert len(model.seen) == passes
