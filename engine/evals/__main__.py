@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from ..load import checkpoint_folder, load
-from ..models.base import Denoiser
+from ..protocol import Denoiser
 from ..types import EngineError
 from . import fresh, humaneval, methods, spans, table
 from .exact_match import Method

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .. import infill, packing
 from ..load import load
-from ..models.nano_checkpoint import NanoContext, NanoInfiller
+from ..models.nano.checkpoint import NanoContext, NanoInfiller
 from . import methods
 from .exact_match import HEADER, Row, evaluate, line
 from .fit import unused

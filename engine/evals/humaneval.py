@@ -25,7 +25,7 @@ from pathlib import Path
 
 from ..infill import fill
 from ..load import load as load_model
-from ..models.base import Denoiser
+from ..protocol import Denoiser
 from ..types import EngineError, InfillRequest
 from .table import Mean
 

@@ -11,7 +11,7 @@ import torch
 
 from ..denoise import closing_tokens, denoise, edge_bias
 from ..infill import Prepared, default_settings, denoised, fill, infill, prepare
-from ..models.base import Denoiser
+from ..protocol import Denoiser
 from ..rank import rank, span_text
 from ..recall import recall
 from ..train.vocabulary import documents

@@ -12,7 +12,7 @@ from dgedit.engine.evals import table
 from dgedit.engine.evals.results import ResultsFile
 from dgedit.engine.evals.spans import Kind, Span
 
-from ..toy import ToyDenoiser
+from ...support.toy import ToyDenoiser
 
 OPTIONS = argparse.Namespace(corpus=None, stock=False)
 SPANS = [Span(package="p", text=text, start=8, end=12) for text in ("value = f(x)\n", "value = g(y)\n")]
