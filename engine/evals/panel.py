@@ -90,7 +90,7 @@ def summary(model: Denoiser, *, quiet: bool = False) -> str:
     for row in ask(model, load()):
         rows.append(row)
         if not quiet:
-            print(f"{row.place or '-'}  {row.hole.name:42} {' | '.join(row.answers)}", flush=True)
+            print(f"{row.place or '-'}  {row.hole.name:42} {' | '.join(row.answers).replace(chr(10), '⏎')}", flush=True)
     first, in_three = (sum(row.place is not None and row.place <= most for row in rows) for most in (1, IN_THREE))
     return f"{model.info.name}: {first} of {len(rows)} accepted first, {in_three} in three"
 
