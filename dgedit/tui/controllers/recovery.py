@@ -156,7 +156,7 @@ class Recovery:
         if not self.app.config.editor.recover:
             return True
         try:
-            await asyncio.to_thread(journal.set_aside, path, text, encoding)
+            journal.set_aside(path, text, encoding)
         except DgeditError as error:
             question = Choose(str(error), [(DISCARD, "Discard it for good")], default="")
             return await self.app.answer_to(question) == DISCARD
