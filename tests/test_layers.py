@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -122,6 +123,17 @@ def test_a_class_name_is_one_class(found: dict[str, Path]) -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes.setdefault(node.name, []).append(module)
     assert {name: modules for name, modules in homes.items() if len(modules) > 1} == {}
+
+
+def test_the_map_of_the_house_is_its_tree() -> None:
+    root = PACKAGE.parent
+    page = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    drawn = page[page.index("    dgedit/") : page.index("Imports go one way")]
+    named = set(re.findall(r"(?<![\w/])(\w+)/", drawn))
+    tops = (PACKAGE, PACKAGE / "tui", root / "engine", root / "engine" / "models")
+    there = {path.name for top in tops for path in top.iterdir() if path.is_dir() and "__" not in path.name}
+    there |= {"dgedit", "tests", "support"}
+    assert named == there
 
 
 def test_the_checks_see_what_they_should(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DgeditError, ExitCode
-from ..files import disk
+from ..files import disk, in_place
 from ..files.committed import committed_text
 from ..files.siblings import related_texts
 from ..fix.document import (
@@ -267,18 +267,20 @@ def _encoded(source: Source, edits: list[tuple[int, int, str]]) -> bytes:
 
 
 def _replace(path: Path, raw: bytes, stamp: disk.Stamp | None) -> None:
-    """Write a file in one step.
+    """Write a file, in one step where that can be.
 
     Raises:
         DgeditError: when it cannot be written, or was changed by another program since it was read.
     """
-    status = disk.status_of(path)
-    if status is None or disk.Stamp.of(status) != stamp:
-        raise DgeditError(f"{path} changed while it was mended; it is as the other program left it", "run it again")
     try:
-        disk.write_atomically(path, raw)
+        note = in_place.save(path, raw, stamp)
+    except disk.ChangedError as trouble:
+        changed = f"{path} changed while it was mended; it is as the other program left it"
+        raise DgeditError(changed, "run it again") from trouble
     except DgeditError as trouble:
         raise DgeditError(str(trouble), "the file is as it was") from trouble
+    if note:
+        _say(f"{path}: {note}")
 
 
 def _diff(source: Source, edits: list[tuple[int, int, str]]) -> bytes:

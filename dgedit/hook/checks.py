@@ -70,6 +70,8 @@ def problems_in(path: str, raw: bytes, *, judge: bool) -> list[Problem]:
 
 def conflict_in(raw: bytes) -> Problem | None:
     """The first conflict that a merge wrote into a file."""
+    if b"\n" not in raw:
+        raw = raw.replace(b"\r", b"\n")
     opening, middle, closing = CONFLICT
     begun = opening.search(raw)
     parted = begun and middle.search(raw, begun.end())

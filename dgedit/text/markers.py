@@ -18,6 +18,7 @@ from functools import lru_cache
 
 from ..errors import DgeditError
 from .languages import Comment, comment_of
+from .line_breaks import lines_fed
 
 UNKNOWN = Comment("#", ("/*", "*/"))
 """What is taken for a comment where the language is not known."""
@@ -74,6 +75,8 @@ def find_markers(text: str, language: str) -> list[Marker]:
     """
     if "dgedit:" not in text:
         return []
+    # Of the same length, so that every place stays where it is.
+    text = lines_fed(text)
     comment = _comment(language)
     found = [
         (match, words) for match in _lines(comment).finditer(text) if (words := _words(match, comment)) is not None
