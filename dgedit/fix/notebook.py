@@ -116,8 +116,9 @@ def _value(node: Node, key: str, raw: bytes) -> Node | None:
 
 
 def _cell(number: int, source: object, node: Node, raw: bytes) -> CodeCell | None:
-    lines = source if isinstance(source, list) else [source]
-    if not all(isinstance(line, str) for line in lines):
+    parts = source if isinstance(source, list) else [source]
+    lines = [line for line in parts if isinstance(line, str)]
+    if len(lines) < len(parts):
         return None
     code = "".join(lines)
     if code.lstrip().startswith("%%") or _ASSIGNED.search(code):
