@@ -14,11 +14,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from .catalog import DEFAULT_MODEL, bundled_models, checkpoint_folder
 from .protocol import Denoiser
 from .types import EngineError
 
-CHECKPOINTS = Path(__file__).parent / "checkpoints"
-DEFAULT_MODEL = "nano"
 AUTO = "auto"
 HUB_NAMES = {"diffusiongemma": "google/diffusiongemma-26B-A4B-it"}
 HUB_GB = {"google/diffusiongemma-26B-A4B-it": 51.7}
@@ -27,16 +26,6 @@ HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 Report = Callable[[str], None]
 """Is told, in a line for a person, what is loaded and how far it is."""
-
-
-def bundled_models() -> list[str]:
-    """Names of the checkpoints that ship with dgedit."""
-    return sorted(path.parent.name for path in CHECKPOINTS.glob("*/infill_config.json"))
-
-
-def checkpoint_folder(model: str) -> Path:
-    """The folder that a bundled model's name, or a path, stands for; it need not exist."""
-    return CHECKPOINTS / model if model in bundled_models() else Path(model).expanduser()
 
 
 def load(model: str = DEFAULT_MODEL, *, device: str | None = None, report: Report | None = None) -> Denoiser:

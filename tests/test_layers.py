@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "dgedit"
 
 ROOMS: tuple[tuple[str, ...], ...] = (
-    ("kernels", "errors", "themes"),
+    ("kernels", "errors", "paths", "themes"),
     ("engine",),
     ("text", "config", "stats"),
     ("files",),

@@ -16,7 +16,7 @@ import signal
 import threading
 import warnings
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -26,10 +26,7 @@ from ..errors import DgeditError
 from .edits import Location
 
 MATCHES_MAX = 100_000
-ROWS_PER_CHUNK = 2_000
 
-LineMatch = tuple[int, int, int]
-"""Row, first column, column after the last."""
 
 PATTERN_HINT = "put a backslash before a sign to find the sign itself, or search for plain text"
 REPLACEMENT_HINT = r"write \\ for a backslash; \1, \g<name>, \g<0>, \n and \t are known"
@@ -197,40 +194,6 @@ def replace_one(text: str, query: Query, start: int, replacement: str) -> tuple[
     return (_unflattened(flat, [match.end()])[0], new.replace("\n", "\r\n")) if crlf else (match.end(), new)
 
 
-def on_one_line(query: Query) -> bool:
-    """Whether no match can reach over a line break; False where that is not plain."""
-    if not query.regex:
-        return "\n" not in query.pattern
-    rest = re.sub(r"\\(?:[bdwS1-9]|[^\sa-zA-Z0-9]|t(?!-))", "", query.pattern)
-    doubtful = "\\" in rest or "[^" in rest or re.search(r"\(\?[a-zA-Z]*s", rest)
-    return not doubtful and min(rest, default=" ") >= " "
-
-
-def find_in_lines(
-    lines: Sequence[str], query: Query, rows_per_chunk: int = ROWS_PER_CHUNK
-) -> Iterator[tuple[int, list[LineMatch]]]:
-    """For chunk after chunk of rows: the row that comes next, and the matches; between chunks a caller may stop.
-
-    They are those of `find_all` over the whole text.
-
-    Raises:
-        DgeditError: when the pattern is wrong.
-        ValueError: when a match might reach over a line break (see `on_one_line`).
-    """
-    pattern = compiled(query)
-    if not on_one_line(query):
-        raise ValueError(f"{query.pattern!r} may match over line breaks")
-    for first in range(0, len(lines) if query.pattern else 0, rows_per_chunk):
-        stop = min(first + rows_per_chunk, len(lines))
-        chunk = "\n".join(lines[first:stop])
-        spans = [match.span() for match in pattern.finditer(chunk)]
-        places = zip(to_locations(chunk, (start for start, _ in spans)), spans, strict=True)
-        found = [(first + row, column, column + end - start) for (row, column), (start, end) in places]
-        if found and stop == len(lines) > 1 and not lines[-1] and found[-1][0] == stop - 1:
-            found.pop()
-        yield stop, found
-
-
 def to_locations(text: str, offsets: Iterable[int]) -> list[Location]:
     """Rows and columns of ascending offsets, in one pass over the text."""
     locations = []
@@ -243,18 +206,6 @@ def to_locations(text: str, offsets: Iterable[int]) -> list[Location]:
         at = offset
         locations.append((row, offset - line_start))
     return locations
-
-
-def to_offsets(text: str, locations: Iterable[Location]) -> list[int]:
-    """Offsets of ascending rows and columns, in one pass over the text."""
-    offsets = []
-    row = line_start = 0
-    for wanted_row, column in locations:
-        while row < wanted_row:
-            line_start = text.index("\n", line_start) + 1
-            row += 1
-        offsets.append(line_start + column)
-    return offsets
 
 
 @contextmanager

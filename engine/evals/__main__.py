@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from ..catalog import checkpoint_folder
 from ..infill import fill
-from ..load import checkpoint_folder, load
+from ..load import load
 from ..protocol import Denoiser
 from ..types import InfillRequest
 from . import humaneval, methods, spans

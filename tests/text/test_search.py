@@ -16,16 +16,13 @@ from dgedit.text.search import (
     Query,
     compiled,
     find_all,
-    find_in_lines,
     next_match,
-    on_one_line,
     parse_replacement,
     previous_match,
     replace_all,
     replace_one,
     time_limit,
     to_locations,
-    to_offsets,
 )
 
 
@@ -263,69 +260,7 @@ def test_a_replacement_can_be_expanded_for_a_single_match() -> None:
     assert parse_replacement(regex("(a)(b)?"), r"\2\1!").expand(match) == "a!"
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        (Query("a[^b]\\s"), True),
-        (Query("a\nb"), False),
-        (regex("foo.*bar$"), True),
-        (regex(r"\bself\.(\w+) = \1"), True),
-        (regex(r"\(\S+\)\t\d"), True),
-        (regex("[a-z_]+"), True),
-        (regex(r"[^\]]"), False),
-        (regex("[^a]"), False),
-        (regex(r"a\s"), False),
-        (regex(r"\W"), False),
-        (regex(r"\D"), False),
-        (regex(r"\n"), False),
-        (regex("a\nb"), False),
-        (regex(r"[\t-\r]"), False),
-        (regex("[\t-\r]"), False),
-        (regex(r"\x0a"), False),
-        (regex(r"\012"), False),
-        (regex(r"\N{LINE FEED}"), False),
-        (regex("(?s)a.b"), False),
-        (regex("(?s:a.)b"), False),
-        (regex("(?is)a.b"), False),
-        (regex(r"\Aa"), False),
-        (regex(r"a\Z"), False),
-        (regex(""), True),
-    ],
-)
-def test_which_patterns_stay_on_a_line(query: Query, expected: bool) -> None:
-    assert on_one_line(query) is expected
-
-
-def test_chunks_of_rows_find_what_the_whole_text_has() -> None:
-    draw = random.Random(1)
-    patterns = ["a", "ab*", "x*", "^", "$", "^$", "b$", "a.b", r"\bab\b", r"(a)\1", "(?!a)b", "(?<!a)b", r"\S+", "."]
-    total = 0
-    for _ in range(600):
-        lines = ["".join(draw.choices("ab \r\té", k=draw.randrange(5))) for _ in range(draw.randrange(1, 9))]
-        text = "\n".join(lines)
-        query = regex(draw.choice(patterns), whole_word=draw.random() < 0.3)
-        if text.count("\n") and text.count("\r\n") == text.count("\n"):
-            continue
-        matches = find_all(text, query)
-        places = list(zip(to_locations(text, matches.starts), to_locations(text, matches.ends), strict=True))
-        chunks = list(find_in_lines(lines, query, rows_per_chunk=draw.randrange(1, 5)))
-        assert [((row, first), (row, last)) for _, chunk in chunks for row, first, last in chunk] == places
-        assert chunks[-1][0] == len(lines)
-        total += len(places)
-    assert total > 1000
-
-
-def test_chunks_come_one_by_one() -> None:
-    lines = [f"row {row}" for row in range(10)]
-    search = find_in_lines(lines, Query("row"), rows_per_chunk=4)
-    assert next(search) == (4, [(row, 0, 3) for row in range(4)])
-    assert next(search)[0] == 8
-    assert list(find_in_lines(lines, Query(""))) == []
-    with pytest.raises(ValueError, match="over line breaks"):
-        next(find_in_lines(lines, regex(r"\s+")))
-
-
-def test_locations_and_offsets_are_inverse() -> None:
+def test_locations_are_those_of_the_offsets() -> None:
     draw = random.Random(2)
     for _ in range(300):
         text = "".join(draw.choices(["a", "é", "\n", "\r", "😀"], k=draw.randrange(30)))
@@ -335,7 +270,6 @@ def test_locations_and_offsets_are_inverse() -> None:
         for offset, (row, column) in zip(offsets, locations, strict=True):
             assert offset == sum(len(line) + 1 for line in lines[:row]) + column
             assert column <= len(lines[row])
-        assert to_offsets(text, locations) == offsets
 
 
 def test_crlf_matches_are_those_of_line_feeds() -> None:
