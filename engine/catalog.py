@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 CHECKPOINTS = Path(__file__).resolve().parent / "checkpoints"
-DEFAULT_MODEL = "nano"
-"""What fills where nobody names a model."""
+DEFAULT_MODEL = "mini" if (CHECKPOINTS / "mini" / "infill_config.json").exists() else "nano"
+"""What fills where nobody names a model: mini writes better; nano, a seventh of its size, is for weak machines."""
 
 
 def bundled_models() -> list[str]:

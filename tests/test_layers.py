@@ -17,6 +17,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("engine",),
     ("text", "config", "stats"),
     ("files",),
+    ("judges",),
     ("server",),
     ("fill",),
     ("fix",),

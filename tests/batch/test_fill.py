@@ -166,7 +166,7 @@ def test_a_file_that_changes_meanwhile_is_left_alone(tmp_path: Path) -> None:
     filled = fill_job(job, Answers("1"), FillOptions(), Limits())
     path.write_bytes(b"x = <FILL_ME>\ny = 2\n")
     with pytest.raises(DgeditError, match="changed while it was filled"):
-        write(filled)
+        write(filled, print)
     assert path.read_bytes() == b"x = <FILL_ME>\ny = 2\n"
 
 

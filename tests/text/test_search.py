@@ -14,7 +14,6 @@ from dgedit.errors import DgeditError
 from dgedit.text.search import (
     Matches,
     Query,
-    compiled,
     find_all,
     next_match,
     parse_replacement,
@@ -22,7 +21,6 @@ from dgedit.text.search import (
     replace_all,
     replace_one,
     time_limit,
-    to_locations,
 )
 
 
@@ -73,9 +71,10 @@ def found(text: str, query: Query) -> list[str]:
         ("a\r\nb", Query("a\r\nb"), ["a\r\nb"]),
         ("a\r\nb", Query("a\nb"), ["a\r\nb"]),
         ("a\r\nb", Query("\r"), []),
-        ("a\r\nb\n", Query("\r"), ["\r"]),
-        ("a\r\nb\n", regex(r"a\r?$"), ["a\r"]),
-        ("a\rb", regex("a.b"), ["a\rb"]),
+        ("a\r\nb\n", Query("\r"), []),
+        ("a\r\nb\n", regex(r"a\r?$"), ["a"]),
+        ("a\rb\n", regex("a.b"), ["a\rb"]),
+        ("a\rb", regex("^b"), ["b"]),
         ("a\u2028b", regex("^b"), []),
     ],
 )
@@ -254,22 +253,47 @@ def test_a_wrong_replacement_says_why(pattern: str, replacement: str, words: str
     assert r"write \\ for a backslash" in error.value.hint
 
 
-def test_a_replacement_can_be_expanded_for_a_single_match() -> None:
-    match = compiled(regex("(a)(b)?")).search("xa")
-    assert match is not None
-    assert parse_replacement(regex("(a)(b)?"), r"\2\1!").expand(match) == "a!"
+MIXED = {
+    "the end of every line": ("one\r\ntwo\nthree\r\n", regex("$"), "X", "oneX\r\ntwoX\nthreeX\r\n"),
+    "a letter at the end": ("one\r\nme\n", regex("e$"), "E", "onE\r\nmE\n"),
+    "the start of every line": ("a\nb\r\nc", regex("^"), "> ", "> a\n> b\r\n> c"),
+    "over a break": ("a\r\nb\nc\r\n", regex(r"b\nc"), "x", "a\r\nx\r\n"),
+    "a new break is its line's": ("a\r\nb\n", regex("[ab]"), r"1\n2", "1\r\n2\r\n1\n2\n"),
+    "at the end the commonest": ("a\r\nb\r\nc\nd", Query("d"), "1\n2", "a\r\nb\r\nc\n1\r\n2"),
+    "what is taken over": ("a\r\nb\nc\r\n", regex(r"(a\n)(b\n)"), r"\2\1", "b\na\r\nc\r\n"),
+    "empty lines": ("a\r\n\r\n\nb\n", regex("^$"), "-", "a\r\n-\r\n-\nb\n"),
+    "lone returns stay signs": ("a\rb\r\nc\n", regex(r"\r"), "|", "a|b\r\nc\n"),
+    "old lines": ("one\rtwo\r", regex("$"), "X", "oneX\rtwoX\r"),
+    "a break in old lines": ("one\rtwo", Query("o"), "1\n2", "1\r2ne\rtw1\r2"),
+}
 
 
-def test_locations_are_those_of_the_offsets() -> None:
-    draw = random.Random(2)
-    for _ in range(300):
-        text = "".join(draw.choices(["a", "é", "\n", "\r", "😀"], k=draw.randrange(30)))
-        offsets = sorted(draw.randrange(len(text) + 1) for _ in range(draw.randrange(8)))
-        locations = to_locations(text, offsets)
-        lines = text.split("\n")
-        for offset, (row, column) in zip(offsets, locations, strict=True):
-            assert offset == sum(len(line) + 1 for line in lines[:row]) + column
-            assert column <= len(lines[row])
+@pytest.mark.parametrize("what", MIXED)
+def test_lines_end_where_they_end_in_any_mixture(what: str) -> None:
+    text, query, replacement, expected = MIXED[what]
+    assert replace_all(text, query, replacement)[0] == expected
+
+
+def test_matches_in_any_mixture_are_those_of_line_feeds() -> None:
+    draw = random.Random(4)
+    patterns = ["a", "^", "$", r"\s+", r"a\n", ".", "[^a]+", r"b$\n^a", r"\w*$", "^$"]
+    total = 0
+    for _ in range(2_000):
+        text = "".join(draw.choices(["a", "b", " ", "\r\n", "\n"], k=draw.randrange(14)))
+        flat, query = text.replace("\r\n", "\n"), regex(draw.choice(patterns))
+        matches = find_all(text, query)
+        plain = [
+            (len(text[:start].replace("\r\n", "\n")), len(text[:end].replace("\r\n", "\n")))
+            for start, end in zip(matches.starts, matches.ends, strict=True)
+        ]
+        assert plain == spans(flat, query), text
+        assert not any(text[at - 1 : at + 1] == "\r\n" for at in (*matches.starts, *matches.ends) if at)
+        replaced, count = replace_all(text, query, r"<\g<0>>")
+        assert replaced.replace("\r\n", "\n") == replace_all(flat, query, r"<\g<0>>")[0]
+        assert count == len(matches)
+        assert replace_all(text, regex(rf"({query.pattern})"), r"\1")[0] == text, "what is taken over stays as it was"
+        total += count
+    assert total > 4_000
 
 
 def test_crlf_matches_are_those_of_line_feeds() -> None:
