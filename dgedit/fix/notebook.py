@@ -170,4 +170,5 @@ def _written(cell: CodeCell, code: str, text: str) -> str:
     lines = [json.dumps(line, ensure_ascii=escapes) for line in code.splitlines(keepends=True)]
     if not cell.indent:
         return f"[{', '.join(lines)}]"
-    return "[\n" + ",\n".join(cell.indent + line for line in lines) + "\n" + cell.indent[:-1] + "]"
+    closing = text[cell.start : cell.end].rpartition("\n")[2]
+    return "[\n" + ",\n".join(cell.indent + line for line in lines) + "\n" + closing
