@@ -27,12 +27,6 @@ from .types import Frame, FrameSpan, InfillRequest, InfillResult, Origin, SlotSt
 
 SAMPLING_TEMPERATURE = 0.7
 """For every seed but 0."""
-RECALLED = 10
-"""Pieces of the file that are ranked with the denoised rows."""
-BEAMS = 4
-"""Spans that are written left to right beside them."""
-WRITTEN_TOKENS = 24
-"""Tokens of the longest."""
 DRAFTED = (Origin.RECALLED, Origin.WRITTEN)
 """A row begins with the best of each."""
 
@@ -61,12 +55,12 @@ def prepare(request: InfillRequest, model: Denoiser) -> Prepared:
     """Everything that does not depend on the seed: most of the time before the first pass."""
     request = _preparation(request)
     short = model.canvases(request) == 1
-    pieces = remembered(request) if short else []
+    pieces = remembered(request, model.defaults.recalled) if short else []
     packed = model.pack(request)
     with torch.inference_mode():
         context = model.encode(packed.context_ids)
     known = beforehand(model, context, packed, request, pieces) if short else []
-    return Prepared(request, with_drafts(packed, drafts(known), model.format), context, tuple(known))
+    return Prepared(request, rows_with_drafts(packed, known, model), context, tuple(known))
 
 
 def infill(
@@ -160,14 +154,14 @@ def denoises_alone(request: InfillRequest) -> bool:
     return request.exact_tokens is not None or request.start is not None or request.strength < 1
 
 
-def remembered(request: InfillRequest) -> list[Recalled]:
+def remembered(request: InfillRequest, limit: int) -> list[Recalled]:
     """Pieces of the file and of related ones; none where the request is about denoising alone."""
-    if denoises_alone(request) or not request.recall:
+    if denoises_alone(request) or not request.recall or not limit:
         return []
-    pieces = recall(request.prefix, request.suffix, request.related, limit=RECALLED * (2 if request.stand_in else 1))
+    pieces = recall(request.prefix, request.suffix, request.related, limit=limit * (2 if request.stand_in else 1))
     # What stands for another span would be copied from there.
     kept = [piece for piece in pieces if not (request.stand_in and request.stand_in in piece.text)]
-    return kept[:RECALLED]
+    return kept[:limit]
 
 
 @torch.inference_mode()
@@ -180,8 +174,14 @@ def beforehand(
     found = [from_memory(model, packed, piece, place) for place, piece in enumerate(pieces)]
     first, later = edge_bias(packed, model)
     ends = closing_tokens(packed, model)
-    written = model.write(context, first, later, ends, tokens_max=WRITTEN_TOKENS, beams=BEAMS)
+    how = model.defaults
+    written = model.write(context, first, later, ends, tokens_max=how.written_tokens, beams=how.beams)
     return found + [from_row(model, packed, request, ids, Origin.WRITTEN, place) for place, ids in enumerate(written)]
+
+
+def rows_with_drafts(packed: PackedInfill, known: list[Proposal], model: Denoiser) -> PackedInfill:
+    """The rows that are denoised: see `packing.with_drafts`."""
+    return with_drafts(packed, drafts(known), model.format, model.defaults.noise_rows)
 
 
 def drafts(known: list[Proposal]) -> list[list[int]]:

@@ -17,9 +17,8 @@ from pathlib import Path
 import torch
 
 from ..denoise import denoise
-from ..infill import beforehand, default_settings, denoised, drafts, remembered
+from ..infill import beforehand, default_settings, denoised, remembered, rows_with_drafts
 from ..load import load
-from ..packing import with_drafts
 from ..parsing import parses
 from ..protocol import Denoiser
 from ..rank import RankWeights, measure, merge
@@ -78,11 +77,11 @@ def gather(model: Denoiser, chosen: Sequence[Span], passes: int) -> list[Example
     examples = []
     for span in chosen:
         request = InfillRequest(prefix=span.prefix, suffix=span.suffix, related=span.related, max_passes=passes)
-        pieces = remembered(request)
+        pieces = remembered(request, model.defaults.recalled)
         packed = model.pack(request)
         context, generator = model.encode(packed.context_ids), torch.Generator().manual_seed(0)
         before = beforehand(model, context, packed, request, pieces)
-        packed = with_drafts(packed, drafts(before), model.format)
+        packed = rows_with_drafts(packed, before, model)
         *_, step = denoise(model, context, packed, default_settings(request, model), generator)
         found = merge([*denoised(step, packed, model, request), *before])
         texts = [proposal.text.strip() for proposal in found]
