@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # As many processes as cores: each has one.
+    os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
 import tempfile
@@ -17,13 +20,14 @@ if not torch.cuda.is_available():
     # Triton's interpreter stands in for a GPU; it must be asked for before any module imports triton.
     os.environ["TRITON_INTERPRET"] = "1"
 
-from dgedit.engine.local import LocalEngine, load_local
+from dgedit.engine.load import load
+from dgedit.engine.local import LocalEngine
 
 
 @pytest.fixture(scope="session")
 def nano() -> LocalEngine:
     """The engine of the bundled checkpoint; in tests/engine it is the model alone."""
-    return load_local("nano")
+    return LocalEngine(load("nano"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,6 +37,14 @@ def own_runtime() -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="dg") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", folder)
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes a file's tests share one, for its fixtures; real terminals are not beside each other."""
+    for item in items:
+        module = getattr(item, "module", None)
+        where = "terminal" if hasattr(module, "terminal") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(where))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -154,7 +154,7 @@ def _write_whole(path: str, filled: Filled, say: Say) -> bool:
     if parses(path, filled.job.raw) and not parses(path, filled.raw()):
         say(f"{shown(path)}: left as it was: what was written does not parse")
         return False
-    if not write(filled):
+    if not write(filled, say):
         return False
     for line in said_of(filled):
         say(f"filled {line}")

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from ..models.llama.layout import FIRST_POSITION
 from ..models.llama.network import (
     Layer,
     LlamaConfig,
@@ -25,7 +26,7 @@ from ..models.llama.network import (
     rotate,
 )
 from ..tokenizer import SPECIAL_TOKENS
-from .branches import SUFFIX_POSITIONS, BranchBatch
+from .branches import BranchBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def to_tensors(batch: BranchBatch, suffix: int, device: torch.device, dtype: tor
     )
     text_at = torch.from_numpy(batch.prefix_weights).flatten().nonzero()[:, 0]
     span_at, canvas_at = span.nonzero()[:, 0], canvas.nonzero()[:, 0]
-    own = SUFFIX_POSITIONS + torch.arange(prefix).expand(rows, prefix).flatten()
+    own = FIRST_POSITION + torch.arange(prefix).expand(rows, prefix).flatten()
     visible = torch.from_numpy(batch.visible)[:, suffix:]
     mask = torch.zeros(visible.shape, dtype=dtype).masked_fill_(~visible, -torch.inf)
     moved = BranchTensors(

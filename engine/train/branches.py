@@ -24,11 +24,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ..models.llama.layout import FIRST_POSITION
 from ..tokenizer import BOS, EOM, MASK, PAD, PRE, SPECIAL_TOKENS, SUF
 from .data import Floats, Ints, TokenCorpus
 
-SUFFIX_POSITIONS = 160
-"""Where the prefix begins; suffixes end right before it."""
 HEAD_MAX = 4
 """Tokens of a head; longer only where a cut inside a token is tokenised in more pieces, and then left out."""
 PIECE = re.compile(r"\w+|\s+|[^\w\s]")
@@ -196,10 +195,10 @@ class BranchSampler:
         suffix = [SUF, *following[:length]]
         used = len(suffix)
         ids[:used] = suffix
-        positions[:used] = SUFFIX_POSITIONS - used + np.arange(used)
+        positions[:used] = FIRST_POSITION - used + np.arange(used)
         own[:used, :used] |= np.tri(used, dtype=bool)
 
-        base = SUFFIX_POSITIONS + depth
+        base = FIRST_POSITION + depth
         answer = [*span.head, *span.tokens]
         at, heads, count = shape.suffix, len(span.head), len(answer)
         ids[at : at + count] = answer

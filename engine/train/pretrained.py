@@ -10,16 +10,19 @@ import argparse
 import json
 import sys
 import sysconfig
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 
-from ..models.llama.network import LlamaConfig
-from ..tokenizer import TextTokenizer
+from ..models.llama import checkpoint
+from ..models.llama.network import LlamaConfig, file_names
+from ..protocol import CanvasFormat
+from ..tokenizer import BOS, EOM, MASK, PAD, PRE, SPECIAL_TOKENS, SUF, TextTokenizer
 from . import corpus, data, start, vocabulary
-from .tuning import Tuning, TuningRecipe
+from .card import tuned_card
+from .tuning import LONG, Tuning, TuningRecipe, weights_for_export
 
 USED_AT_LEAST = 40
 """Occurrences in the corpus for a token to be kept."""
@@ -42,6 +45,8 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--device", default="cpu", help="cpu or cuda (cuda was never run)")
     out.add_argument("--threads", type=int, default=1, help="of torch (default: 1, beside other work)")
     out.add_argument("--stop-at-step", type=int, default=None, help="end this leg there; the same command goes on")
+    out.add_argument("--export-only", action="store_true", help="write the checkpoint of the state that is there")
+    out.add_argument("--card-note", default="", help="a sentence for the model card")
     out.add_argument("--no-compile", action="store_true", help="do not compile the layers")
     for each in fields(TuningRecipe):
         out.add_argument(f"--{each.name.replace('_', '-')}", type=type(each.default), default=each.default)
@@ -64,10 +69,56 @@ def main() -> int:
         device=torch.device(options.device),
         compiled=not options.no_compile,
     )
-    del weights
-    if tuning.done < 1:
+    if tuning.done < 1 and not options.export_only:
         tuning.run(stop_at_step=options.stop_at_step)
+    write_checkpoint(tuning, options.out, start.STARTS[options.start], options.card_note)
     return 0
+
+
+def canvas_format() -> CanvasFormat:
+    """The format that `branches` trains; contexts may be longer than those of its batches."""
+    return CanvasFormat(
+        context_tokens=640,
+        canvas_tokens=LONG.canvas,
+        near_suffix_tokens=LONG.near_suffix,
+        far_suffix_tokens=115,
+        mask_id=MASK,
+        first_text_id=len(SPECIAL_TOKENS),
+        eom_id=EOM,
+        pad_id=PAD,
+        suffix_id=SUF,
+        prefix_id=PRE,
+        start_id=BOS,
+    )
+
+
+def write_checkpoint(tuning: Tuning, out: Path, origin: start.Start, note: str) -> None:
+    """Export to `out`/checkpoint, with the training log, the manifest and a model card."""
+    folder = out / "checkpoint"
+    weights = file_names(weights_for_export(tuning))
+    checkpoint.save(weights, tuning.config, out / "tokenizer.json", folder, canvas_format())
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    log = "\n".join(json.dumps(row) for row in tuning.progress.log)
+    (folder / "training-log.jsonl").write_text(log + "\n", encoding="utf-8")
+    (folder / "data-manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    state = {
+        "progress": asdict(tuning.progress),
+        "config": tuning.config.to_dict(),
+        "recipe": asdict(tuning.recipe),
+    }
+    card = tuned_card(state, manifest, origin, quoted(sys.argv[1:]), note)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    print(f"checkpoint written to {folder}", file=sys.stderr)
+
+
+def quoted(arguments: list[str]) -> list[str]:
+    """The command line as a card quotes it: without the note, folders of this machine by their last name."""
+    out, skipped = list[str](), False
+    for argument in arguments:
+        if not skipped and argument not in ("--card-note", "--export-only"):
+            out.append(Path(argument).name if "/" in argument else argument)
+        skipped = argument == "--card-note"
+    return out
 
 
 def prepare(out: Path, roots: list[Path], chosen: start.Start) -> tuple[LlamaConfig, dict[str, torch.Tensor]]:

@@ -13,16 +13,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...errors import DgeditError
-from ...fill.loop import FillOptions, Gap
+from ...fill.loop import FillOptions, Gap, unlearned
 from ...stats import Event
 from ...text.holes import MARKER, Hole
 from ..infill.review import NEXT_LINE, NEXT_WORD, Review, Segment
 from ..infill.spans import Range, hole_at, is_promising, marker_of, markers, offset_in
 from ..infill.thread import InfillJobs, Task
-from ..widgets.status_bar import infill_line
+from ..shell import Shell
+from ..widgets.status_bar import answer_line, infill_line
 
 if TYPE_CHECKING:
-    from ..app import DgeditApp
     from ..widgets.code_area import CodeArea
 
 FRAMES_PER_SECOND = 30
@@ -34,7 +34,7 @@ HOLES_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class InfillSpan:
     """Where an infill stands, and the text around it."""
 
     area: CodeArea
@@ -48,18 +48,19 @@ class Span:
 class Infilling:
     """Owns the jobs and the one review."""
 
-    def __init__(self, app: DgeditApp, jobs: InfillJobs, options: Callable[[CodeArea], FillOptions]) -> None:
+    def __init__(self, app: Shell, jobs: InfillJobs, options: Callable[[CodeArea], FillOptions]) -> None:
         """Args: options: what the person chose, for the file of an area."""
         self.app, self.jobs = app, jobs
         self.review: Review | None = None
         self.strength = 1.0
         self.instruction = ""
         self._options = options
-        self._span: Span | None = None
+        self._span: InfillSpan | None = None
         self._seed = 0
         self._drawn_at = 0.0
         self._draw_later = False
         self._notes_told = 0
+        self._foreign_said = set[str]()
 
     @property
     def area(self) -> CodeArea | None:
@@ -171,14 +172,14 @@ class Infilling:
         area.begin_preview(start, end)
         self._run(Review(tuple(segments), tuple(originals)))
 
-    def _span_of(self, area: CodeArea, start: tuple[int, int], end: tuple[int, int]) -> Span:
+    def _span_of(self, area: CodeArea, start: tuple[int, int], end: tuple[int, int]) -> InfillSpan:
         document = area.document
         before, code, after = (
             document.get_text_range(*pair) for pair in (((0, 0), start), (start, end), (end, document.end))
         )
         hole = marker_of(_plain(area, code), area.syntax_name)
         rewritten = hole.code if hole is not None else _plain(area, code)
-        return Span(area, start, before, after, rewritten if rewritten.strip() else "")
+        return InfillSpan(area, start, before, after, rewritten if rewritten.strip() else "")
 
     def _chosen(self, area: CodeArea) -> FillOptions:
         return replace(self._options(area), seed=self._seed, instruction=self.instruction)
@@ -238,10 +239,26 @@ class Infilling:
         missing = sum(not result.text.strip() for result in review.results.values())
         if missing:
             self.app.say(f"{missing} of {len(review.results)} holes found no text and stay as they are")
+        self._say_doubts(review)
         for note in self.jobs.notes()[self._notes_told :]:
             self._notes_told += 1
             self.app.say(note)
         self._draw()
+
+    def _say_doubts(self, review: Review) -> None:
+        """Say where nothing good was found, and once where the model was not trained on the language."""
+        chosen, info = review.candidate(), None if self.jobs.model is None else self.jobs.model.info
+        if chosen is not None:
+            _, count, best = chosen
+            least = self.app.config.infill.min_confidence / 100
+            if best.breaks or (best.confidence is not None and best.confidence < least):
+                others = f"{self.app.key('next_alternative')} shows {count - 1} others, " if count > 1 else ""
+                self.app.say(f"nothing good: {others}{self.app.key('tab')} takes it all the same")
+        options = self._options(self.app.area)
+        foreign = "" if info is None or options.any_language else unlearned(info, options.language, options.path)
+        if foreign and foreign not in self._foreign_said:
+            self._foreign_said.add(foreign)
+            self.app.say(foreign)
 
     def _give_up(self, message: str) -> None:
         self.jobs.cancel()
@@ -269,9 +286,9 @@ class Infilling:
         if review.at is not None:
             parts.append(f"an earlier pass: {self.app.key('branch')} goes on from it")
         elif review.finished and chosen is not None:
-            parts.append(f"answer {chosen[0]}/{chosen[1]} score {chosen[2].score:+.1f}")
-        if self.strength < 1:
-            parts.append(f"strength {self.strength:.0%}")
+            parts.append(answer_line(*chosen))
+        if review.strength < 1:
+            parts.append(f"strength {review.strength:.0%}")
         return " · ".join(reversed(parts)) if review.finished else " · ".join(parts)
 
     # -- steering --------------------------------------------------------------------------------------------------
@@ -382,4 +399,4 @@ class Infilling:
 
 def _plain(area: CodeArea, text: str) -> str:
     """Text of a document with `\\n` for its own line breaks, which come back when it is written."""
-    return text.replace("\r\n", "\n") if area.document.newline == "\r\n" else text
+    return text.replace(area.document.newline, "\n")

@@ -27,7 +27,7 @@ from ....kernels.formats import BLOCK, Fp8, Nf4, Weight
 from ...types import EngineError
 from .config import REMEDY, GemmaConfig
 from .files import Fp8Rows, Reader, Rows, Stored, fill, fill_fp8, fill_nf4, index
-from .layout import ENCODER_SCALAR, Part, Precision, Slot, layout
+from .layout import ENCODER_SCALAR, Precision, Slot, WeightPart, layout
 
 DECODER, ENCODER = "model.decoder.", "model.encoder.language_model."
 UNREAD = ("model.encoder.vision_tower.", "model.encoder.embed_vision.", "lm_head.")
@@ -279,7 +279,7 @@ class _Matrix:
 def _matrices(found: Mapping[str, Stored], name: str, slot: Slot) -> list[_Matrix]:
     """The tensors that a weight is made of: itself, or gate, up or down of one expert after another."""
     whole = _names(name)
-    experts = [_expert_names(full, slot) for full in whole if slot.part is Part.EXPERTS]
+    experts = [_expert_names(full, slot) for full in whole if slot.part is WeightPart.EXPERTS]
     for full in whole:
         if full in found:
             return [_matrix(found, full, slot.shape)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ...protocol import CanvasFormat
+from ...settings import fitted_weights
 from ...tokenizer import SPECIAL_TOKENS, TextTokenizer
 from ...types import EngineError, ModelInfo
 from .fused import Arithmetic, FusedLlama, fastest
@@ -58,10 +60,12 @@ def save(
     *,
     bits: int | None = None,
     group: int = GROUP,
+    languages: Sequence[str] = ("python",),
 ) -> None:
     """Write a checkpoint folder.
 
     Args:
+        languages: that it was trained on.
         weights: float32, by the joined names of `LlamaConfig.shapes`.
         bits: of every matrix; by default what `BITS` says of each.
 
@@ -83,7 +87,8 @@ def save(
     published = {"model_type": MODEL_TYPE, "tie_word_embeddings": True}
     published |= {theirs: sizes[own] for theirs, own in PUBLISHED.items()}
     (folder / "config.json").write_text(json.dumps(published, indent=1) + "\n", encoding="utf-8")
-    (folder / "infill_config.json").write_text(json.dumps(asdict(form), indent=1) + "\n", encoding="utf-8")
+    own = asdict(form) | {"languages": list(languages)}
+    (folder / "infill_config.json").write_text(json.dumps(own, indent=1) + "\n", encoding="utf-8")
     (folder / "tokenizer.json").write_bytes(tokenizer_file.read_bytes())
 
 
@@ -101,7 +106,7 @@ def load(folder: Path, name: str, *, device: str = "cpu", arithmetic: Arithmetic
     Raises:
         EngineError: when a file is missing, unreadable or does not fit the others.
     """
-    config, form = _read_config(folder / "config.json"), _read_format(folder / "infill_config.json")
+    config, (form, languages) = _read_config(folder / "config.json"), _read_format(folder / "infill_config.json")
     tokenizer = _read_tokenizer(folder / "tokenizer.json", config, form)
     path = folder / "model.safetensors"
     try:
@@ -121,8 +126,9 @@ def load(folder: Path, name: str, *, device: str = "cpu", arithmetic: Arithmetic
         digest=digest,
         passes=DEFAULTS.passes_max,
         span_tokens=form.canvas_tokens - form.near_suffix_tokens - 2,
+        languages=languages,
     )
-    return LlamaInfiller(network, tokenizer, form, info)
+    return LlamaInfiller(network, tokenizer, form, info, fitted_weights(folder))
 
 
 class StoredWeights:
@@ -209,7 +215,7 @@ def _read_config(path: Path) -> LlamaConfig:
         raise EngineError(f"{path}: {error}", _REMEDY) from error
 
 
-def _read_format(path: Path) -> CanvasFormat:
+def _read_format(path: Path) -> tuple[CanvasFormat, tuple[str, ...]]:
     found = _read_json(path)
     values = dict[str, int | None]()
     for each in fields(CanvasFormat):
@@ -220,8 +226,11 @@ def _read_format(path: Path) -> CanvasFormat:
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
             raise EngineError(f"{path}: {each.name} must be a whole number from 0 to {LARGEST}, got {value!r}", _REMEDY)
         values[each.name] = value
+    languages = found.get("languages", [])
+    if not isinstance(languages, list) or not all(isinstance(each, str) for each in languages):
+        raise EngineError(f"{path}: languages must be a list of names, got {languages!r}", _REMEDY)
     try:
-        return CanvasFormat(**values)  # type: ignore[arg-type]
+        return CanvasFormat(**values), tuple(languages)  # type: ignore[arg-type]
     except ValueError as error:
         raise EngineError(f"{path}: {error}", _REMEDY) from error
 

@@ -1,8 +1,8 @@
 """The llama network behind the `Denoiser` protocol.
 
-A context is two segments that do not see each other, so either keeps its keys and values while the other is edited. The head,
-the last prefix token, is read behind both; it predicts the first token of a span that is written left to right, and a copy
-of it leads every canvas: position j of a canvas predicts the token of the next one.
+A context is two segments that do not see each other, so either keeps its keys and values while the other is edited.
+The head, the last prefix token, is read behind both; it predicts the first token of a span that is written left to
+right, and a copy of it leads every canvas: position j of a canvas predicts the token of the next one.
 
     cache: [ room | suffix | prefix without head | head, tokens written, or canvases ]
 """
@@ -19,24 +19,27 @@ from torch import Tensor
 
 from ....kernels import ops
 from ....kernels.formats import Choice, Chosen
-from ...denoise import Settings
-from ...packing import PackedInfill
-from ...protocol import CanvasFormat
-from ...rank import RankWeights
+from ...protocol import CanvasFormat, PackedInfill
 from ...samplers.entropy_bound import EntropyBound
+from ...settings import RankWeights, Settings
 from ...tokenizer import TextTokenizer
 from ...types import InfillRequest, ModelInfo
 from .fused import Cache, FusedLlama, Places
 from .layout import FIRST_POSITION, pack, suffix_limit
 
 CHUNK = 64
-"""Prefix tokens that are read together; whole chunks are kept across edits, and to the bit, for none is read otherwise."""
+"""Prefix tokens that are read together; whole chunks are kept across edits: none is read in any other way."""
 ROOM = 320
 """Positions behind a prefix for what is written, scored and denoised before the cache must grow."""
 DEFAULTS = Settings(
-    passes_max=5, sampler=EntropyBound(bound=0.1, left_bias=0.5), stop_entropy=0.02, rows_kept=2, prune_after=1
+    passes_max=5,
+    sampler=EntropyBound(bound=0.1, left_bias=0.5),
+    stop_entropy=0.02,
+    noise_rows=1,
+    rows_kept=2,
+    prune_after=2,
 )
-WEIGHTS = RankWeights()
+"""Few rows, of the right length: a pass costs what its positions cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,16 @@ class LlamaContext:
 class LlamaInfiller:
     """A network of the llama family as the engine asks for it."""
 
-    def __init__(self, network: FusedLlama, tokenizer: TextTokenizer, form: CanvasFormat, info: ModelInfo) -> None:
+    def __init__(
+        self,
+        network: FusedLlama,
+        tokenizer: TextTokenizer,
+        form: CanvasFormat,
+        info: ModelInfo,
+        weights: RankWeights | None = None,
+    ) -> None:
         self.network, self.tokenizer, self.format, self.info = network, tokenizer, form, info
-        self.defaults, self.weights = DEFAULTS, WEIGHTS
+        self.defaults, self.weights = DEFAULTS, weights or RankWeights()
         self._room = suffix_limit(form)
         self._last: tuple[list[int], LlamaContext] | None = None
 

@@ -10,8 +10,8 @@ read would be lost with every key otherwise. It must know nothing of tensors.
 
 from __future__ import annotations
 
-from ...packing import CHARS_PER_TOKEN, PackedInfill, choose_rows
-from ...protocol import CanvasFormat, Tokenizer
+from ...packing import CHARS_PER_TOKEN, choose_rows
+from ...protocol import CanvasFormat, PackedInfill, Tokenizer
 from ...types import ContextUse, InfillRequest
 
 FIRST_POSITION = 160

@@ -11,14 +11,18 @@ import torch
 from torch import Tensor
 
 import dgedit
+from dgedit.engine.infill import fill
+from dgedit.engine.load import load
+from dgedit.engine.models.llama.layout import FIRST_POSITION
 from dgedit.engine.models.llama.network import LlamaConfig, LlamaDenoiser, attention, file_names
 from dgedit.engine.tokenizer import EOM, MASK, PAD, PRE, SPECIAL_TOKENS, SUF, TextTokenizer
-from dgedit.engine.train import corpus, data, tuning, vocabulary
+from dgedit.engine.train import corpus, data, pretrained, start, tuning, vocabulary
 from dgedit.engine.train.branch_objective import Objective, to_tensors
-from dgedit.engine.train.branches import SUFFIX_POSITIONS, BranchSampler, BranchShape, balanced, choose
+from dgedit.engine.train.branches import BranchSampler, BranchShape, balanced, choose
+from dgedit.engine.types import InfillRequest
 
 SIZES = LlamaConfig(
-    vocab_size=500, hidden_size=32, num_layers=2, num_heads=4, num_kv_heads=2, head_dim=8, intermediate_size=48
+    vocab_size=500, hidden_size=64, num_layers=2, num_heads=4, num_kv_heads=2, head_dim=16, intermediate_size=64
 )
 SHAPE = BranchShape(rows=2, prefix=96, branches=3, suffix=24, answer=24, canvas=28, near_suffix=6)
 
@@ -64,7 +68,7 @@ def test_a_branch_is_the_document_with_a_hole(tokens: data.TokenCorpus) -> None:
             assert prefix[0] == PRE
             assert ids[0] == SUF
             # The head stands right behind the part of the prefix that is seen, at the place that it has there.
-            assert batch.positions[index, SHAPE.suffix] == SUFFIX_POSITIONS + depth
+            assert batch.positions[index, SHAPE.suffix] == FIRST_POSITION + depth
             checked += 1
     assert checked == 36
 
@@ -123,7 +127,7 @@ def test_split_attention_is_one_masked_attention(tokens: data.TokenCorpus) -> No
     for index, (ids, positions, visible) in enumerate(zip(batch.ids, batch.positions, batch.visible, strict=True)):
         row = index // SHAPE.branches
         whole = torch.cat((torch.from_numpy(batch.prefix_ids[row]), torch.from_numpy(ids)))
-        places = torch.cat((SUFFIX_POSITIONS + torch.arange(SHAPE.prefix), torch.from_numpy(positions)))
+        places = torch.cat((FIRST_POSITION + torch.arange(SHAPE.prefix), torch.from_numpy(positions)))
         seen = torch.cat(
             (torch.tril(torch.ones(SHAPE.prefix, SHAPE.prefix)), torch.zeros(SHAPE.prefix, SHAPE.branch)), 1
         )
@@ -192,6 +196,31 @@ def test_a_run_in_two_legs_is_the_run_to_the_bit(
 )
 def test_a_piece_closes_what_it_opens(line: str, begin: int, ends: list[str]) -> None:
     assert [line[begin:end] for end in balanced(line, begin)] == ends
+
+
+def test_a_run_writes_a_checkpoint_that_infills(tokens: data.TokenCorpus, tmp_path: Path) -> None:
+    weights = file_names({name: tensor.detach() for name, tensor in network(4).state_dict().items()})
+    recipe = tuning.TuningRecipe(million_tokens=1.0)
+    run = tuning.Tuning(
+        tmp_path / "run", SIZES, weights, recipe, tokens, tokens, device=torch.device("cpu"), compiled=False
+    )
+    (tmp_path / "manifest.json").write_text(
+        '[{"name": "a", "version": "1", "licence": "MIT", "split": "train", "files": 3, "bytes": 9000}]'
+    )
+    (tmp_path / "tokenizer.json").write_text(tokens.tokenizer._backend.to_str())
+    pretrained.write_checkpoint(run, tmp_path, start.STARTS["smollm2"], "A note.")
+    model = load(str(tmp_path / "checkpoint"))
+    result = fill(InfillRequest(prefix="def f(x):\n    ", suffix="\n", max_passes=2), model)
+    assert result.passes == 2
+    card = (tmp_path / "checkpoint" / "README.md").read_text()
+    assert "SmolLM2" in card
+    assert "Apache-2.0" in card
+    assert "A note." in card
+
+
+def test_a_card_names_no_folder_of_this_machine() -> None:
+    arguments = ["--start", "smollm2", "--out", "/home/me/runs/mini", "--card-note", "a/b", "--rate", "1e-4"]
+    assert pretrained.quoted(arguments) == ["--start", "smollm2", "--out", "mini", "--rate", "1e-4"]
 
 
 def test_spans_are_worth_filling() -> None:
