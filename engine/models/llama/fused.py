@@ -54,17 +54,27 @@ def fastest(device: torch.device) -> Arithmetic:
 
 @dataclass(slots=True)
 class LlamaCache:
-    """Keys and values of one flat sequence, [layers, G, capacity, K] each; what of it is kept is the caller's."""
+    """Keys and values of one flat sequence, [G, capacity, K] each of every layer; what is kept is the caller's.
 
-    keys: Tensor
-    values: Tensor
+    A layer has its own tensors: small ones come from memory that the process has, a large one from the system, page by
+    page.
+    """
+
+    keys: list[Tensor]
+    values: list[Tensor]
 
     def reserve(self, end: int) -> None:
         """Make room up to a position; what is kept stays."""
-        missing = end - self.keys.shape[2]
+        missing = end - self.keys[0].shape[1]
         if missing > 0:
-            self.keys = F.pad(self.keys, (0, 0, 0, missing))
-            self.values = F.pad(self.values, (0, 0, 0, missing))
+            self.keys = [F.pad(each, (0, 0, 0, missing)) for each in self.keys]
+            self.values = [F.pad(each, (0, 0, 0, missing)) for each in self.values]
+
+    def take(self, other: LlamaCache, begin: int, end: int) -> None:
+        """Copy what another has between two positions."""
+        for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
+            for new, old in zip(mine, theirs, strict=True):
+                new[:, begin:end] = old[:, begin:end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +116,10 @@ class FusedLlama:
     def new_cache(self, capacity: int) -> LlamaCache:
         """A cache of nothing yet."""
         config = self.config
-        shape = (config.num_layers, config.num_kv_heads, capacity, config.head_dim)
-        return LlamaCache(*(torch.empty(shape, dtype=self.dtype, device=self.device) for _ in range(2)))
+        shape = (config.num_kv_heads, capacity, config.head_dim)
+        count = 2 * config.num_layers
+        made = [torch.empty(shape, dtype=self.dtype, device=self.device) for _ in range(count)]
+        return LlamaCache(made[::2], made[1::2])
 
     def embed(self, ids: Tensor) -> Tensor:
         """Embeddings [N, D] of ids [N]."""
