@@ -183,7 +183,7 @@ def measure(
     verdicts: Sequence[GuardVerdict],
 ) -> list[dict[str, float]]:
     """What is known of each proposal: one causal pass over all of them, the names in the file, the guard's verdict."""
-    logs = _logs(model, context, packed, proposals)
+    logs = closing_logs(model, context, packed, proposals)
     around = request.prefix[-NAMES_CHARS:] + "\n" + request.suffix[:NAMES_CHARS]
     names = names_in(around) | ORDINARY_NAMES
     unknown_max = 0 if request.language in PROSE else UNKNOWN_MAX
@@ -198,7 +198,7 @@ def measure(
     ]
 
 
-def _logs(model: Denoiser, context: Any, packed: PackedInfill, proposals: Sequence[Proposal]) -> list[Tensor]:
+def closing_logs(model: Denoiser, context: Any, packed: PackedInfill, proposals: Sequence[Proposal]) -> list[Tensor]:
     """Log-probabilities of each proposal's tokens and of what closes it.
 
     Where the line goes on, a proposal is also read as it runs into the rest, and the likelier reading counts: tokens

@@ -72,9 +72,9 @@ def test_causal_logits_are_those_of_transformers(model: LlamaDenoiser) -> None:
     )
     theirs: Any = transformers.LlamaForCausalLM(config).eval()
     names = published(weights(model), SIZES)
-    theirs.load_state_dict({f"model.{name}": tensor for name, tensor in names.items()} | {
-        "lm_head.weight": names["embed_tokens.weight"]
-    })
+    theirs.load_state_dict(
+        {f"model.{name}": tensor for name, tensor in names.items()} | {"lm_head.weight": names["embed_tokens.weight"]}
+    )
     ids = torch.randint(10, SIZES.vocab_size, (70,), generator=torch.Generator().manual_seed(2))
     seen = torch.tril(torch.ones(70, 70, dtype=torch.bool))
     ours = reference(model, ids.tolist(), list(range(70)), seen)
@@ -101,7 +101,8 @@ def test_canvases_are_those_of_the_trained_rows(model: LlamaDenoiser, tiny: Llam
     canvas = torch.tensor([row + [0] * (width - len(row)) for row in rows])
     valid = torch.tensor([[n < len(row) for n in range(width)] for row in rows])
     free = torch.tensor([[n < len(row) - 6 for n in range(width)] for row in rows])
-    got = tiny.logits(context, canvas, valid, free).log_softmax(-1).split(free.sum(-1).tolist())
+    together = tiny.logits(context, canvas, valid, free).log_softmax(-1)
+    got = torch.split(together, free.sum(-1).tolist())
     alone = tiny.logits(context, canvas[:1], valid[:1], free[:1]).log_softmax(-1)
     torch.testing.assert_close(alone, got[0], atol=TOLERANCE, rtol=TOLERANCE)
     for row, logs in zip(rows, got, strict=True):
