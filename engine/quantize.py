@@ -24,10 +24,9 @@ from torch import Tensor
 
 from ..kernels import reference
 from ..kernels.formats import Weight
+from .catalog import DEFAULT_MODEL, checkpoint_folder
 from .evals import methods, spans
-from .evals.__main__ import HEADER, line
-from .evals.exact_match import Row, evaluate
-from .load import DEFAULT_MODEL, checkpoint_folder
+from .evals.exact_match import HEADER, Row, evaluate, line
 from .models.gemma.config import GemmaConfig
 from .models.gemma.files import quantize, slices
 from .models.gemma.infiller import GemmaInfiller, published_settings

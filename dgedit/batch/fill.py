@@ -17,6 +17,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..engine.catalog import DEFAULT_MODEL
 from ..errors import DgeditError, ExitCode
 from ..files import disk
 from ..fill import records
@@ -57,7 +58,7 @@ class PipeOptions:
     wanted: Wanted = field(default_factory=Wanted)
     language: str | None = None
     """None: as the name and the text say."""
-    model: str = "nano"
+    model: str = DEFAULT_MODEL
     engine: str = ""
     """The address of a server that is asked instead."""
     fill: FillOptions = field(default_factory=FillOptions)
@@ -138,7 +139,7 @@ class Run:
         with self._caught.held(mortal=not in_place):
             if in_place:
                 try:
-                    changed = write(filled)
+                    changed = write(filled, _say)
                 except DgeditError as trouble:
                     return self._failed(source, trouble)
             code = self._deliver(output)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import DgeditError
-from ..files import disk
+from ..files import disk, in_place
 from ..text import languages
 from ..text.encoding import Decoded, decode_any, encode
 from ..text.holes import Hole, Wanted, find_holes, line_of, lines_of, replaced
@@ -193,8 +193,10 @@ def fill_job(
     return Filled(job=job, outcomes=tuple(outcomes))
 
 
-def write(filled: Filled) -> bool:
-    """Put a filled text into its file in one step; false where nothing changed, and the file is then untouched.
+def write(filled: Filled, say: Callable[[str], object]) -> bool:
+    """Put a filled text into its file; false where nothing changed, and the file is then untouched.
+
+    Args: say: is told what a person should know of how it was written.
 
     Raises:
         DgeditError: when it cannot be written, or was changed by another program since it was read.
@@ -202,13 +204,15 @@ def write(filled: Filled) -> bool:
     job, raw = filled.job, filled.raw()
     if raw == job.raw or job.path is None:
         return False
-    status = disk.status_of(job.path)
-    if status is None or disk.Stamp.of(status) != job.stamp:
-        raise DgeditError(f"{job.path} changed while it was filled; it is as the other program left it", "run it again")
     try:
-        disk.write_atomically(job.path, raw)
+        note = in_place.save(job.path, raw, job.stamp)
+    except disk.ChangedError as trouble:
+        changed = f"{job.path} changed while it was filled; it is as the other program left it"
+        raise DgeditError(changed, "run it again") from trouble
     except DgeditError as trouble:
         raise DgeditError(str(trouble), "the file is as it was") from trouble
+    if note:
+        say(f"{job.name}: {note}")
     return True
 
 

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 from ..engine import InfillRequest
 from ..errors import DgeditError
 from ..files.siblings import related_texts
-from ..text.holes import CHARS_PER_TOKEN, MARKER, STAND_IN, Hole, holds_marker
+from ..text.controls import unseen, without_unseen
+from ..text.holes import CHARS_PER_TOKEN, MARKER, STAND_IN, Hole, holds_marker, without_marked_lines
+from ..text.line_breaks import lines_fed
 from .open import check_may_leave, trouble_said
 from .windows import Surroundings
 
@@ -114,7 +116,9 @@ def make_request(prefix: str, suffix: str, gap: Gap, options: FillOptions, info:
         expected_tokens=expected,
         language=options.language,
         rejected=(*gap.rejected, gap.code) if mends else gap.rejected,
-        related=tuple(_plain(text) for text in (*options.open_texts, *related_texts(options.path))),
+        related=tuple(
+            _plain(without_marked_lines(text)) for text in (*options.open_texts, *related_texts(options.path))
+        ),
         # A model that follows instructions is shown what it rewrites.
         original=gap.code.replace("\r\n", "\n") if mends or info.instructed else "",
         strength=gap.strength if mends else 1.0,
@@ -135,17 +139,28 @@ def unlearned(info: ModelInfo, language: str, path: Path | None) -> str:
 
 def _plain(text: str) -> str:
     """A text as the model is shown it: its own line breaks, and no markers, which would be copied into answers."""
-    return text.replace("\r\n", "\n").replace(MARKER, STAND_IN)
+    return lines_fed(text.replace("\r\n", "\n")).replace(MARKER, STAND_IN)
 
 
 def frames(request: InfillRequest, model: Engine, prepared: Preparation | None = None) -> Iterator[Frame]:
-    """The frames of an infill; close the iterator to cancel.
+    """The frames of an infill, whose answers hold nothing that is not seen; close the iterator to cancel.
 
     Raises:
         DgeditError: while it is read, when a server or the way there fails.
     """
     with trouble_said():
-        yield from model.infill(request, prepared)
+        for frame in model.infill(request, prepared):
+            yield frame if frame.result is None else replace(frame, result=_seen(frame.result))
+
+
+def _seen(result: InfillResult) -> InfillResult:
+    """A result without candidates that hold control characters; where all do, the best one without those."""
+    if not any(unseen(candidate.text) for candidate in result.candidates) and not unseen(result.text):
+        return result
+    kept = tuple(candidate for candidate in result.candidates if not unseen(candidate.text))
+    if not kept:
+        kept = tuple(replace(best, text=without_unseen(best.text)) for best in result.candidates[:1])
+    return replace(result, text=kept[0].text if kept else without_unseen(result.text), candidates=kept)
 
 
 def prepare(request: InfillRequest, model: Engine) -> Preparation | None:
@@ -206,6 +221,8 @@ def _is_poor(result: InfillResult) -> bool:
 
 def with_line_ending(answer: str, text: str) -> str:
     """The answer with the line ending that the text uses."""
+    if "\n" not in text and "\r" in text:
+        return answer.replace("\n", "\r")
     return answer.replace("\n", "\r\n") if text.count("\r\n") * 2 > text.count("\n") else answer
 
 

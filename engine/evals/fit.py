@@ -25,10 +25,11 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 from tree_sitter import Language, Node, Parser
 
+from ..catalog import checkpoint_folder
 from ..confidence import RANKING_FILE, SIGNS, VERSION, Confidence, names_of, signs
 from ..denoise import denoise
 from ..infill import default_settings, denoised, gathered, prepare
-from ..load import checkpoint_folder, load
+from ..load import load
 from ..protocol import Denoiser
 from ..rank import merge, weighed
 from ..settings import RankWeights
@@ -175,7 +176,8 @@ def fit(examples: Sequence[Example], pull: float = 2.0) -> RankWeights:
         right.append(alike.index(example.right))
     usual = [float(getattr(RankWeights(), name)) for name in NAMES]
     found = softmax_weights(choices, right, pull, usual) if choices else usual
-    return RankWeights(**dict(zip(NAMES, found, strict=True)))
+    fitted: dict[str, Any] = dict(zip(NAMES, found, strict=True))
+    return RankWeights(**fitted)
 
 
 def softmax_weights(

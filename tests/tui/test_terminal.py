@@ -60,7 +60,8 @@ def test_a_hole_is_filled_accepted_undone_redone_and_saved(path: Path) -> None:
         screen.type(INFILL)
         screen.wait_for("denoising")
         screen.wait_for("Tab accept")
-        assert re.search(r"answer 1/\d+ score .* pass \d/8 .* nano 14\.9M cpu", screen.screen.text)
+        told = r"answer 1/\d+ · (?:sure|likely|unsure|a guess) \(\d+%\) .* pass \d/8 .* nano 14\.9M cpu"
+        assert re.search(told, screen.screen.text)
         screen.type(TAB)
         screen.wait_for(READY)
         filled = screen.screen.lines[3]
@@ -152,7 +153,7 @@ def test_quitting_with_unsaved_work_asks_and_escape_stays(path: Path) -> None:
         assert screen.child.poll() is None
         screen.type(QUIT)
         screen.wait_for("Save the changes to x.py?")
-        screen.type(b"s")
+        screen.answer(b"s")
         assert screen.ended() == ExitCode.OK
     assert path.read_bytes() == b"# " + SOURCE
 
@@ -208,7 +209,7 @@ def test_a_commit_without_a_saved_message_is_aborted(repository: Path, typed: by
         screen.type(QUIT)
         if typed:
             screen.wait_for("Save the changes")
-            screen.type(b"d")
+            screen.answer(b"\x04")
         assert screen.ended() == 1
         assert b"Aborting commit" in screen.raw
     assert messages(repository) == ""

@@ -399,4 +399,4 @@ class Infilling:
 
 def _plain(area: CodeArea, text: str) -> str:
     """Text of a document with `\\n` for its own line breaks, which come back when it is written."""
-    return text.replace("\r\n", "\n") if area.document.newline == "\r\n" else text
+    return text.replace(area.document.newline, "\n")

@@ -24,9 +24,8 @@ def file_line(
     locked: bool,
 ) -> str:
     """Where the cursor is, in which file, and how it is written."""
-    breaks = "CRLF" if ending == "\r\n" else "LF"
     marks = " *" * dirty + " (read-only)" * locked
-    return f"{name}{marks}  {row + 1}:{column + 1} of {lines}  {breaks}  {encoding}  {language}"
+    return f"{name}{marks}  {row + 1}:{column + 1} of {lines}  {ending}  {encoding}  {language}"
 
 
 def infill_line(frame: Frame, model: ModelInfo | None) -> str:

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTensorMode
 
+from dgedit.engine.catalog import CHECKPOINTS
 from dgedit.engine.denoise import begin, denoise
-from dgedit.engine.load import CHECKPOINTS
 from dgedit.engine.models.gemma import infiller as diffusiongemma
 from dgedit.engine.models.gemma.config import GemmaConfig
 from dgedit.engine.models.gemma.fixed import FixedPass
@@ -57,6 +57,9 @@ class Numbers:
         return list(text.encode())
 
     def begins_line(self) -> torch.Tensor:
+        return torch.zeros(256, dtype=torch.bool)
+
+    def begins_with(self, text: str) -> torch.Tensor:
         return torch.zeros(256, dtype=torch.bool)
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -192,7 +195,7 @@ def plain(context: list[int]) -> PackedInfill:
         exact=True,
         starts=((),),
         passes=0,
-        leading_newline=False,
+        borrowed="",
         context=use,
         closing_ids=(),
     )
