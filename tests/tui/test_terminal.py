@@ -60,7 +60,8 @@ def test_a_hole_is_filled_accepted_undone_redone_and_saved(path: Path) -> None:
         screen.type(INFILL)
         screen.wait_for("denoising")
         screen.wait_for("Tab accept")
-        assert re.search(r"answer 1/\d+ score .* pass \d/8 .* nano 14\.9M cpu", screen.screen.text)
+        told = r"answer 1/\d+ · (?:sure|likely|unsure|a guess) \(\d+%\) .* pass \d/8 .* nano 14\.9M cpu"
+        assert re.search(told, screen.screen.text)
         screen.type(TAB)
         screen.wait_for(READY)
         filled = screen.screen.lines[3]

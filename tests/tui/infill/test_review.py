@@ -85,7 +85,7 @@ def test_passes_are_shown_one_hole_after_the_other() -> None:
     ]
 
 
-def test_candidates_are_cycled_with_their_scores() -> None:
+def test_candidates_are_cycled() -> None:
     review = one_hole("one", "two", "three")
     seen = []
     for _ in range(4):
