@@ -50,13 +50,9 @@ class Settings:
         if min(self.rows_kept, self.prune_after) < 1:
             raise ValueError(f"rows_kept and prune_after must be at least 1, got {self.rows_kept}, {self.prune_after}")
         if min(self.noise_rows, self.recalled) < 0:
-            raise ValueError(
-                f"noise_rows and recalled must not be negative, got {self.noise_rows} and {self.recalled}"
-            )
+            raise ValueError(f"noise_rows and recalled must not be negative, got {self.noise_rows} and {self.recalled}")
         if min(self.beams, self.written_tokens) < 1:
-            raise ValueError(
-                f"beams and written_tokens must be at least 1, got {self.beams} and {self.written_tokens}"
-            )
+            raise ValueError(f"beams and written_tokens must be at least 1, got {self.beams} and {self.written_tokens}")
         if self.passes_max < 1:
             raise ValueError(f"passes_max must be at least 1, got {self.passes_max}")
         if self.temperature < 0:

@@ -1,7 +1,8 @@
 """A checkpoint of the llama family: a folder of config.json, model.safetensors, tokenizer.json, infill_config.json.
 
-The sizes have the names of the published class. Every matrix NAME is two tensors, NAME.codes and NAME.scales (`quantized`);
-norms are float32. Nothing is built from sizes that the file of weights does not bear out, and no code of a folder is run.
+The sizes have the names of the published class. Every matrix NAME is two tensors, NAME.codes and NAME.scales
+(`quantized`); norms are float32. Nothing is built from sizes that the file of weights does not bear out, and no code of
+a folder is run.
 """
 
 from __future__ import annotations
@@ -73,9 +74,11 @@ def save(
         ValueError: when a weight is missing, has another shape or is not finite.
     """
     tensors = dict[str, Tensor]()
-    for name, shape in config.shapes().items():
+    shapes = config.shapes()
+    for name, shape in shapes.items():
         if name not in weights or tuple(weights[name].shape) != shape:
             raise ValueError(f"{name} must have the shape {shape}")
+    for name, shape in shapes.items():
         if len(shape) == 1:
             tensors[name] = weights[name].detach().float().cpu().contiguous()
             continue

@@ -1,9 +1,8 @@
 """The llama network for inference: the arithmetic of `network.LlamaDenoiser` on one flat sequence behind a cache.
 
-The heads of a group are more queries on the same keys. On a CPU
-whose kernels multiply 8-bit integers, matrices are held as such, a scale a row, and every input is rounded to 8 bits as it comes:
-half the memory of bfloat16 to read, twice the products a cycle. Elsewhere they are bfloat16 or float32. Hidden states are
-float32 either way.
+The heads of a group are more queries on the same keys. On a CPU whose kernels multiply 8-bit integers, matrices are
+held as such, a scale a row, and every input is rounded to 8 bits as it comes: half the memory of bfloat16 to read,
+twice the products a cycle. Elsewhere they are bfloat16 or float32. Hidden states are float32 either way.
 
 Not for training. Shapes: N tokens, D hidden, H query heads, G key/value heads, K head size, S cached positions,
 V vocabulary.
@@ -57,7 +56,8 @@ def fastest(device: torch.device) -> Arithmetic:
 class Cache:
     """Keys and values of one flat sequence, [G, capacity, K] each of every layer; what is kept is the caller's to know.
 
-    A layer has its own tensors: small ones come from memory that the process has, a large one from the system, page by page.
+    A layer has its own tensors: small ones come from memory that the process has, a large one from the system, a page
+    at a time.
     """
 
     keys: list[Tensor]
@@ -249,7 +249,7 @@ def _normed(x: Tensor, scale: Tensor, eps: float) -> Tensor:
 
 
 def _additive(visible: Tensor, length: int, dtype: torch.dtype) -> Tensor:
-    """A boolean mask [N, S] as what attention adds to the scores of `length` positions; those past N look everywhere."""
+    """A boolean mask [N, S] as what attention adds to the scores of `length` positions; past N they look everywhere."""
     out = torch.zeros((length, visible.shape[1]), dtype=dtype, device=visible.device)
     out[: len(visible)].masked_fill_(~visible, -math.inf)
     return out

@@ -43,7 +43,7 @@ def reference(model: LlamaDenoiser, ids: list[int], positions: list[int], seen: 
 
 
 def laid_out(behind: list[int]) -> tuple[list[int], list[int], Tensor]:
-    """Suffix, prefix and what stands behind the prefix's last token, which it replaces: ids, positions, who sees whom."""
+    """Suffix, prefix without its last token, and what stands behind: ids, positions, who sees whom."""
     prefix, s = PREFIX[:-1], len(SUFFIX)
     ids = [*SUFFIX, *prefix, *behind]
     base = FIRST + len(prefix)
@@ -72,9 +72,9 @@ def test_causal_logits_are_those_of_transformers(model: LlamaDenoiser) -> None:
     )
     theirs: Any = transformers.LlamaForCausalLM(config).eval()
     names = published(weights(model), SIZES)
-    theirs.load_state_dict({f"model.{name}": tensor for name, tensor in names.items()} | {
-        "lm_head.weight": names["embed_tokens.weight"]
-    })
+    theirs.load_state_dict(
+        {f"model.{name}": tensor for name, tensor in names.items()} | {"lm_head.weight": names["embed_tokens.weight"]}
+    )
     ids = torch.randint(10, SIZES.vocab_size, (70,), generator=torch.Generator().manual_seed(2))
     seen = torch.tril(torch.ones(70, 70, dtype=torch.bool))
     ours = reference(model, ids.tolist(), list(range(70)), seen)
