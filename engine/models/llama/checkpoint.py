@@ -74,9 +74,11 @@ def save(
         ValueError: when a weight is missing, has another shape or is not finite.
     """
     tensors = dict[str, Tensor]()
-    for name, shape in config.shapes().items():
+    shapes = config.shapes()
+    for name, shape in shapes.items():
         if name not in weights or tuple(weights[name].shape) != shape:
             raise ValueError(f"{name} must have the shape {shape}")
+    for name, shape in shapes.items():
         if len(shape) == 1:
             tensors[name] = weights[name].detach().float().cpu().contiguous()
             continue
