@@ -21,7 +21,7 @@ from ..errors import DgeditError, ExitCode
 from ..files import disk
 from ..fill import records
 from ..fill.document import Filled, Filler, Job, LocalFiller, fill_job, job_of, job_of_file, said_of, shortened, write
-from ..fill.loop import FillOptions, Limits, Outcome
+from ..fill.loop import FillOptions, Limits, Outcome, unlearned
 from ..fill.open import Where
 from ..text import diff
 from ..text.encoding import UTF_8_BOM, UTF_16_BE, UTF_16_LE
@@ -93,6 +93,8 @@ class Run:
         self._counts = list[records.FileCount]()
         self._model: ModelInfo | None = None
         self._took_s = 0.0
+        self._said = set[str]()
+        """What is said once, however many files it is true of."""
 
     def all(self) -> ExitCode:
         """Every source; one that cannot be used does not stop the others."""
@@ -231,6 +233,10 @@ class Run:
         results = [outcome.result for outcome in filled.outcomes if outcome.result is not None]
         if any(result.context.prefix_cut or result.context.suffix_cut for result in results):
             _say("the file is longer than the model reads: text far from the span was left out of its context")
+        foreign = "" if self._options.fill.any_language else unlearned(self._model, job.language, job.path)
+        if foreign and foreign not in self._said:
+            self._said.add(foreign)
+            _say(f"{foreign}; --any-language lets it write")
         if not self._model.instructed and any(hole.instruction for hole in job.holes):
             _say(f"{self._model.name} cannot follow an instruction; it fills from the code alone")
         for note in self._filler.notes:

@@ -186,6 +186,13 @@ def holds_marker(text: str) -> bool:
     return MARKER in text or re.search(r"dgedit:[ \t]*(?:fill|begin|end)\b", text) is not None
 
 
+def without_marked_lines(text: str) -> str:
+    """The text of another file without lines that hold a marker: what is to be written there stands nowhere yet."""
+    if not holds_marker(text):
+        return text
+    return "".join(line for line in text.splitlines(keepends=True) if not holds_marker(line))
+
+
 def line_of(text: str, offset: int) -> int:
     """The line that an offset is in, counted from 1."""
     return lines_fed(text).count("\n", 0, offset) + 1

@@ -233,7 +233,9 @@ class DgeditApp(Shell):
         same = (other.area for other in self.filing.tabs if other.area is not area)
         texts = tuple(other.true_text() for other in same if other.syntax_name == area.syntax_name)
         path = tab.buffer.path if tab is not None else None
-        return replace(self._chosen, language=area.syntax_name, path=path, open_texts=texts)
+        any_language = self.config.infill.any_language
+        chosen = replace(self._chosen, language=area.syntax_name, path=path, open_texts=texts)
+        return replace(chosen, any_language=any_language)
 
     def say(self, message: str) -> None:
         """Put a message into the status line; the next key that changes the text takes it away."""

@@ -23,7 +23,7 @@ from ....kernels import ops
 from ....kernels.formats import Choice, Chosen
 from ...packing import pack
 from ...protocol import CanvasFormat, PackedInfill
-from ...settings import RankWeights, Settings
+from ...settings import RankWeights, Settings, fitted_weights
 from ...tokenizer import TextTokenizer
 from ...types import EngineError, InfillRequest, ModelInfo
 from ..scoring import flat
@@ -46,9 +46,16 @@ class NanoContext:
 class NanoInfiller:
     """The nano network behind the `Denoiser` protocol."""
 
-    def __init__(self, network: NanoDenoiser, tokenizer: TextTokenizer, form: CanvasFormat, info: ModelInfo) -> None:
+    def __init__(
+        self,
+        network: NanoDenoiser,
+        tokenizer: TextTokenizer,
+        form: CanvasFormat,
+        info: ModelInfo,
+        weights: RankWeights | None = None,
+    ) -> None:
         self.network, self.tokenizer, self.format, self.info = FusedNano(network), tokenizer, form, info
-        self.defaults, self.weights = Settings(), RankWeights()
+        self.defaults, self.weights = Settings(), weights or RankWeights()
         self._last: tuple[list[int], NanoContext] | None = None
 
     @property
@@ -167,7 +174,7 @@ def load(folder: Path, name: str, *, device: str = "cpu", dtype: torch.dtype = t
     Raises:
         EngineError: when a file is missing, unreadable or does not fit the others.
     """
-    config, form = _read_configs(folder)
+    config, form, languages = _read_configs(folder)
     weights_path = folder / "model.safetensors"
     try:
         weights = load_file(weights_path)
@@ -193,14 +200,15 @@ def load(folder: Path, name: str, *, device: str = "cpu", dtype: torch.dtype = t
         parameters=sum(p.numel() for p in network.parameters()),
         device=device,
         digest=hashlib.sha256(weights_path.read_bytes()).hexdigest()[:12],
+        languages=languages,
     )
-    return NanoInfiller(network, tokenizer, form, info)
+    return NanoInfiller(network, tokenizer, form, info, fitted_weights(folder))
 
 
 _REMEDY = "use a folder written by `python -m dgedit.engine.train export`, or leave --model out for the bundled one"
 
 
-def _read_configs(folder: Path) -> tuple[NanoConfig, CanvasFormat]:
+def _read_configs(folder: Path) -> tuple[NanoConfig, CanvasFormat, tuple[str, ...]]:
     try:
         published = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         own = json.loads((folder / "infill_config.json").read_text(encoding="utf-8"))
@@ -210,7 +218,7 @@ def _read_configs(folder: Path) -> tuple[NanoConfig, CanvasFormat]:
         raise EngineError(f"{folder}: config is not readable as JSON: {error}", _REMEDY) from error
     try:
         form = CanvasFormat(**{field.name: own[field.name] for field in fields(CanvasFormat)})
-        return nano_config(published), form
+        return nano_config(published), form, tuple(str(each) for each in own.get("languages", ()))
     except (KeyError, TypeError, ValueError) as error:
         raise EngineError(f"{folder}: config does not describe a nano checkpoint ({error!r})", _REMEDY) from error
 
