@@ -91,7 +91,8 @@ def _let_go_of_streams() -> None:
 
 
 def _edit(arguments: list[str]) -> int:
-    from . import config, locations
+    from . import config
+    from .files import locations
     from .tui.commands import COMMANDS as KEYS
 
     split = arguments.index("--") if "--" in arguments else len(arguments)
@@ -104,7 +105,7 @@ def _edit(arguments: list[str]) -> int:
         raise DgeditError("the editor needs a terminal", "in a pipe, use: dgedit fill -")
     places = locations.parse([*options.files, *arguments[split:]])
 
-    from .fill import FillOptions
+    from .fill.loop import FillOptions
     from .tui.app import run
 
     chosen = replace(loaded, infill=replace(loaded.infill, model=options.model, engine=options.engine))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import config
 from .cli import COMMANDS, editor_parser
-from .languages import EXTENSIONS
+from .text.languages import EXTENSIONS
 
 VALUES = {"--model": ("auto", "diffusiongemma", "nano"), "--language": tuple(sorted(EXTENSIONS))}
 """Of options that take other values, too."""

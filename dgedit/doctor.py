@@ -26,7 +26,7 @@ from .errors import DgeditError
 
 if TYPE_CHECKING:
     from .config import Bindable
-    from .engine.models.base import Denoiser
+    from .engine.protocol import Denoiser
 
 SHOWN_PACKAGES = ("textual", "tree-sitter", "torch", "tokenizers")
 """Whose versions matter where something does not work; of the others only trouble is told."""
@@ -184,7 +184,7 @@ def settings(keys: Sequence[Bindable]) -> Finding:
 
 def journal() -> Finding:
     """Whether unsaved work can be kept."""
-    from .journal import folder as journal_folder
+    from .files.journal import folder as journal_folder
 
     folder = journal_folder()
     there = next(path for path in (folder, *folder.parents) if path.exists())
@@ -215,7 +215,7 @@ def devices() -> Iterator[Finding]:
     """Processors and memory."""
     import torch
 
-    from .engine.choose import gb, memories
+    from .engine.memory import gb, memories
 
     yield Finding("processor", f"{os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}")
     for memory in memories():
@@ -241,7 +241,7 @@ def weights(model: str) -> Iterator[Finding]:
 
 def warm_processes() -> Iterator[Finding]:
     """Who keeps a model loaded."""
-    from .served import statuses
+    from .server.client import statuses
 
     found = statuses()
     if not found:
@@ -256,7 +256,7 @@ def warm_processes() -> Iterator[Finding]:
 
 def infill(model: str) -> Iterator[Finding]:
     """Loads the model and fills one expression, twice: the first one warms up."""
-    from .models import load_model
+    from .fill.open import load_model
 
     began = time.perf_counter()
     try:
@@ -286,7 +286,7 @@ def timed(answer: str, ms: float, first_ms: float) -> Finding:
 
 
 def _fill(model: Denoiser) -> tuple[str, float]:
-    from .fill import FillOptions, Gap, fill_gaps
+    from .fill.loop import FillOptions, Gap, fill_gaps
 
     began, answer = time.perf_counter(), ""
     for _, frame in fill_gaps(PREFIX, [Gap()], SUFFIX, model, FillOptions()):

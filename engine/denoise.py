@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from ..kernels.formats import Choice, Chosen
-from .models.base import CanvasFormat, Denoiser
 from .packing import PackedInfill
+from .protocol import CanvasFormat, Denoiser
 from .samplers.entropy_bound import EntropyBound, in_order
 from .types import UNDECIDED
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .denoise import Step
-from .models.base import CanvasFormat, Denoiser
 from .packing import PackedInfill
+from .protocol import CanvasFormat, Denoiser
 from .types import UNDECIDED, FrameSpan, SlotState
 
 DRAFT_CONFIDENCE = 0.25

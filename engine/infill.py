@@ -19,8 +19,8 @@ import torch
 
 from .denoise import Settings, Step, closing_tokens, denoise, edge_bias
 from .frames import best_row, frame_spans, slot_ids, span_ids
-from .models.base import Denoiser
 from .packing import PackedInfill, with_drafts
+from .protocol import Denoiser
 from .rank import Proposal, from_memory, from_row, rank
 from .recall import Recalled, recall
 from .types import Frame, FrameSpan, InfillRequest, InfillResult, Origin, SlotState

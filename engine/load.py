@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from .models.base import Denoiser
+from .protocol import Denoiser
 from .types import EngineError
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
@@ -58,10 +58,10 @@ def load(model: str = DEFAULT_MODEL, *, device: str | None = None, report: Repor
             f"{folder} holds no checkpoint: config.json is missing", "give the folder of one, or leave --model out"
         )
     if (folder / "infill_config.json").exists():
-        from .models.nano_checkpoint import load as load_nano
+        from .models.nano.checkpoint import load as load_nano
 
         return load_nano(folder, folder.name, device=device or "cpu")
-    from .models.gemma_load import load as load_gemma
+    from .models.gemma.load import load as load_gemma
 
     return load_gemma(folder, name if name in HUB_NAMES else folder.name, form, device=device, report=report)
 
@@ -106,8 +106,8 @@ def _fp8_forms(cache: Path) -> list[str]:
 
 def _auto(device: str | None, report: Report) -> Denoiser:
     """The large model on an accelerator, else nano; says why."""
-    from .choose import memories
-    from .models.gemma_load import load as load_gemma
+    from .memory import memories
+    from .models.gemma.load import load as load_gemma
 
     name = next(iter(HUB_NAMES))
     try:

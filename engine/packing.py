@@ -13,7 +13,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .models.base import CanvasFormat, Tokenizer
+from .protocol import CanvasFormat, Tokenizer
 from .types import UNDECIDED, ContextUse, EngineError, InfillRequest
 
 CHARS_PER_TOKEN = 12

@@ -28,16 +28,16 @@ from .evals import methods, spans
 from .evals.__main__ import HEADER, line
 from .evals.exact_match import Row, evaluate
 from .load import DEFAULT_MODEL, checkpoint_folder
-from .models.base import Denoiser
-from .models.diffusiongemma import GemmaInfiller, published_settings
-from .models.gemma_config import GemmaConfig
-from .models.gemma_files import quantize, slices
-from .models.gemma_layout import Part, Precision, layout, plan
-from .models.gemma_load import plain_format
-from .models.gemma_network import GemmaNetwork
-from .models.gemma_tokenizer import GemmaTokenizer
-from .models.gemma_weights import DECODER, read, save, stream
-from .models.nano_checkpoint import NanoInfiller, load
+from .models.gemma.config import GemmaConfig
+from .models.gemma.files import quantize, slices
+from .models.gemma.infiller import GemmaInfiller, published_settings
+from .models.gemma.layout import Part, Precision, layout, plan
+from .models.gemma.load import plain_format
+from .models.gemma.network import GemmaNetwork
+from .models.gemma.tokenizer import GemmaTokenizer
+from .models.gemma.weights import DECODER, read, save, stream
+from .models.nano.checkpoint import NanoInfiller, load
+from .protocol import Denoiser
 from .tokenizer import TextTokenizer
 from .types import EngineError, ModelInfo
 
@@ -81,7 +81,7 @@ def convert(folder: Path, out: Path, precision: Precision = Precision.NF4, *, de
     """Write the checkpoint in that form.
 
     Raises:
-        EngineError: see `gemma_weights.read` and `save`.
+        EngineError: see `weights.read` and `save`.
     """
     save(stream(folder, precision, device=device, progress=show), folder, out)
 
@@ -92,7 +92,7 @@ def report(
     """Read the checkpoint in a form and compare it with itself in bf16, held whole only if logits are asked for.
 
     Raises:
-        EngineError: see `gemma_weights.read`.
+        EngineError: see `weights.read`.
     """
     config = GemmaConfig.read(folder)
     before = restart_peak(device)

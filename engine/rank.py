@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .models.base import Denoiser
 from .packing import PackedInfill
 from .parsing import parses
+from .protocol import Denoiser
 from .recall import Recalled
 from .types import Candidate, InfillRequest, Origin
 

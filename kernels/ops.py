@@ -47,10 +47,10 @@ def vocabulary_tail(
     """
     if not _in_triton(hidden, kernel):
         return _tail_by_parts(hidden, table, choice, softcap, generator)
-    from . import tail_triton
+    from . import tail
 
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device)) if choice.sampling else 0
-    return tail_triton.vocabulary_tail(hidden, table, choice, softcap, seed)
+    return tail.vocabulary_tail(hidden, table, choice, softcap, seed)
 
 
 def _tail_by_parts(hidden: Tensor, table: Tensor, choice: Choice, softcap: float, generator: torch.Generator) -> Chosen:
@@ -69,9 +69,9 @@ def _tail_by_parts(hidden: Tensor, table: Tensor, choice: Choice, softcap: float
 def linear(x: Tensor, weight: Weight, *, kernel: bool | None = None) -> Tensor:
     """See `reference.linear`; the kernel is for NF4 and FP8, rows in multiples of 64, on a GPU or as `kernel` says."""
     if not isinstance(weight, Tensor) and _in_triton(x, kernel) and weight.shape[-1] % BLOCK == 0:
-        from . import nf4_triton
+        from . import nf4
 
-        return nf4_triton.linear(x, weight)
+        return nf4.linear(x, weight)
     return reference.linear(x, weight)
 
 
@@ -80,7 +80,7 @@ def experts(
 ) -> Tensor:
     """See `reference.experts`; the kernel is for sizes in multiples of 64, taken on a GPU or as `kernel` says."""
     if _in_triton(x, kernel) and not (gate_up.shape[-1] % BLOCK or down.shape[-1] % BLOCK):
-        from . import experts_triton
+        from . import experts as experts_triton
 
         return experts_triton.experts(x, index, share, gate_up, down)
     return reference.experts(x, index, share, gate_up, down)
@@ -97,7 +97,7 @@ def rms_norm(
 ) -> Tensor:
     """See `reference.rms_norm`; one launch on a GPU."""
     if _in_triton(x, kernel):
-        from . import rows_triton
+        from . import rows as rows_triton
 
         return rows_triton.rms_norm(x, weight, eps, residual, scale)
     return reference.rms_norm(x, weight, eps, residual, scale)
@@ -108,7 +108,7 @@ def norm_rotate(
 ) -> Tensor:
     """See `reference.norm_rotate`; one launch on a GPU."""
     if _in_triton(x, kernel):
-        from . import rows_triton
+        from . import rows as rows_triton
 
         return rows_triton.norm_rotate(x, weight, cos, sin, eps)
     return reference.norm_rotate(x, weight, cos, sin, eps)
@@ -117,7 +117,7 @@ def norm_rotate(
 def geglu(gate: Tensor, up: Tensor, *, kernel: bool | None = None) -> Tensor:
     """See `reference.geglu`; one launch on a GPU."""
     if _in_triton(gate, kernel):
-        from . import rows_triton
+        from . import rows as rows_triton
 
         return rows_triton.geglu(gate, up)
     return reference.geglu(gate, up)
@@ -126,7 +126,7 @@ def geglu(gate: Tensor, up: Tensor, *, kernel: bool | None = None) -> Tensor:
 def route(scores: Tensor, expert_scale: Tensor, taken: int, *, kernel: bool | None = None) -> tuple[Tensor, Tensor]:
     """See `reference.route`; one launch on a GPU. Of equal scores a kernel takes the lowest expert, torch any."""
     if _in_triton(scores, kernel):
-        from . import rows_triton
+        from . import rows as rows_triton
 
         return rows_triton.route(scores, expert_scale, taken)
     return reference.route(scores, expert_scale, taken)
@@ -143,7 +143,7 @@ def triton_works() -> bool:
     if find_spec("triton") is None or not torch.cuda.is_available():
         return False
     try:
-        from . import rows_triton
+        from . import rows as rows_triton
 
         one = torch.ones(1, device="cuda")
         return bool(rows_triton.geglu(one, one).isfinite().all())

@@ -1,6 +1,6 @@
 """What runs on the GPU for the vocabulary tail: `weigh`, `mix`, `finish` and, for tests, `noise`.
 
-`tail_triton` says how they play together, cuts the work and launches them. Logits are in bits here (times log2 e), so
+`tail` says how they play together, cuts the work and launches them. Logits are in bits here (times log2 e), so
 that exponentials are powers of two. Rows and words past the end are read as the last ones and never written.
 """
 # mypy: allow-untyped-decorators

@@ -18,7 +18,7 @@ if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
 
 from dgedit.engine.load import load
-from dgedit.engine.models.base import Denoiser
+from dgedit.engine.protocol import Denoiser
 
 
 @pytest.fixture(scope="session")

@@ -81,8 +81,8 @@ def test_the_engine_knows_no_surface() -> None:
 
 def test_the_check_sees_what_it_should(tmp_path: Path) -> None:
     bad = tmp_path / "packing.py"
-    bad.write_text("from ..tui import app\nfrom . import types\nimport dgedit.pipe\n")
-    assert list(imports("dgedit.engine.packing", bad)) == ["dgedit.tui.app", "dgedit.engine.types", "dgedit.pipe"]
+    bad.write_text("from ..tui import app\nfrom . import types\nimport dgedit.batch.fill\n")
+    assert list(imports("dgedit.engine.packing", bad)) == ["dgedit.tui.app", "dgedit.engine.types", "dgedit.batch.fill"]
     assert layer("dgedit.tui.app") > layer("dgedit.engine.packing")
 
 
@@ -94,7 +94,7 @@ PROBES = {
         " [importlib.import_module('dgedit.commands.' + name).parser().format_help() for name in cli.COMMANDS]"
     ),
     "types": "import dgedit.engine.types",
-    "holes": "import dgedit.holes, dgedit.fill, dgedit.pipe",
+    "holes": "import dgedit.text.holes, dgedit.fill.loop, dgedit.batch.fill",
     "first paint": """
 import asyncio, pathlib, tempfile
 from dgedit.tui.app import DgeditApp

@@ -20,13 +20,13 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Measure and print; returns the exit code."""
     if options.ui:
-        from ..bench_ui import run as run_ui
+        from ..bench.editor import run as run_ui
 
         return run_ui(options.model)
     if options.serve:
-        from ..bench_serve import run as run_serve
+        from ..bench.server import run as run_serve
 
         return run_serve(options.model)
-    from ..bench import run
+    from ..bench.model import run
 
     return run(options.model, options.runs)

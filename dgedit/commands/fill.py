@@ -37,7 +37,7 @@ exit codes:
   summary  files model seed elapsed_ms exit                                                   always last
   start and end are {offset line column} of the input: offset in characters from 0, line and column from 1; text is
   what replaces the characters from start to end, null where they stay. With --check: hole, error and summary.
-  All of it: python -c "import dgedit.records as r; help(r)"
+  All of it: python -c "import dgedit.fill.records as r; help(r)"
 
 examples:
   dgedit fill script.py > filled.py
@@ -116,10 +116,10 @@ def _add_holes(made: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Fill; returns the exit code."""
     _refuse_misfits(options)
-    from ..fill import FillOptions, Limits
-    from ..holes import Wanted
-    from ..pipe import Mode, PipeOptions
-    from ..pipe import run as fill
+    from ..batch.fill import Mode, PipeOptions
+    from ..batch.fill import run as fill
+    from ..fill.loop import FillOptions, Limits
+    from ..text.holes import Wanted
 
     chosen = {Mode.CHECK: options.check, Mode.DIFF: options.diff, Mode.IN_PLACE: options.in_place}
     named = Wanted(

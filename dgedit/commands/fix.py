@@ -38,7 +38,7 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    from ..faults import languages
+    from ..fix.faults import languages
 
     made = argparse.ArgumentParser(
         prog="dgedit fix",
@@ -68,10 +68,10 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Mend; returns the exit code."""
     _refuse_misfits(options)
-    from ..fix import FixOptions
-    from ..fix import run as fix
-    from ..pipe import Mode
-    from ..repair import RepairOptions
+    from ..batch.fill import Mode
+    from ..batch.fix import FixOptions
+    from ..batch.fix import run as fix
+    from ..fix.repair import RepairOptions
 
     chosen = {Mode.CHECK: options.check, Mode.DIFF: options.diff, Mode.IN_PLACE: options.in_place}
     return fix(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from .arguments import number
 
 if TYPE_CHECKING:
-    from ..git import Repository
-    from ..hook.mending import Effort
+    from ..hook.git import Repository
     from ..hook.staged import HookOptions
+    from ..hook.writing import Effort
 
 SETTINGS = """\
 settings, each one also an option of `run`; for example: git config dgedit.hook.fill true
@@ -62,8 +62,8 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Do what the first word says; returns the exit code."""
     from ..errors import ExitCode
-    from ..git import repository
     from ..hook import install, named, staged
+    from ..hook.git import repository
 
     here = repository(Path.cwd())
     try:
@@ -114,7 +114,7 @@ def _hook_options(repository: Repository, given: argparse.Namespace) -> HookOpti
 
 def _effort(repository: Repository, given: argparse.Namespace) -> Effort:
     """What is given on the command line, else set in git's settings, else the default."""
-    from ..hook.mending import Effort
+    from ..hook.writing import Effort
 
     least = Effort()
     required = given.require_model

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import ExitCode
 
 if TYPE_CHECKING:
-    from ..served import Status
+    from ..server.client import Status
 
 MODEL = "nano"
 EPILOG = """\
@@ -50,10 +50,10 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Serve, or look after who does; returns the exit code."""
     if not options.status and not options.stop:
-        from ..serve import run as serve
+        from ..server.server import run as serve
 
         return serve(options.model or MODEL, options.idle_minutes * 60)
-    from ..served import statuses, stop
+    from ..server.client import statuses, stop
 
     found = statuses(options.model)
     if not found:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
-from ..encoding import decode_any, encode
 from ..errors import DgeditError, ExitCode
-from ..files import language_of
-from ..filling import shortened
-from ..holes import STAND_IN, Hole, line_of, marked_holes, replaced
-from ..languages import detect
-from ..skipping import reason_to_skip
+from ..files.disk import language_of
+from ..fill.document import shortened
+from ..text.encoding import decode_any, encode
+from ..text.holes import STAND_IN, Hole, line_of, marked_holes, replaced
+from ..text.languages import detect
+from .skipped import reason_to_skip
 
 CONFLICT = tuple(re.compile(sign, re.MULTILINE) for sign in (rb"^<{7} ", rb"^={7}\r?$", rb"^>{7} "))
 """The lines of a conflict, which come in this order."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DgeditError
-from ..files import write_atomically
-from ..git import Repository
+from ..files.disk import write_atomically
+from .git import Repository
 from .words import Say
 
 HOOK = "pre-commit"

@@ -10,13 +10,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import files
 from ..errors import DgeditError, ExitCode
-from ..git import Repository
-from . import mending
+from ..files import disk
+from . import writing
 from .checks import ATTRIBUTES, BYTES_MAX, STOPPED, Kind, Problem, attribute_reason, content_reason, problems_in
-from .mending import Effort, Work, is_missing
+from .git import Repository
 from .words import Say, say_problems, say_skipped
+from .writing import Effort, Work, is_missing
 
 
 def check(repository: Repository, paths: Sequence[str], say: Say) -> ExitCode:
@@ -30,23 +30,23 @@ def check(repository: Repository, paths: Sequence[str], say: Say) -> ExitCode:
 def fill(repository: Repository, paths: Sequence[str], effort: Effort, say: Say) -> ExitCode:
     """Fill the marked places of Python files; fails where a file was changed, or a place is left."""
     found = _marked(_look(repository, paths, say))
-    return _mend(mending.fill, repository, list(found), effort, say)
+    return _mend(writing.fill, repository, list(found), effort, say)
 
 
 def fix(repository: Repository, paths: Sequence[str], effort: Effort, say: Say) -> ExitCode:
     """Mend Python files that do not parse; fails where a file was changed, or still does not parse."""
     found = _look(repository, paths, say)
     marked = _marked(found)
-    return _mend(mending.fix, repository, [path for path in found if found[path] and path not in marked], effort, say)
+    return _mend(writing.fix, repository, [path for path in found if found[path] and path not in marked], effort, say)
 
 
 def _mend(work: Work, repository: Repository, paths: Sequence[str], effort: Effort, say: Say) -> ExitCode:
-    python = [path for path in paths if files.language_of(Path(path)) == "python"]
+    python = [path for path in paths if disk.language_of(Path(path)) == "python"]
     if not python or is_missing(effort, say):
         return ExitCode.OK
     work(repository.root, python, effort, say)
     for path in python:
-        say_problems(path, problems_in(path, files.read(repository.root / path), judge=True), say, "still ")
+        say_problems(path, problems_in(path, disk.read(repository.root / path), judge=True), say, "still ")
     return STOPPED
 
 
@@ -85,7 +85,7 @@ def _read(path: Path) -> bytes | str:
         return "no file"
     if path.stat().st_size > BYTES_MAX:
         return f"larger than {BYTES_MAX:,} bytes"
-    return files.read_regular(path)[0]
+    return disk.read_regular(path)[0]
 
 
 def _from_top(repository: Repository, path: str) -> str:

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import files
 from ..errors import ExitCode
-from ..git import FILE_MODES, LINK_MODE, SUBMODULE_MODE, Repository, StagedFile
+from ..files import disk
 from .checks import (
     ATTRIBUTES,
     BYTES_MAX,
@@ -26,8 +25,9 @@ from .checks import (
     fault_of,
     problems_in,
 )
-from .mending import Effort, Work, fill, fix, is_missing
+from .git import FILE_MODES, LINK_MODE, SUBMODULE_MODE, Repository, StagedFile
 from .words import Say, listed, say_problems, say_skipped, shown
+from .writing import Effort, Work, fill, fix, is_missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def run(repository: Repository, options: HookOptions, say: Say) -> ExitCode:
     changed = _mend(fill, repository, marked if options.fill else [], options, say)
     changed += _mend(fix, repository, faulty if options.fix else [], options, say)
     for path in changed:
-        left = problems_in(path, files.read(repository.root / path), judge=options.parse)
+        left = problems_in(path, disk.read(repository.root / path), judge=options.parse)
         say_problems(path, left, say, "still ")
     if changed:
         say(f"changed, not staged: {listed(map(shown, changed))}; look at it, git add it, commit again")
@@ -124,7 +124,7 @@ def _mend(
     """The files that were changed, of those whose working tree holds nothing but what is staged."""
     paths = list[str]()
     for file in wanted:
-        if files.language_of(Path(file.path)) != "python":
+        if disk.language_of(Path(file.path)) != "python":
             say(f"{shown(file.path)}: left as it is: a hook writes Python alone")
         elif not repository.is_as_staged(file):
             say(f"{shown(file.path)}: left as it is: it has changes that are not staged; stage them first")

@@ -27,27 +27,27 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, TextArea
 
-from .. import journal
 from ..config import Config
 from ..errors import DgeditError, ExitCode
-from ..fill import FillOptions
-from ..languages import detect
-from ..locations import OpenAt
+from ..files import journal
+from ..files.locations import OpenAt
+from ..files.watch import Kind
+from ..fill.loop import FillOptions
 from ..stats import Event, Stats
-from .bars import Bars
+from ..text.languages import detect
 from .colourless import Colourless, without_greys
 from .commands import COMMANDS, bindings, default_keys, key_label
+from .controllers.appearance import Looks, own_themes
+from .controllers.bars import Bars
+from .controllers.edits import Writing
+from .controllers.infill import WARM_AFTER_S, Infilling
+from .controllers.search import Finding
+from .controllers.tabs import Filing, Tab
 from .dialogs import Ask, FindBar, HelpScreen, Item, Pick, TabBar, keyboard_is_taken
-from .editor import CodeArea
-from .filing import Filing, Tab
-from .finding import Finding
-from .infilling import WARM_AFTER_S, Infilling
-from .job import InfillJobs
-from .looks import Looks, own_themes
+from .infill.thread import InfillJobs
 from .theme import find_theme
 from .typeahead import TypeAhead
-from .watch import Kind
-from .writing import Writing
+from .widgets.code_area import CodeArea
 
 MIN_COLUMNS, MIN_ROWS = 40, 8
 QUIET_S = 0.1

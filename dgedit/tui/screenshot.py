@@ -18,13 +18,13 @@ from textual.pilot import Pilot
 from textual.widgets.text_area import Selection
 
 from ..config import Config, Editor
-from ..engine.models.base import Denoiser
-from ..fill import fill_gaps
-from ..holes import MARKER
-from ..locations import OpenAt
-from ..models import load_model
+from ..engine.protocol import Denoiser
+from ..files.locations import OpenAt
+from ..fill.loop import fill_gaps
+from ..fill.open import load_model
+from ..text.holes import MARKER
 from .app import DgeditApp
-from .job import Delivery, InfillJobs, Task
+from .infill.thread import Delivery, InfillJobs, Task
 
 EXAMPLE = (Path(__file__).parent.parent / "example.py.txt").read_text(encoding="utf-8")
 BOX = f"""\

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..infill import fill
 from ..load import checkpoint_folder, load
-from ..models.base import Denoiser
+from ..protocol import Denoiser
 from ..types import InfillRequest
 from . import humaneval, methods, spans
 from .exact_match import Method, Row, evaluate, interval, percentile

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .. import infill, packing
 from ..load import load
-from ..models.nano_checkpoint import NanoContext, NanoInfiller
+from ..models.nano.checkpoint import NanoContext, NanoInfiller
 from . import methods
 from .__main__ import HEADER, line
 from .exact_match import Row, evaluate

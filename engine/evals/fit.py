@@ -19,9 +19,9 @@ import torch
 from ..denoise import denoise
 from ..infill import beforehand, default_settings, denoised, drafts, remembered
 from ..load import load
-from ..models.base import Denoiser
 from ..packing import with_drafts
 from ..parsing import parses
+from ..protocol import Denoiser
 from ..rank import RankWeights, measure, merge
 from ..types import InfillRequest
 from . import spans

@@ -25,14 +25,14 @@ from torch import Tensor
 
 from ...kernels import ops, reference
 from ...kernels.formats import BLOCK, Choice, Nf4, Weight
-from ..choose import gb, weight_bytes
 from ..denoise import denoise
-from ..models.diffusiongemma import GemmaContext, GemmaInfiller, published_settings
-from ..models.gemma_config import GemmaConfig
-from ..models.gemma_layout import Part, Precision, Slot, layout
-from ..models.gemma_load import plain_format
-from ..models.gemma_network import GemmaNetwork
-from ..models.gemma_tokenizer import GemmaTokenizer
+from ..memory import gb, weight_bytes
+from ..models.gemma.config import GemmaConfig
+from ..models.gemma.infiller import GemmaContext, GemmaInfiller, published_settings
+from ..models.gemma.layout import Part, Precision, Slot, layout
+from ..models.gemma.load import plain_format
+from ..models.gemma.network import GemmaNetwork
+from ..models.gemma.tokenizer import GemmaTokenizer
 from ..packing import PackedInfill
 from ..types import ContextUse, ModelInfo
 from . import stock

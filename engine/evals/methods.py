@@ -9,7 +9,7 @@ import torch
 
 from ..denoise import closing_tokens, edge_bias
 from ..infill import fill
-from ..models.base import Denoiser
+from ..protocol import Denoiser
 from ..rank import span_text
 from ..recall import recall
 from ..train.vocabulary import documents

@@ -17,7 +17,7 @@ import torch
 from ...kernels.formats import Choice
 from ..denoise import Settings, denoise
 from ..infill import SAMPLING_TEMPERATURE, fill
-from ..models.base import Denoiser
+from ..protocol import Denoiser
 from ..types import InfillRequest
 from .spans import Span
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ...kernels.formats import Weight
-from ..models.gemma_config import FULL, GemmaConfig
-from ..models.gemma_layout import ENCODER_SCALAR
+from ..models.gemma.config import FULL, GemmaConfig
+from ..models.gemma.layout import ENCODER_SCALAR
 
 STEPS = 8
 

@@ -21,8 +21,8 @@ import torch
 
 from ..evals import methods, spans
 from ..evals.exact_match import evaluate
-from ..models.nano import NanoConfig, NanoDenoiser
-from ..models.nano_checkpoint import NanoInfiller
+from ..models.nano.checkpoint import NanoInfiller
+from ..models.nano.network import NanoConfig, NanoDenoiser
 from ..tokenizer import TextTokenizer
 from ..types import ModelInfo
 from . import bundle, corpus, data, vocabulary

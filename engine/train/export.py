@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..models.base import CanvasFormat
-from ..models.nano import NanoConfig, NanoDenoiser
-from ..models.nano_checkpoint import PREFIX
+from ..models.nano.checkpoint import PREFIX
+from ..models.nano.network import NanoConfig, NanoDenoiser
+from ..protocol import CanvasFormat
 from ..tokenizer import BOS, EOM, EOS, MASK, PAD, PRE, SPECIAL_TOKENS, SUF
 from .data import FAR_SUFFIX_TOKENS, NEAR_SUFFIX_TOKENS
 

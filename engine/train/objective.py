@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from ..models.nano import NanoDenoiser
+from ..models.nano.network import NanoDenoiser
 from .data import Batch
 
 

@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ..models.nano import NanoConfig, NanoDenoiser
+from ..models.nano.network import NanoConfig, NanoDenoiser
 from .data import Noise, Sampler, Shape, TokenCorpus
 from .objective import DeviceBatch, losses, self_conditioning_signal
 

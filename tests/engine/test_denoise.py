@@ -9,13 +9,13 @@ import torch
 
 from dgedit.engine.denoise import Settings, Step, begin, denoise
 from dgedit.engine.frames import best_row, span_ids
-from dgedit.engine.models.base import Denoiser
 from dgedit.engine.packing import PackedInfill, pack, with_drafts
+from dgedit.engine.protocol import Denoiser
 from dgedit.engine.samplers.entropy_bound import EntropyBound
 from dgedit.engine.tokenizer import EOM, MASK, PAD
 from dgedit.engine.types import UNDECIDED, InfillRequest
 
-from .toy import FORMAT, ToyDenoiser
+from ..support.toy import FORMAT, ToyDenoiser
 
 REQUEST = InfillRequest(prefix="a = ", suffix="\nb = 2\n")
 

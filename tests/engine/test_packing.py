@@ -8,7 +8,7 @@ from dgedit.engine.packing import DEFAULT_SLOTS, DRAFT_SLACK, choose_slots, pack
 from dgedit.engine.tokenizer import BOS, EOM, PRE, SUF
 from dgedit.engine.types import InfillRequest
 
-from .toy import FORMAT, byte_tokenizer
+from ..support.toy import FORMAT, byte_tokenizer
 
 TOKENIZER = byte_tokenizer()
 

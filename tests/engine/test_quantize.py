@@ -10,16 +10,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dgedit.engine.load import CHECKPOINTS
-from dgedit.engine.models.gemma_config import GemmaConfig
-from dgedit.engine.models.gemma_layout import Part, Precision, plan
-from dgedit.engine.models.gemma_tokenizer import GemmaTokenizer
-from dgedit.engine.models.gemma_weights import read
-from dgedit.engine.models.nano_checkpoint import load
+from dgedit.engine.models.gemma.config import GemmaConfig
+from dgedit.engine.models.gemma.layout import Part, Precision, plan
+from dgedit.engine.models.gemma.tokenizer import GemmaTokenizer
+from dgedit.engine.models.gemma.weights import read
+from dgedit.engine.models.nano.checkpoint import load
 from dgedit.engine.quantize import denoised_code, logits_error, main, nano_exact_match, report, requantized_nano, text
 from dgedit.kernels import reference
 from dgedit.kernels.formats import Fp8, Nf4, Weight
 
-from . import gemma_text, tiny_gemma
+from ..support import gemma_text, tiny_gemma
 
 
 @pytest.fixture(scope="module")

@@ -9,15 +9,15 @@ import pytest
 from dgedit.engine.denoise import Settings, denoise
 from dgedit.engine.frames import frame_spans
 from dgedit.engine.infill import fill, infill
-from dgedit.engine.models.base import Denoiser
 from dgedit.engine.packing import pack
 from dgedit.engine.parsing import parses
+from dgedit.engine.protocol import Denoiser
 from dgedit.engine.rank import from_memory, from_row, measure, rank, stutters, trim_suffix
 from dgedit.engine.recall import Recalled
 from dgedit.engine.types import Candidate, InfillRequest, Origin, SlotState
 
+from ..support.toy import ToyDenoiser
 from .test_denoise import generator, with_slots
-from .toy import ToyDenoiser
 
 REQUEST = InfillRequest(prefix="a = ", suffix="\nb = 2\n")
 

@@ -8,8 +8,8 @@ from difflib import SequenceMatcher
 import pytest
 
 from dgedit.engine.infill import infill, prepare
-from dgedit.engine.models.base import Denoiser
 from dgedit.engine.packing import noised_rows, pack
+from dgedit.engine.protocol import Denoiser
 from dgedit.engine.types import UNDECIDED, EngineError, Frame, InfillRequest, Start
 
 PREFIX = '''import os

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dgedit.engine.infill import fill
-from dgedit.engine.models.base import Denoiser
+from dgedit.engine.protocol import Denoiser
 from dgedit.engine.threads import use_fastest
 from dgedit.engine.types import InfillRequest
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from dgedit.engine.load import CHECKPOINTS, bundled_models, load
-from dgedit.engine.models.base import CanvasFormat, Denoiser
+from dgedit.engine.protocol import CanvasFormat, Denoiser
 from dgedit.engine.types import EngineError
 
-from .toy import FORMAT
+from ..support.toy import FORMAT
 
 
 def test_any_text_comes_back(nano: Denoiser) -> None:

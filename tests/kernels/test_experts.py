@@ -16,7 +16,7 @@ from torch import Tensor
 from dgedit.kernels import ops, reference
 from dgedit.kernels.formats import Weight
 
-experts_triton = pytest.importorskip("dgedit.kernels.experts_triton", reason="needs triton")
+experts_triton = pytest.importorskip("dgedit.kernels.experts", reason="needs triton")
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -241,7 +241,7 @@ COMPILE = """
 import torch, triton
 from triton.backends.compiler import GPUTarget
 from triton.runtime.jit import JITFunction
-from dgedit.kernels import experts_triton, nf4_triton
+from dgedit.kernels import experts as experts_triton, nf4 as nf4_triton
 from dgedit.kernels.formats import Nf4
 
 TYPES = {torch.bfloat16: "*bf16", torch.float32: "*fp32", torch.uint8: "*u8", torch.int32: "*i32", torch.int64: "*i64"}

@@ -18,9 +18,9 @@ from dgedit.kernels.formats import FP8_MAX, Fp8
 
 from .test_experts import Case, case
 
-experts_triton = pytest.importorskip("dgedit.kernels.experts_triton", reason="needs triton")
-nf4_triton = pytest.importorskip("dgedit.kernels.nf4_triton", reason="needs triton")
-fp8_triton = pytest.importorskip("dgedit.kernels.fp8_triton", reason="needs triton")
+experts_triton = pytest.importorskip("dgedit.kernels.experts", reason="needs triton")
+nf4_triton = pytest.importorskip("dgedit.kernels.nf4", reason="needs triton")
+fp8_triton = pytest.importorskip("dgedit.kernels.fp8", reason="needs triton")
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -341,7 +341,7 @@ from pathlib import Path
 import torch, triton
 from triton.backends.compiler import GPUTarget
 from triton.runtime.jit import JITFunction
-from dgedit.kernels import experts_triton, nf4_triton
+from dgedit.kernels import experts as experts_triton, nf4 as nf4_triton
 from dgedit.kernels.formats import Fp8
 
 TYPES = {torch.bfloat16: "*bf16", torch.float32: "*fp32", torch.uint8: "*u8", torch.int32: "*i32", torch.int64: "*i64"}

@@ -12,7 +12,7 @@ from torch import Tensor
 from dgedit.kernels import ops, reference
 from dgedit.kernels.formats import NF4_LEVELS, Nf4
 
-nf4_triton = pytest.importorskip("dgedit.kernels.nf4_triton", reason="needs triton")
+nf4_triton = pytest.importorskip("dgedit.kernels.nf4", reason="needs triton")
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 

@@ -23,8 +23,8 @@ from dgedit.kernels.formats import Choice, Chosen
 
 pytest.importorskip("triton")
 
-from dgedit.kernels import tail_triton
-from dgedit.kernels.tail_triton import Plan
+from dgedit.kernels import tail
+from dgedit.kernels.tail import Plan
 
 pytestmark = pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
 """The interpreter's logarithm of zero, where a tile has no word that may be drawn."""
@@ -57,7 +57,7 @@ class Problem:
     def solve(self, plan: Plan | None = PLAN, seed: int = SEED) -> Chosen:
         """By the kernel."""
         with poisoned():
-            return tail_triton.vocabulary_tail(self.hidden, self.table, self.choice, SOFTCAP, seed, plan)
+            return tail.vocabulary_tail(self.hidden, self.table, self.choice, SOFTCAP, seed, plan)
 
 
 def problem(
@@ -102,7 +102,7 @@ def assert_agrees(got: Chosen, asked: Problem, seed: int = SEED) -> None:
     """With the twin; another token only where its score is the best but for rounding."""
     choice = asked.choice
     hidden, table = asked.hidden.float(), asked.table.float()
-    noise = tail_triton.exponential_noise(len(hidden), len(table), seed, DEVICE)
+    noise = tail.exponential_noise(len(hidden), len(table), seed, DEVICE)
     want = reference.vocabulary_tail(hidden, table, choice, SOFTCAP, noise)
     logits = reference.softcapped(hidden, table, SOFTCAP) / choice.temperature + choice.bias[choice.rule]
     log_probs = logits.log_softmax(-1)
@@ -235,16 +235,16 @@ def test_the_same_call_gives_the_same_bits_and_the_cut_does_not_choose_tokens() 
 
 
 def test_noise_is_exponential_to_its_smallest_draws() -> None:
-    draws = tail_triton.exponential_noise(3, 70001, SEED, DEVICE).double().flatten().cpu().sort().values
+    draws = tail.exponential_noise(3, 70001, SEED, DEVICE).double().flatten().cpu().sort().values
     places = (torch.arange(len(draws), dtype=torch.float64) + 0.5) / len(draws)
     farthest = (places - (1 - (-draws).exp())).abs().max()
     assert farthest < 1.95 / math.sqrt(len(draws)), "Kolmogorov's bound at 0.1 %"
     assert draws[0] > 0
     assert draws[-1] < 17
     assert len(set(draws[:1000].tolist())) == 1000, "draws that win races do not tie"
-    rows = tail_triton.exponential_noise(2, 4096, SEED, DEVICE)
+    rows = tail.exponential_noise(2, 4096, SEED, DEVICE)
     assert torch.corrcoef(rows)[0, 1].abs() < 0.06
-    assert not torch.equal(rows, tail_triton.exponential_noise(2, 4096, SEED + 2**32, DEVICE))
+    assert not torch.equal(rows, tail.exponential_noise(2, 4096, SEED + 2**32, DEVICE))
 
 
 @pytest.mark.parametrize("sampling", [0.7, 1.0])
@@ -266,7 +266,7 @@ def test_op_takes_the_kernel_when_told_and_its_seed_from_the_generator() -> None
     given = (asked.hidden, asked.table, asked.choice, SOFTCAP)
     got = ops.vocabulary_tail(*given, torch.Generator().manual_seed(5), kernel=True)
     seed = int(torch.randint(2**62, (), generator=torch.Generator().manual_seed(5)))
-    assert torch.equal(got.tokens, tail_triton.vocabulary_tail(*given, seed).tokens)
+    assert torch.equal(got.tokens, tail.vocabulary_tail(*given, seed).tokens)
     assert_agrees(got, asked, seed)
 
 
@@ -303,12 +303,12 @@ def test_plan_refuses_a_step_that_does_not_fit() -> None:
 @pytest.mark.parametrize("n_rows", [1, 16, 64, 65, 128, 256, 768])
 def test_default_plan_fills_the_processors_and_stays_small(n_rows: int) -> None:
     n_words, width = 262144, 2816
-    plan = tail_triton.plan_for(n_rows, n_words, width, 2)
+    plan = tail.plan_for(n_rows, n_words, width, 2)
     blocks = -(-n_rows // plan.rows)
-    assert plan.chunk_tiles * plan.words * width * 2 <= tail_triton.L2_BYTES
+    assert plan.chunk_tiles * plan.words * width * 2 <= tail.L2_BYTES
     assert 0.9 < blocks * plan.chunk_tiles / (132 * -(-blocks * plan.chunk_tiles // 132)) <= 1
     assert 0.9 < blocks * (width // plan.columns) * plan.splits / 132 <= 1
-    figures = tail_triton.cost(n_rows, n_words, width)
+    figures = tail.cost(n_rows, n_words, width)
     assert figures.operations == 4 * n_rows * n_words * width
     assert figures.hbm_bytes < 1.1 * n_words * width * 2
     assert figures.workspace_bytes <= (64 << 20 if n_rows <= 256 else 80 << 20)

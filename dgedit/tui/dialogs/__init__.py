@@ -6,14 +6,14 @@ text is drawn as it is, never as markup, with control characters replaced. Nothi
 
 from __future__ import annotations
 
+from ..widgets.find_bar import FindBar, FindSettings
+from ..widgets.tab_bar import OpenFile, TabBar, tab_names
 from .ask import Ask
 from .choose import Choose
 from .compare import Compare
-from .findbar import FindBar, FindSettings
 from .help import HelpScreen
 from .keyboard import keyboard_is_taken
 from .pick import Item, Pick
-from .tabbar import OpenFile, TabBar, tab_names
 
 __all__ = [
     "Ask",

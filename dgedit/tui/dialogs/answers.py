@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.style import Style
 from textual.widget import Widget
 
-from .text import printable, unbroken
+from ..widgets.text import printable, unbroken
 
 CANCEL = ("Esc", "Cancel")
 META = "answer"

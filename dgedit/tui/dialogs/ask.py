@@ -16,11 +16,11 @@ from textual.content import Content
 from textual.style import Style
 from textual.widgets import Input, Static
 
+from ..widgets.field import Field
+from ..widgets.history import History
+from ..widgets.text import printable, unbroken
 from .completion import Completion
-from .field import Field
-from .history import History
 from .panel import PanelScreen, title
-from .text import printable, unbroken
 
 
 class Ask(PanelScreen[str]):

@@ -12,9 +12,9 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from ..widgets.text import printable
 from .answers import Answers
 from .panel import PanelScreen
-from .text import printable
 
 
 class Choose(PanelScreen[str]):

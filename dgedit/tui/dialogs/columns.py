@@ -8,8 +8,8 @@ from textwrap import wrap
 
 from rich.cells import cell_len
 
-from .rows import Line
-from .text import cut, printable
+from ..widgets.rows import Line
+from ..widgets.text import cut, printable
 
 KeyRow = tuple[str, str, str]
 """Group, keys, what they do."""

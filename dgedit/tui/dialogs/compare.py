@@ -16,11 +16,11 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from ..widgets.rows import Line, Rows
+from ..widgets.text import cut, printable
 from .answers import Answers
 from .diff import ADDED, KEPT, PLACE, REMOVED, Diff, diff
 from .panel import PanelScreen
-from .rows import Line, Rows
-from .text import cut, printable
 
 TAB_COLUMNS = 4
 LINE_CHARS_MAX = 1000

@@ -12,10 +12,10 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from ..widgets.field import Field
+from ..widgets.rows import Line, Rows
 from .columns import KeyRow, filtered, lay_out
-from .field import Field
 from .panel import PanelScreen, title
-from .rows import Line, Rows
 
 HINT = "/ filter  Esc close"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from textual.app import App
 
-from .findbar import FindBar
+from ..widgets.find_bar import FindBar
 
 
 def keyboard_is_taken(app: App[Any]) -> bool:

@@ -15,11 +15,11 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from .field import Field
+from ..widgets.field import Field
+from ..widgets.rows import Line, Rows
+from ..widgets.text import cut, printable
 from .fuzzy import fold, match, rank
 from .panel import PanelScreen, title
-from .rows import Line, Rows
-from .text import cut, printable
 
 ROWS_MAX = 12
 INDENT = "  "

@@ -103,7 +103,7 @@ def _by_tree(language: str, text: str, lines: list[str]) -> Syntax | None:
 
 
 def _by_lexer(language: str, lines: list[str]) -> Syntax:
-    from .lexing import LexedSyntax, lexer_of
+    from .lexer import LexedSyntax, lexer_of
 
     lexer = lexer_of(language)
     return LexedSyntax(language, lexer, lines) if lexer else Syntax(lines)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import islice
 
-from ...editing import CLOSERS, OPENERS, matching_bracket, word_at
+from ...text.edits import CLOSERS, OPENERS, matching_bracket, word_at
 
 Location = tuple[int, int]
 Range = tuple[Location, Location]

@@ -18,7 +18,7 @@ from tree_sitter import Node, Parser, QueryCursor, Tree
 from . import shapes
 from .base import ROW_BYTES_MAX, Edit, Highlights, Symbol, Syntax
 from .grammars import Grammar, symbols_query
-from .painting import EmbeddedTrees, Painter, Point, runs
+from .painter import EmbeddedTrees, Painter, Point, runs
 from .rows import RowStarts
 from .shapes import Location, Range
 

@@ -1,0 +1,328 @@
+"""`dgedit fix`: files that do not parse, mended where that can be done by changing a few characters or lines.
+
+Standard output carries data alone: the text, or a diff; everything said goes to standard error. A file that parses is
+never touched, and one that cannot be mended wholly stays as it was. Whatever fails, the input comes out byte for byte.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import DgeditError, ExitCode
+from ..files import disk
+from ..files.siblings import related_texts
+from ..fix.faults import JUDGED_CHARS_MAX, Fault, fault_in, is_newer, parses
+from ..fix.faults import languages as judged_languages
+from ..fix.merge import merge
+from ..fix.repair import Ending, Repair, RepairOptions, repair
+from ..text import diff, languages
+from ..text.conflicts import OPENING
+from ..text.encoding import UTF_8_BOM, UTF_16_BE, UTF_16_LE, Decoded, decode_any, encode
+from ..text.holes import MARKER
+from ..text.line_breaks import edits_between, plain
+from . import interrupts
+from .fill import Mode, Output
+
+if TYPE_CHECKING:
+    from ..engine.protocol import Denoiser
+
+FAULTY = ExitCode(1)
+"""Something does not parse, and stays so."""
+SHOWN_CHARS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixOptions:
+    """The command line of `dgedit fix`."""
+
+    sources: tuple[str, ...]
+    """Paths, or - for standard input."""
+    mode: Mode = Mode.FILTER
+    stdin_name: Path | None = None
+    """What standard input is called."""
+    language: str | None = None
+    """None: as the name and the text say."""
+    model: str = "nano"
+    repair: RepairOptions = field(default_factory=RepairOptions)
+    conflicts: bool = False
+    timeout_s: float = math.inf
+    """For all sources together, loading the model included."""
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A text that was read."""
+
+    name: str
+    raw: bytes
+    decoded: Decoded
+    text: str
+    """With plain line feeds."""
+    language: str
+    path: Path | None
+    stamp: disk.Stamp | None
+
+
+def run(options: FixOptions, model: Denoiser | None = None) -> ExitCode:
+    """Read, mend, write; returns the exit code."""
+    with interrupts.caught() as caught:
+        return Run(options, caught, model).all()
+
+
+class Run:
+    """All sources of one command line, one after the other."""
+
+    def __init__(self, options: FixOptions, caught: interrupts.Interrupts, model: Denoiser | None) -> None:
+        self._options, self._caught, self._model = options, caught, model
+        self._until = time.monotonic() + options.timeout_s
+        self._out = Output()
+        self._raw = b""
+
+    def all(self) -> ExitCode:
+        """Every source; one that cannot be used does not stop the others."""
+        codes = [ExitCode.OK]
+        for name in self._options.sources:
+            try:
+                codes.append(self._one(name))
+            except KeyboardInterrupt:
+                _say("cancelled; the text is unchanged")
+                codes += [ExitCode.CANCELLED, self._give_back()]
+                break
+        return max(codes)
+
+    def _one(self, name: str) -> ExitCode:
+        self._raw = b""
+        try:
+            self._caught.check()
+            source = self._read(name)
+            if self._options.mode is Mode.CHECK:
+                return self._check(source)
+            done = self._mended(source)
+            self._caught.check()
+            with self._caught.held():
+                return self._put(source, done)
+        except DgeditError as trouble:
+            _say(trouble.line())
+            return max(trouble.code, self._give_back())
+        except Exception as trouble:  # the boundary: whatever broke, the text must come out
+            _say(f"{name}: internal error, the text is unchanged: {type(trouble).__name__}: {trouble}")
+            return max(ExitCode.ERROR, self._give_back())
+
+    def _read(self, name: str) -> Source:
+        """A source as text.
+
+        Raises:
+            DgeditError: when it cannot be read, or its language cannot be judged.
+        """
+        stamp, path = None, self._options.stdin_name if name == "-" else Path(name)
+        if name == "-" and sys.stdin is None:
+            raise DgeditError("standard input is closed", "give it a text, or name a file")
+        if name == "-":
+            raw = sys.stdin.buffer.read()
+        elif self._options.mode is Mode.IN_PLACE:
+            raw, status = disk.read_regular(Path(name))
+            stamp = disk.Stamp.of(status)
+        else:
+            raw = disk.read(Path(name))
+        self._raw = raw
+        shown = str(path or "standard input")
+        decoded = decode_any(raw, shown)
+        language = self._language(path, decoded.text)
+        if language not in judged_languages():
+            raise DgeditError(
+                f"{shown}: whether {language} parses cannot be told", f"name one of {', '.join(judged_languages())}"
+            )
+        if len(decoded.text) > JUDGED_CHARS_MAX:
+            raise DgeditError(
+                f"{shown} has {len(decoded.text):,} characters, more than {JUDGED_CHARS_MAX:,}", "split it first"
+            )
+        text = plain(decoded.text)
+        return Source(name=shown, raw=raw, decoded=decoded, text=text, language=language, path=path, stamp=stamp)
+
+    def _language(self, path: Path | None, text: str) -> str:
+        if self._options.language:
+            return languages.canonical(self._options.language)
+        found = languages.detect(path, text)
+        return "python" if path is None and found == "text" else found
+
+    def _check(self, source: Source) -> ExitCode:
+        fault = _fault_of(source)
+        if fault is None:
+            return ExitCode.OK
+        conflict = _conflict_line(source.text)
+        if not self._options.quiet:
+            where = f"{source.name}:{fault.line + 1 if conflict is None else conflict}"
+            _to_stderr(f"{where}: {fault.message if conflict is None else 'a conflict'}\n")
+        return FAULTY
+
+    def _mended(self, source: Source) -> Repair:
+        """What becomes of a source; the model is loaded when the first fault is met."""
+        if _fault_of(source) is None:
+            return Repair(text=source.text, ending=Ending.WHOLE)
+        conflict = _conflict_line(source.text)
+        if conflict is not None and not self._options.conflicts:
+            hint = "resolve it, or let it be resolved with --conflicts"
+            raise DgeditError(f"{source.name}: a conflict at line {conflict}", hint, code=FAULTY)
+        if MARKER in source.text:
+            line = source.text.count("\n", 0, source.text.index(MARKER)) + 1
+            raise DgeditError(f"{source.name}: a {MARKER} at line {line}", "let it be filled first", code=FAULTY)
+        model = self._loaded()
+        self._caught.check()
+        chosen = replace(
+            self._options.repair,
+            language=source.language,
+            related=related_texts(source.path) if source.path is not None else (),
+            timeout_s=max(0.0, self._until - time.monotonic()),
+            watch=self._caught.check,
+        )
+        return merge(source.text, model, chosen) if conflict is not None else repair(source.text, model, chosen)
+
+    def _loaded(self) -> Denoiser:
+        if self._model is None:
+            from ..fill.open import load_model
+
+            self._model = load_model(self._options.model)
+        return self._model
+
+    def _put(self, source: Source, done: Repair) -> ExitCode:
+        """Write what became of a source where it belongs, and say it."""
+        edits = edits_between(source.decoded.text, done.text)
+        mode = self._options.mode
+        if mode is Mode.DIFF:
+            self._deliver(_diff(source, edits))
+        else:
+            raw = _encoded(source, edits)
+            self._raw = b""
+            if mode is Mode.FILTER:
+                self._deliver(raw)
+            elif raw != source.raw and source.path is not None:
+                _replace(source.path, raw, source.stamp)
+        for line in _said_of(source, done):
+            if done.ending not in (Ending.WHOLE, Ending.MENDED) or not self._options.quiet:
+                _say(line)
+        code = ExitCode.OK if done.ending in (Ending.WHOLE, Ending.MENDED) else FAULTY
+        return ExitCode.ERROR if self._out.is_gone else code
+
+    def _give_back(self) -> ExitCode:
+        """The input as it came, where that is what standard output is for."""
+        with self._caught.held():
+            raw, self._raw = self._raw, b""
+            if self._options.mode is Mode.FILTER:
+                self._deliver(raw)
+        return ExitCode.ERROR if self._out.is_gone else ExitCode.OK
+
+    def _deliver(self, raw: bytes) -> None:
+        if trouble := self._out.write(raw):
+            _say(trouble)
+
+
+def _fault_of(source: Source) -> Fault | None:
+    """The first fault of a source.
+
+    Raises:
+        DgeditError: when it is none, but newer than the Python that would judge it.
+    """
+    fault = fault_in(source.text, source.language)
+    if fault is not None and source.language == "python" and is_newer(source.text, fault):
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise DgeditError(
+            f"{source.name}:{fault.line + 1}: this seems to be newer than Python {version}, which judges it",
+            "run dgedit with the Python that the file is for",
+        )
+    return fault
+
+
+def _conflict_line(text: str) -> int | None:
+    """The line of the first conflict, counted from 1."""
+    found = OPENING.search(text)
+    return text.count("\n", 0, found.start()) + 1 if found else None
+
+
+def _encoded(source: Source, edits: list[tuple[int, int, str]]) -> bytes:
+    """The bytes of a source with edits made.
+
+    Raises:
+        DgeditError: when the encoding has no bytes for what was written.
+    """
+    if not edits:
+        return source.raw
+    text, pieces, position = source.decoded.text, list[str](), 0
+    for start, end, new in edits:
+        pieces += (text[position:start], new)
+        position = end
+    text = "".join(pieces) + text[position:]
+    if not parses(plain(text), source.language):
+        raise DgeditError(f"{source.name}: what was made does not parse", "this is a fault of dgedit; please report it")
+    try:
+        return encode(text, source.decoded.encoding)
+    except DgeditError as trouble:
+        raise DgeditError(f"{source.name}: {trouble}", trouble.hint) from trouble
+
+
+def _replace(path: Path, raw: bytes, stamp: disk.Stamp | None) -> None:
+    """Write a file in one step.
+
+    Raises:
+        DgeditError: when it cannot be written, or was changed by another program since it was read.
+    """
+    status = disk.status_of(path)
+    if status is None or disk.Stamp.of(status) != stamp:
+        raise DgeditError(f"{path} changed while it was mended; it is as the other program left it", "run it again")
+    try:
+        disk.write_atomically(path, raw)
+    except DgeditError as trouble:
+        raise DgeditError(str(trouble), "the file is as it was") from trouble
+
+
+def _diff(source: Source, edits: list[tuple[int, int, str]]) -> bytes:
+    """The diff in the encoding of the file, so that `patch` can apply it; of UTF-16 it is there to be read."""
+    text, encoding = source.decoded.text, source.decoded.encoding
+    if encoding is UTF_8_BOM:
+        text, edits = "\ufeff" + text, [(start + 1, end + 1, new) for start, end, new in edits]
+    lines: Iterator[str] = diff.unified(text, edits, str(source.path) if source.path is not None else "-")
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb":
+        lines = diff.coloured(lines)
+    codec = "utf-8" if encoding in (UTF_16_LE, UTF_16_BE) else encoding.codec
+    return b"".join(line.encode(codec, "surrogateescape") for line in lines)
+
+
+def _said_of(source: Source, done: Repair) -> Iterator[str]:
+    """A line for each change, or why there is none."""
+    if done.ending is Ending.WHOLE:
+        return
+    if done.ending is not Ending.MENDED:
+        yield f"{source.name}:{_place(done.fault)}: left as it was: {done.ending.value}"
+        return
+    for step in done.steps:
+        old, new = (_shortened(text) for text in (step.old, step.mend.text))
+        yield f"{source.name}:{step.line + 1}: {step.fault.message}: {old} -> {new}"
+
+
+def _place(fault: Fault | None) -> str:
+    return f"{fault.line + 1}: {fault.message}" if fault is not None else "1"
+
+
+def _shortened(text: str) -> str:
+    shown = repr(text)
+    return shown if len(shown) <= SHOWN_CHARS else shown[: SHOWN_CHARS - 1] + "\u2026"
+
+
+def _say(message: str) -> None:
+    _to_stderr(f"dgedit: {message}\n")
+
+
+def _to_stderr(text: str) -> None:
+    """Narration never stops the work: its stream may be closed or full."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+            sys.stderr.flush()

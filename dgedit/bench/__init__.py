@@ -1,0 +1,1 @@
+"""Measurements of this machine and of what dgedit mends; nothing here is a remembered figure."""

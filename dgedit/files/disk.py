@@ -1,0 +1,373 @@
+"""Bytes of files in, and an atomic way back.
+
+Reading never waits for another process and never takes in more than it can hold. A save is a new file renamed over
+the old one, or it is refused: nothing is ever overwritten in place, so that no crash can tear a file. It must know
+nothing of screens; which encoding the bytes are in is `encoding`'s to say.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import secrets
+import stat
+import sys
+import time
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import DgeditError
+from .process import Process, this_process
+
+MAX_BYTES = 20_000_000
+"""More than this is not edited."""
+MAX_READ_BYTES = 200_000_000
+"""More than this is not even shown."""
+COARSEST_CLOCK_NS = 2_000_000_000
+"""The coarsest times that a file system keeps (FAT)."""
+FOREIGN_LEFTOVER_S = 24 * 3600
+"""How old another machine's temporary file must be to count as left over."""
+NAME_KEPT = 40
+"""Characters of a file's name in the name of its temporary file, which may not be longer than 255 bytes."""
+LEFTOVER = re.compile(r"\.dgedit-(?P<pid>\d+)-(?P<start>\d+)-(?P<host>[0-9a-f]{8})-[0-9a-f]{8}\.tmp$")
+LANGUAGES = {".py": "python", ".pyi": "python", ".pyw": "python"}
+
+ELSEWHERE = "your text is still in the editor; save elsewhere"
+FOLDER_CLOSED = (
+    "dgedit saves by renaming a new file over the old one, which this folder does not permit; save elsewhere"
+)
+HINTS = {
+    errno.EACCES: FOLDER_CLOSED,
+    errno.EPERM: FOLDER_CLOSED,
+    errno.EROFS: FOLDER_CLOSED,
+    errno.EBUSY: FOLDER_CLOSED,
+    errno.ENOSPC: "your text is still in the editor; free some space, or save elsewhere",
+    errno.EDQUOT: "your text is still in the editor; free some space, or save elsewhere",
+    errno.ENOENT: "its directory is gone: make it again, or save elsewhere",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What is remembered of bytes instead of the bytes."""
+
+    size_bytes: int
+    digest: str
+
+    @classmethod
+    def of(cls, raw: bytes) -> Fingerprint:
+        """The fingerprint of some bytes."""
+        return cls(len(raw), hashlib.blake2b(raw, digest_size=16).hexdigest())
+
+    def fits(self, raw: bytes) -> bool:
+        """Whether these are the bytes; cheap where the size tells."""
+        return len(raw) == self.size_bytes and Fingerprint.of(raw) == self
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells without reading that a file is another one, or was written to."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    modified_ns: int
+    changed_ns: int
+    taken_ns: int = field(compare=False)
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Stamp:
+        """The stamp of a file's status, asked for just now."""
+        times_ns = (status.st_mtime_ns, status.st_ctime_ns)
+        return cls(status.st_dev, status.st_ino, status.st_size, *times_ns, time.time_ns())
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it was taken so long after the last write that one more write must show in the file's times."""
+        return self.taken_ns - max(self.modified_ns, self.changed_ns) > COARSEST_CLOCK_NS
+
+
+def language_of(path: Path) -> str:
+    """What a file is written in, as the engine and the highlighter name it; `text` where that is not known."""
+    return LANGUAGES.get(path.suffix.lower(), "text")
+
+
+def decode(raw: bytes, name: str) -> str:
+    """The text of UTF-8 bytes; encoding it again gives the same bytes.
+
+    Raises:
+        DgeditError: for binary data, another encoding, or more than the size limit.
+    """
+    if len(raw) > MAX_BYTES:
+        raise DgeditError(f"{name} has {len(raw):,} bytes, more than {MAX_BYTES:,}", "open a smaller file")
+    if b"\0" in raw:
+        raise DgeditError(f"{name} is binary (a NUL byte at offset {raw.index(0):,})", "dgedit edits text files")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DgeditError(
+            f"{name} is not UTF-8 (byte 0x{raw[error.start]:02x} at offset {error.start:,})",
+            "convert it to UTF-8 first",
+        ) from error
+
+
+def read(path: Path) -> bytes:
+    """All bytes of a file, or of a pipe until its end.
+
+    Raises:
+        DgeditError: when it is missing, a directory, or not readable.
+    """
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def status_of(path: Path) -> os.stat_result | None:
+    """The status of the file behind any links; none where there is no file.
+
+    Raises:
+        DgeditError: when it cannot be asked for, and when it is no regular file.
+    """
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    _require_regular(path, status)
+    return status
+
+
+def read_regular(path: Path) -> tuple[bytes, os.stat_result]:
+    """The bytes of a regular file and its status from before they were read; it never waits.
+
+    Raises:
+        DgeditError: when it is missing, no regular file, not readable, or over the hard limit of size.
+    """
+    # Asked before it is opened: opening a device can do things.
+    if status_of(path) is None:
+        raise _unreadable(path, FileNotFoundError())
+    try:
+        # Without waiting, because the name may have become a pipe since.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        try:
+            status = os.fstat(handle)
+            _require_regular(path, status)
+            raw = b"" if status.st_size > MAX_READ_BYTES else _read_all(handle, status.st_size)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    size = max(status.st_size, len(raw))
+    if size > MAX_READ_BYTES:
+        raise DgeditError(f"{path} has {size:,} bytes, more than {MAX_READ_BYTES:,}", "open a smaller file")
+    return raw, status
+
+
+def _read_all(handle: int, expected: int) -> bytes:
+    """Read to the end, or a little over the hard limit; some files of the system do not know their size."""
+    pieces: list[bytes] = []
+    size = 0
+    while size <= MAX_READ_BYTES and (piece := os.read(handle, max(expected - size, 0) + 65_536)):
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)
+
+
+def read_only_reason(path: Path, size_bytes: int) -> str | None:
+    """Why a file of this size cannot be saved where it is; none where it can. The file need not exist."""
+    if size_bytes > MAX_BYTES:
+        return f"read-only: {size_bytes:,} bytes, more than {MAX_BYTES:,}"
+    target = os.path.realpath(path)
+    if os.path.exists(target) and not os.access(target, os.W_OK):
+        return "read-only: no permission to write"
+    folder = os.path.dirname(target)
+    if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK):
+        return "read-only: no permission to write in its folder"
+    return None
+
+
+def saving_notice(status: os.stat_result) -> str:
+    """What a person should know before the file is replaced by a new one; mostly nothing."""
+    if status.st_nlink > 1:
+        return f"this file has {status.st_nlink} names (hard links); saving changes it under this name alone"
+    if os.geteuid() not in (0, status.st_uid):
+        return "this file is another user's; saving makes it yours"
+    return ""
+
+
+def check_parent(path: Path) -> None:
+    """Fail early for a new file that could not be saved.
+
+    Raises:
+        DgeditError: when its directory does not exist.
+    """
+    parent = os.path.dirname(os.path.realpath(path))
+    if not os.path.isdir(parent):
+        raise DgeditError(f"{path}: its directory does not exist", f"make it first: mkdir -p {parent}")
+
+
+def write_atomically(path: Path, raw: bytes, *, new_mode: int = 0o666) -> Stamp:
+    """Replace a file's bytes in one step: a crash at any moment leaves the old file or the new one.
+
+    Mode and extended attributes are kept, owner and group where the system allows; a symbolic link stays one and its
+    target is replaced; another hard link keeps the old bytes. Temporary files that a crash left are taken away.
+
+    Args:
+        path: the file; its directory must exist and permit new files.
+        raw: what it shall hold.
+        new_mode: permissions of a file that does not exist yet, less the umask.
+
+    Raises:
+        DgeditError: when it cannot be written; the old file is then untouched.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        before = _replaceable(target)
+        remove_leftovers(target.parent, target.name)
+        stamp = _replace(target, raw, before, new_mode)
+    except (OSError, ValueError) as error:
+        number, reason = (error.errno, error.strerror) if isinstance(error, OSError) else (None, str(error))
+        raise DgeditError(f"cannot save {path}: {reason}", HINTS.get(number or 0, ELSEWHERE)) from error
+    _sync_directory(target.parent)
+    return stamp
+
+
+def remove_leftovers(folder: Path, name: str = "") -> None:
+    """Take away temporary files that ended processes left in a folder: those of one file, or all."""
+    prefix = f".{name[:NAME_KEPT]}." if name else "."
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            # The name is looked at first: a folder may hold very many.
+            if entry.name.startswith(prefix) and _is_left_over(entry):
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
+
+
+def _is_left_over(entry: os.DirEntry[str]) -> bool:
+    found = LEFTOVER.search(entry.name)
+    if found is None:
+        return False
+    here = this_process()
+    if int(found["host"], 16) != _host_number(here):
+        return time.time() - entry.stat(follow_symlinks=False).st_mtime > FOREIGN_LEFTOVER_S
+    return not Process(int(found["pid"]), int(found["start"]), here.host).is_running
+
+
+def _temporary_name(name: str) -> str:
+    """A name that says which process writes, so that a later save can tell what was left over."""
+    here = this_process()
+    owner = f"{here.pid}-{here.start_ticks}-{_host_number(here):08x}"
+    return f".{name[:NAME_KEPT]}.dgedit-{owner}-{secrets.token_hex(4)}.tmp"
+
+
+def _host_number(process: Process) -> int:
+    return zlib.crc32(process.host.encode("utf-8", "surrogateescape"))
+
+
+def _replaceable(target: Path) -> os.stat_result | None:
+    """The status of the file that is to be replaced; none where it is new."""
+    try:
+        before = os.stat(target)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(before.st_mode):
+        raise OSError(errno.EINVAL, f"it is {_kind(before.st_mode)}")
+    if not os.access(target, os.W_OK):
+        # Renaming over it would work, against the will of whoever took the permission away.
+        raise OSError(errno.EINVAL, "it is read-only")
+    return before
+
+
+def _replace(target: Path, raw: bytes, before: os.stat_result | None, new_mode: int) -> Stamp:
+    temporary = target.with_name(_temporary_name(target.name))
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    handle = os.open(temporary, flags, new_mode if before is None else 0o600)
+    try:
+        _write_all(handle, raw)
+        if before is not None:
+            _keep_attributes(handle, target, before)
+        os.fsync(handle)
+        os.replace(temporary, target)
+        # The rename itself changes a time in the status, so it is asked for last.
+        return Stamp.of(os.fstat(handle))
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    finally:
+        os.close(handle)
+
+
+def _write_all(handle: int, raw: bytes) -> None:
+    rest = memoryview(raw)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
+def _keep_attributes(handle: int, target: Path, before: os.stat_result) -> None:
+    """Give a new file the owner, mode and extended attributes of the old one; owner and attributes may be refused."""
+    owner, group = before.st_uid, before.st_gid
+    for changed in ((owner, group), (-1, group)):
+        with contextlib.suppress(OSError):
+            os.fchown(handle, *changed)
+            break
+    now, mode = os.fstat(handle), stat.S_IMODE(before.st_mode)
+    if now.st_uid != owner:
+        mode &= ~(stat.S_ISUID | stat.S_ISGID)
+    if now.st_gid != group:
+        # What the old group was granted is not for another group.
+        mode = mode & ~stat.S_ISGID & ~0o070 | (mode & 0o007) << 3
+    os.fchmod(handle, mode)
+    if sys.platform == "linux":
+        _keep_extended(handle, target)
+
+
+def _keep_extended(handle: int, target: Path) -> None:
+    names: list[str] = []
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            names = os.listxattr(target)
+        for name in names:
+            if name.startswith("user.") or name in ("system.posix_acl_access", "security.selinux"):
+                with contextlib.suppress(OSError):
+                    os.setxattr(handle, name, os.getxattr(target, name))
+
+
+def _sync_directory(folder: Path) -> None:
+    """Make the rename itself survive a power cut, where directories can be opened."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _require_regular(path: Path, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise _unreadable(path, IsADirectoryError())
+    if not stat.S_ISREG(status.st_mode):
+        raise DgeditError(f"{path} is {_kind(status.st_mode)}, not a file", "name a regular file")
+
+
+def _kind(mode: int) -> str:
+    """What stands under a name that is no regular file."""
+    kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a pipe (FIFO)", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> DgeditError:
+    if isinstance(error, FileNotFoundError):
+        return DgeditError(f"{path}: no such file", "check the path")
+    if isinstance(error, IsADirectoryError):
+        return DgeditError(f"{path} is a directory", "name a file in it")
+    if isinstance(error, PermissionError):
+        return DgeditError(f"{path}: {error.strerror}", "check its permissions")
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return DgeditError(f"{path}: {reason}", "check the path")

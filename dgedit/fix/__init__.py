@@ -1,0 +1,1 @@
+"""What keeps a text from parsing, what may mend it, and which of that a person would choose."""

@@ -1,0 +1,1 @@
+"""Texts alone: languages, encodings, holes, edits, search, diffs. No file, model or screen."""

@@ -1,0 +1,1 @@
+"""An infill in the editor: its thread, its state, where it stands in the text."""

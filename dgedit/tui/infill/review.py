@@ -1,0 +1,304 @@
+"""An infill as the person steers it: what is shown, pinned, accepted so far, and what runs next.
+
+Pure state, no widget: the editor draws `pieces`, replaces the span by `text` or `cut_short`, and starts the tasks that
+`again` and `branched` give. Offsets are characters of the answer, which has `\\n` for line breaks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from ...fill.loop import Gap
+
+if TYPE_CHECKING:
+    from ...engine.types import Candidate, Frame, InfillResult
+
+Piece = tuple[str, str, float]
+"""Text, state (of the theme's denoise table, or `plain`), confidence."""
+FIRST_NOISE = "\u2591" * 8
+"""Shown from the key to the first pass."""
+NEXT_WORD = re.compile(r"\s*(?:\w+|[^\w\s]+)")
+NEXT_LINE = re.compile(r"\n?[^\n]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of the span under infill."""
+
+    part: str | Gap
+    group: int | None
+    """Which hole of the text it belongs to; none for code between holes, which stays whatever happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One pass as it was drawn."""
+
+    segment: int
+    frame: Frame
+
+
+@dataclass(slots=True)
+class Review:
+    """One run over some segments, and what the person made of it."""
+
+    segments: tuple[Segment, ...]
+    originals: tuple[str, ...]
+    """What each group replaces, exactly as it stands in the file."""
+    accepted: int = 0
+    """Characters from the start that are accepted for good."""
+    results: dict[int, InfillResult] = field(default_factory=dict)
+    choices: dict[int, int] = field(default_factory=dict)
+    """Which candidate of a result is shown; the first one where nothing is said."""
+    seen: list[Seen] = field(default_factory=list)
+    at: int | None = None
+    """The pass that is looked at; none for the answer, or the newest pass while it runs."""
+    finished: bool = False
+    pins: tuple[tuple[int, int], ...] = ()
+    """Ranges of the answer that stay when the rest is rolled again."""
+
+    # -- what comes from the engine ----------------------------------------------------------------------------------
+
+    def take(self, segment: int, frame: Frame) -> None:
+        """A pass of a segment, or its result."""
+        self.seen.append(Seen(segment, frame))
+        if frame.result is not None:
+            self.results[segment] = frame.result
+
+    def finish(self) -> None:
+        """All gaps have their results: kept texts of the run before become pins."""
+        self.finished = True
+        spans = zip(self.segments, self._ranges(), strict=True)
+        self.pins = tuple(
+            bounds for segment, bounds in spans if isinstance(segment.part, str) and segment.group is not None
+        )
+
+    # -- what is shown -------------------------------------------------------------------------------------------------
+
+    @property
+    def text(self) -> str:
+        """The answer: texts that stay, the chosen candidate of every gap, the original where nothing was found."""
+        return "".join(self._texts())
+
+    @property
+    def blank(self) -> bool:
+        """Whether the model found nothing anywhere."""
+        return not any(result.text.strip() for result in self.results.values())
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """What to draw in the span now."""
+        if self.at is not None:
+            return tuple(self._passing(self.seen[self.at]))
+        if not self.finished:
+            return tuple(self._passing(self.seen[-1] if self.seen else None))
+        return tuple(self._reviewed())
+
+    def shown_frame(self) -> Frame | None:
+        """The pass that the status line speaks of."""
+        if not self.seen:
+            return None
+        return self.seen[-1 if self.at is None else self.at].frame
+
+    def candidate(self) -> tuple[int, int, Candidate] | None:
+        """Number from 1, count, and the chosen candidate of the last gap."""
+        last = max(self.results, default=None)
+        if last is None:
+            return None
+        found, number = self.results[last].candidates, self.choices.get(last, 0)
+        return number + 1, len(found), found[number]
+
+    # -- what the person does ------------------------------------------------------------------------------------------
+
+    def cycle(self, step: int) -> bool:
+        """Show the next candidate of the last gap; false when there is no other."""
+        last = max(self.results, default=None)
+        if last is None or len(self.results[last].candidates) < 2 or not self.finished:
+            return False
+        start = self._ranges()[last][0]
+        self.at = None
+        self.choices[last] = (self.choices.get(last, 0) + step) % len(self.results[last].candidates)
+        self.pins = tuple(pin for pin in self.pins if pin[1] <= start)
+        self.accepted = min(self.accepted, start)
+        return True
+
+    def accept_more(self, unit: re.Pattern[str]) -> bool:
+        """Accept the next word or line; true when that was the last of it."""
+        text = self.text
+        match = unit.match(text, self.accepted)
+        if match is None or match.end() == self.accepted:
+            self.accepted = len(text)
+        else:
+            self.accepted = match.end()
+        return not text[self.accepted :].strip()
+
+    def toggle_pin(self, start: int, end: int) -> bool:
+        """Pin a range of the answer, or unpin every pin that it touches; false when it holds nothing."""
+        start, end = max(0, start), min(end, len(self.text))
+        if start >= end or not self.finished:
+            return False
+        kept = tuple(pin for pin in self.pins if pin[1] <= start or end <= pin[0])
+        self.pins = kept if len(kept) < len(self.pins) else tuple(sorted((*kept, (start, end))))
+        return True
+
+    def scrub(self, step: int) -> bool:
+        """Look at an earlier or a later pass; past the last one is the answer. False when there is none."""
+        if not self.finished or not self.seen:
+            return False
+        # The last thing seen of a segment is its result, not a pass.
+        passes = [number for number, seen in enumerate(self.seen) if seen.frame.result is None]
+        here = len(passes) if self.at is None else passes.index(self.at)
+        there = here + step
+        if not 0 <= there <= len(passes):
+            return False
+        self.at = None if there == len(passes) else passes[there]
+        return True
+
+    # -- what runs next ------------------------------------------------------------------------------------------------
+
+    def again(self) -> Review:
+        """The run that rolls everything again that is neither pinned nor accepted; answers so far are rejected."""
+        kept = sorted((*self.pins, (0, self.accepted)))
+        segments = list[Segment]()
+        for number, (text, (start, end)) in enumerate(zip(self._texts(), self._ranges(), strict=True)):
+            if self.segments[number].group is None:
+                segments.append(self.segments[number])
+                continue
+            inside = [(left - start, right - start) for left, right in kept if left < end and start < right]
+            segments += self._split(number, text, inside)
+        return Review(tuple(_joined(segments)), self.originals, self.accepted)
+
+    def branched(self) -> Review | None:
+        """The run that goes on from the pass that is looked at; none when that is not possible."""
+        from ...engine.types import Start
+
+        if self.at is None:
+            return None
+        seen = self.seen[self.at]
+        gap = self.segments[seen.segment].part
+        if not isinstance(gap, Gap) or not seen.frame.slots:
+            return None
+        start = Start(slots=seen.frame.slots, passes=seen.frame.pass_index)
+        rejected = (*gap.rejected, *self._answers(seen.segment))
+        branch = replace(gap, start=start, rejected=rejected, strength=1.0)
+        segments = list(self.segments)
+        for number, answer in enumerate(self._texts()[: seen.segment]):
+            segments[number] = replace(segments[number], part=answer)
+        segments[seen.segment] = replace(segments[seen.segment], part=branch)
+        return Review(tuple(segments), self.originals, self.accepted)
+
+    def cut_short(self) -> str:
+        """The span when the person stops here: what is accepted, and holes that were not reached as they were."""
+        parts, closed = list[str](), set[int]()
+        for segment, text, (start, _) in zip(self.segments, self._texts(), self._ranges(), strict=True):
+            if segment.group is None:
+                parts.append(text)
+            elif start < self.accepted or segment.group in closed:
+                closed.add(segment.group)
+                parts.append(text[: max(0, self.accepted - start)])
+            elif segment.group not in closed:
+                closed.add(segment.group)
+                parts.append(self.originals[segment.group])
+        return "".join(parts)
+
+    # -- within --------------------------------------------------------------------------------------------------------
+
+    def _texts(self) -> list[str]:
+        """What each segment is in the answer."""
+        return [self._text_of(number, segment) for number, segment in enumerate(self.segments)]
+
+    def _text_of(self, number: int, segment: Segment) -> str:
+        if isinstance(segment.part, str):
+            return segment.part
+        result = self.results.get(number)
+        if result is None or not result.text.strip():
+            return self._original_of(number)
+        return result.candidates[self.choices.get(number, 0)].text
+
+    def _original_of(self, number: int) -> str:
+        """The original of a group, at the first gap of it; the others are empty."""
+        group = self.segments[number].group
+        assert group is not None, "a gap belongs to a group"
+        firsts = (place for place, segment in enumerate(self.segments) if segment.group == group)
+        return self.originals[group] if next(firsts) == number else ""
+
+    def _ranges(self) -> list[tuple[int, int]]:
+        ranges, start = list[tuple[int, int]](), 0
+        for text in self._texts():
+            ranges.append((start, start + len(text)))
+            start += len(text)
+        return ranges
+
+    def _passing(self, now: Seen | None) -> Iterator[Piece]:
+        """The span while a segment is denoised: earlier ones filled, later ones as they were."""
+        gaps = (number for number, segment in enumerate(self.segments) if isinstance(segment.part, Gap))
+        current = next(gaps, 0) if now is None else now.segment
+        for number, segment in enumerate(self.segments):
+            if isinstance(segment.part, str):
+                yield segment.part, "plain" if segment.group is None else "pinned", 1.0
+            elif number == current and now is None:
+                yield FIRST_NOISE, "noise", 0.0
+            elif number == current and now is not None:
+                yield from ((span.text, span.state.value, span.confidence) for span in now.frame.spans)
+            elif number < current:
+                yield self._text_of(number, segment), "fixed", 1.0
+            else:
+                yield self._original_of(number), "plain", 1.0
+
+    def _reviewed(self) -> Iterator[Piece]:
+        """The answer, with what is pinned and what is accepted for good."""
+        edges = {0, self.accepted, *(edge for pin in self.pins for edge in pin)}
+        for segment, text, (start, end) in zip(self.segments, self._texts(), self._ranges(), strict=True):
+            inner = sorted({start, end, *(edge for edge in edges if start < edge < end)})
+            for left, right in pairwise(inner):
+                yield text[left - start : right - start], self._look(segment, left), 1.0
+
+    def _look(self, segment: Segment, offset: int) -> str:
+        if segment.group is None or offset < self.accepted:
+            return "plain"
+        return "pinned" if any(start <= offset < end for start, end in self.pins) else "fixed"
+
+    def _answers(self, number: int) -> tuple[str, ...]:
+        """What was already shown for a segment."""
+        result = self.results.get(number)
+        if result is None:
+            return ()
+        return tuple(candidate.text for candidate in result.candidates[: self.choices.get(number, 0) + 1])
+
+    def _split(self, number: int, text: str, kept: list[tuple[int, int]]) -> Iterator[Segment]:
+        """A segment of a hole as kept texts and gaps between them."""
+        segment = self.segments[number]
+        if not kept and isinstance(segment.part, Gap):
+            rejected = (*segment.part.rejected, *self._answers(number))
+            yield replace(segment, part=replace(segment.part, rejected=rejected, start=None))
+            return
+        position = 0
+        for left, right in [*kept, (len(text), len(text))]:
+            left, right = max(position, left), min(len(text), right)
+            if left > position:
+                yield replace(segment, part=Gap(rejected=(text[position:left],)))
+            if right > left:
+                yield replace(segment, part=text[left:right])
+            position = max(position, right)
+
+
+def _joined(segments: list[Segment]) -> Iterator[Segment]:
+    """Neighbouring texts of one group as one."""
+    last: Segment | None = None
+    for segment in segments:
+        if last is not None and last.group == segment.group:
+            if isinstance(last.part, str) and isinstance(segment.part, str):
+                last = replace(last, part=last.part + segment.part)
+                continue
+            if isinstance(last.part, Gap) and isinstance(segment.part, Gap):
+                joined = (*last.part.rejected, *segment.part.rejected)
+                last = replace(last, part=Gap(rejected=joined))
+                continue
+        if last is not None:
+            yield last
+        last = segment
+    if last is not None:
+        yield last

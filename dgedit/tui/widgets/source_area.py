@@ -1,0 +1,320 @@
+"""A TextArea for source files of any size and any bytes: what is shown, not what keys do.
+
+Lossless documents, highlighting by viewport, marks drawn over the text (a span under infill, search matches), control
+characters made visible. Several names of Textual's TextArea used here are private to it; the version is pinned and
+tests cover each use.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual.document._document_navigator import DocumentNavigator
+from textual.document._edit import Edit
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widgets import TextArea
+from textual.widgets.text_area import Selection
+
+from ... import config
+from ...text.edits import Indent, matching_bracket
+from ...text.languages import comment_of, indent_of
+from ..infill.overlay import Location
+from ..theme import Theme
+from .document import TextDocument
+from .wrapping import WrappedRows
+
+PARSE_MS = 4.0
+"""A key waits so long for the parser; a longer text is read on between keys."""
+PARSED_AT_ONCE_ROWS = 3_000
+"""In a longer text a key does not wait for the parser at all."""
+PARSE_AFTER_KEY_S = 0.03
+PARSE_ON_MS = 8.0
+PARSE_PAUSE_S = 0.004
+"""Between two slices of a parse, for what else is to be done."""
+HIGHLIGHT_MARGIN = 10
+"""Rows above and below the visible ones that are highlighted with them."""
+PICTURES = {
+    **{code: 0x2400 + code for code in range(32) if code != 9},
+    0x7F: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+}
+"""Control characters would move the terminal's cursor or start its commands: they are drawn as pictures of one cell."""
+
+
+class SourceArea(TextArea):
+    """Shows a text; `CodeArea` adds the keys."""
+
+    document: TextDocument
+
+    def __init__(self, palette: Theme, editor: config.Editor) -> None:
+        self.palette, self.editor = palette, editor
+        self.version = 0
+        """Counts the edits, undone and redone ones too."""
+        self.syntax_name = "text"
+        self.indent = Indent(" " * editor.indent_width, editor.indent_width)
+        self._highlighted_rows = range(0)
+        self._marks: tuple[Sequence[tuple[int, int]], int | None] = ((), None)
+        self._reparse: Timer | None = None
+        super().__init__(
+            "",
+            soft_wrap=editor.soft_wrap,
+            show_line_numbers=editor.line_numbers,
+            tab_behavior="focus",
+            max_checkpoints=100_000,
+        )
+        self.use_palette(palette)
+        self.cursor_blink = False
+
+    def use_palette(self, palette: Theme) -> None:
+        """Draw in a theme's colours."""
+        self.palette = palette
+        self.register_theme(palette.text_area_theme())
+        # A theme that was changed under its own name must be drawn anew.
+        self._set_theme(palette.name)
+        self.theme = palette.name
+        self._line_cache.clear()
+        self.refresh()
+
+    # -- documents -------------------------------------------------------------------------------------------------
+
+    def open_text(self, text: str, path: Path | None, language: str) -> None:
+        """Show a text, with no undo history."""
+        self.history.clear()
+        self.version += 1
+        self.syntax_name = language
+        unit = indent_of(text, language) or " " * self.editor.indent_width
+        self.indent = Indent(unit, self.editor.indent_width)
+        self.indent_width = self.editor.indent_width
+        self._use_document(TextDocument(text, language))
+        self.post_message(self.Changed(self))
+
+    def set_language(self, language: str) -> None:
+        """Highlight the text as another language; it stays as it is, and so does its history."""
+        if language != self.syntax_name:
+            self.syntax_name = language
+            self.document.set_language(language)
+            self._build_highlight_map()
+            self.refresh()
+
+    def _use_document(self, document: TextDocument) -> None:
+        self.document = document
+        self.wrapped_document = WrappedRows(document, tab_width=self.indent_width)
+        self.navigator = DocumentNavigator(self.wrapped_document)
+        self._build_highlight_map()
+        self.move_cursor((0, 0))
+        self._rewrap_and_refresh_virtual_size()
+
+    def _set_document(self, text: str, language: str | None) -> None:
+        """TextArea makes its first, empty document through this."""
+        self._use_document(TextDocument(text, language or "text"))
+
+    def edit(self, edit: Edit) -> object:  # type: ignore[override]
+        """Change the text as one step of the history."""
+        self.version += 1
+        self._marks = ((), None)
+        return super().edit(edit)
+
+    def _undo_batch(self, edits: Sequence[Edit]) -> None:
+        self.version += 1
+        super()._undo_batch(edits)
+        # TextArea would join the next key to the step before this one.
+        self.history.checkpoint()
+        self._check_wrapping()
+
+    def _redo_batch(self, edits: Sequence[Edit]) -> None:
+        self.version += 1
+        super()._redo_batch(edits)
+        self._check_wrapping()
+
+    def _check_wrapping(self) -> None:
+        """Several edits at once may leave TextArea's table of rows behind the document."""
+        if len(self.wrapped_document._line_index_to_offsets) != self.document.line_count:
+            self._rewrap_and_refresh_virtual_size()
+
+    def _refresh_size(self) -> None:
+        # An undo gets here before the cursor was moved, and a scroll bar that comes or goes then looks for it.
+        inside = Selection(*map(self._inside, self.selection))
+        if inside != self.selection:
+            self.selection = inside
+        super()._refresh_size()
+
+    def _inside(self, location: Location) -> Location:
+        row = min(location[0], self.document.line_count - 1)
+        return row, min(location[1], len(self.document[row]))
+
+    def raw_replace(self, text: str, start: Location, end: Location) -> Location:
+        """Change the document past the undo history; returns where the new text ends."""
+        gutter = self.gutter_width
+        result = self.document.replace_range(start, end, text)
+        if self.gutter_width != gutter:
+            self.wrapped_document.wrap(self.wrap_width, self.indent_width)
+        else:
+            self.wrapped_document.wrap_range(start, end, result.end_location)
+        self._refresh_size()
+        self._line_cache.clear()
+        return result.end_location
+
+    def offset_of(self, location: Location) -> int:
+        """Characters before a location."""
+        return self.document.get_index_from_location(location)
+
+    def location_of(self, offset: int) -> Location:
+        """Where so many characters are before."""
+        return self.document.get_location_from_index(offset)
+
+    def end_of(self, start: Location, text: str) -> Location:
+        """Where a text ends that is put in at a location."""
+        newline = self.document.newline
+        lines = (self.document.own_breaks(text) if newline == "\r\n" else text).split(newline)
+        return start[0] + len(lines) - 1, len(lines[-1]) + (start[1] if len(lines) == 1 else 0)
+
+    def shows_row(self, row: int) -> bool:
+        """Whether a row is on the screen."""
+        top = int(self.scroll_offset.y)
+        return self.soft_wrap or top <= row < top + self.size.height
+
+    def find_matching_bracket(self, bracket: str, search_from: Location) -> Location | None:
+        """The partner of a bracket; TextArea's own search reads the whole text at a bracket that has none."""
+        return matching_bracket(self.document.lines, search_from, line_comment=comment_of(self.syntax_name).line)
+
+    # -- highlighting ----------------------------------------------------------------------------------------------
+
+    def _build_highlight_map(self) -> None:
+        """Highlight the visible rows and a margin; Textual's own version queries the whole tree at every key."""
+        self._highlights.clear()
+        document = self.document
+        if not isinstance(document, TextDocument):
+            return
+        top = max(0, self._first_row() - HIGHLIGHT_MARGIN)
+        last = min(document.line_count - 1, top + max(self.size.height, 20) + 2 * HIGHLIGHT_MARGIN)
+        self._highlighted_rows = range(top, last + 1)
+        if document.line_count <= PARSED_AT_ONCE_ROWS:
+            document.syntax.refresh(PARSE_MS)
+        self._highlights.update(document.syntax.highlights(top, last))
+        if document.syntax.stale:
+            self._parse_later(PARSE_AFTER_KEY_S)
+
+    def _parse_later(self, wait_s: float) -> None:
+        """Parse on when no key has come for a moment; till then the colours move with the text."""
+        if self._reparse is not None:
+            self._reparse.stop()
+        self._reparse = self.set_timer(wait_s, self._go_on_parsing) if self.is_running else None
+
+    def _go_on_parsing(self) -> None:
+        self._reparse = None
+        if self.document.syntax.refresh(PARSE_ON_MS):
+            self._build_highlight_map()
+            self.refresh()
+        else:
+            self._parse_later(PARSE_PAUSE_S)
+
+    def _first_row(self) -> int:
+        """The row of the text at the top of the screen."""
+        try:
+            return self.wrapped_document._offset_to_line_info[int(self.scroll_offset.y)][0]
+        except IndexError:
+            return 0
+
+    def _watch_scroll_y(self) -> None:
+        super()._watch_scroll_y()
+        top = self._first_row()
+        rows = self._highlighted_rows
+        if top < rows.start or top + self.size.height > rows.stop < self.document.line_count:
+            self._build_highlight_map()
+
+    # -- drawing ---------------------------------------------------------------------------------------------------
+
+    def show_matches(self, ranges: Sequence[tuple[int, int]], current: int | None) -> None:
+        """Mark ranges of characters, in order; the current one more than the others."""
+        self._marks = (ranges, current)
+        self._line_cache.clear()
+        self.refresh()
+
+    def styles_of_row(self, row: int) -> list[tuple[int, int, Style]]:
+        """Columns of a row that are drawn in a style over the text's own."""
+        ranges, current = self._marks
+        if not ranges:
+            return []
+        start = self.offset_of((row, 0))
+        stop = start + len(self.document[row])
+        first = bisect_left(ranges, start, key=lambda pair: pair[1])
+        found = []
+        for number in range(first, len(ranges)):
+            left, right = ranges[number]
+            if left > stop:
+                break
+            name = "editor.match_current" if number == current else "editor.match"
+            style = Style(bgcolor=self.palette.colour(name), underline=number == current)
+            found.append((max(left, start) - start, min(right, stop) - start, style))
+        return found
+
+    def get_line(self, line_index: int) -> Text:
+        """A row of the text as it is drawn."""
+        # Text drops some control characters and passes others on to the terminal.
+        return Text(self.document.get_line(line_index).translate(PICTURES), end="", no_wrap=True)
+
+    def render_line(self, y: int) -> Strip:
+        """A line of the screen, drawn anew only where what stands in it changed.
+
+        Textual's own version draws the whole screen anew at every key, and joins the whole text for each line of it.
+        """
+        try:
+            row, section = self.wrapped_document._offset_to_line_info[y + int(self.scroll_offset.y)]
+        except IndexError:
+            return self._render_line(y)
+        selection, bracket = self.selection, self._matching_bracket_location
+        has_cursor = selection.end[0] == row
+        key = (
+            *(self.document[row], row, section, tuple(self._highlights.get(row, ())), tuple(self.styles_of_row(row))),
+            selection if selection.contains_line(row) or has_cursor else None,
+            bracket if bracket is not None and (has_cursor or bracket[0] == row) else None,
+            *(self.size, self.virtual_size.width, self.gutter_width, self.scroll_offset.x, self.indent_width),
+            *(self.palette.name, self.soft_wrap, self.show_line_numbers, self.read_only, self.has_focus),
+        )
+        line = self._line_cache.get(key)
+        if line is None:
+            line = self._line_cache[key] = self._render_line(y)
+        return line
+
+    def _render_line(self, y: int) -> Strip:
+        strip = super()._render_line(y)
+        try:
+            row, section = self.wrapped_document._offset_to_line_info[y + int(self.scroll_offset.y)]
+        except IndexError:
+            return strip
+        styles = self.styles_of_row(row)
+        if not styles:
+            return strip
+        edges = [0, *self.wrapped_document.get_offsets(row), len(self.document[row])]
+        first, last = edges[section], edges[section + 1]
+        for left, right, style in styles:
+            left, right = max(left, first), min(right, last)
+            if left < right:
+                strip = _restyled(strip, self._screen_column(row, left), self._screen_column(row, right - 1, 1), style)
+        return strip
+
+    def _screen_column(self, row: int, column: int, more: int = 0) -> int:
+        """Cells from the left edge to a column, or to the end of its character."""
+        x = self.wrapped_document.location_to_offset((row, column)).x
+        if more:
+            line = self.document[row]
+            wide = self.get_column_width(row, column + 1) - self.get_column_width(row, column)
+            x += wide if line[column : column + 1] else 0
+        scrolled = 0 if self.soft_wrap else int(self.scroll_offset.x)
+        return x + self.gutter_width - scrolled
+
+
+def _restyled(strip: Strip, left: int, right: int, style: Style) -> Strip:
+    """The strip with cells [left, right) in `style`."""
+    left, right = max(0, left), min(strip.cell_length, right)
+    if left >= right:
+        return strip
+    before, middle, after = strip.crop(0, left), strip.crop(left, right), strip.crop(right)
+    painted = [Segment(text, (old or Style()) + style, control) for text, old, control in middle]
+    return Strip.join([before, Strip(painted, middle.cell_length), after])

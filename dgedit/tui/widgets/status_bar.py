@@ -1,0 +1,50 @@
+"""The status line as text: pure functions of what is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ...engine.types import Frame, ModelInfo
+
+
+def file_line(
+    name: str,
+    *,
+    dirty: bool,
+    row: int,
+    column: int,
+    lines: int,
+    ending: str,
+    encoding: str,
+    language: str,
+    locked: bool,
+) -> str:
+    """Where the cursor is, in which file, and how it is written."""
+    breaks = "CRLF" if ending == "\r\n" else "LF"
+    marks = " *" * dirty + " (read-only)" * locked
+    return f"{name}{marks}  {row + 1}:{column + 1} of {lines}  {breaks}  {encoding}  {language}"
+
+
+def infill_line(frame: Frame, model: ModelInfo | None) -> str:
+    """How the denoising goes: pass k/n, ms a pass, tokens/s, context used, model and device."""
+    use = frame.context
+    cut = " cut" if use.prefix_cut or use.suffix_cut else ""
+    parts = [
+        f"pass {frame.pass_index}/{frame.passes_max}",
+        f"{frame.pass_ms:.0f} ms/pass",
+        f"{frame.tokens_per_second:.0f} tok/s",
+        f"ctx {use.tokens}/{use.limit}{cut}",
+        model_name(model),
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def model_name(model: ModelInfo | None) -> str:
+    """Name, size and device of a model; nothing while none is loaded."""
+    if model is None:
+        return ""
+    if not model.parameters:
+        return f"{model.name} {model.device}"
+    size = f"{model.parameters / 1e9:.1f}B" if model.parameters >= 1e9 else f"{model.parameters / 1e6:.1f}M"
+    return f"{model.name} {size} {model.device}"

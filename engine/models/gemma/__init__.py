@@ -1,0 +1,1 @@
+"""DiffusionGemma: its checkpoint, network, cache, passes and prompts."""

@@ -1,0 +1,1 @@
+"""nano: the published class at a small size, in plain torch."""

@@ -1,0 +1,120 @@
+"""The thread that has the model: what it does with jobs that are cancelled, broken or too late."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from dgedit.engine.protocol import Denoiser
+from dgedit.engine.types import Frame, InfillRequest, ModelInfo
+from dgedit.errors import DgeditError
+from dgedit.fill import loop
+from dgedit.server import protocol, worker
+from dgedit.server.worker import Job, Worker
+
+PATIENCE_S = 60.0
+REQUEST = InfillRequest(prefix="def add(a, b):\n    ", suffix="\n\n\nprint(add(1, 2))\n")
+
+
+class Client:
+    """Collects what is answered to one job."""
+
+    def __init__(self, asked: protocol.Infill | protocol.Count, lines_max: int = 1000) -> None:
+        """Args: lines_max: it cancels after so many."""
+        self.answers, self._lines_max = list[protocol.Message](), lines_max
+        self._done = queue.SimpleQueue[bool]()
+        self.job = Job(asked=asked, emit=self._take, done=lambda: self._done.put(True))
+
+    def _take(self, line: bytes) -> None:
+        self.answers.append(protocol.from_line(line))
+        if len(self.answers) >= self._lines_max:
+            self.job.cancelled.set()
+
+    def wait(self) -> list[protocol.Message]:
+        """What was answered, once that is all."""
+        assert self._done.get(timeout=PATIENCE_S)
+        return self.answers
+
+
+@pytest.fixture
+def working(nano: Denoiser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
+    """A worker that has the model already."""
+    monkeypatch.setattr(worker, "load_model", lambda _name, _say: nano)
+    told = queue.SimpleQueue[ModelInfo | DgeditError]()
+    made = Worker("nano", told.put, lambda _line: None)
+    made.start()
+    assert told.get(timeout=PATIENCE_S) == nano.info
+    yield made
+    made.stop()
+    assert made.join(PATIENCE_S)
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_no_pass_is_made_for_who_cancelled(working: Worker, passes: int) -> None:
+    leaving, staying = Client(protocol.Infill(request=REQUEST), passes), Client(protocol.Infill(request=REQUEST))
+    working.put(leaving.job)
+    working.put(staying.job)
+    assert len(leaving.wait()) == passes
+    last = staying.wait()[-1]
+    assert isinstance(last, Frame)
+    assert last.result is not None
+    assert working.infills == 1
+
+
+def test_who_cancelled_while_waiting_is_not_served(working: Worker) -> None:
+    clients = [
+        Client(protocol.Infill(request=REQUEST)),
+        Client(protocol.Count(text="x")),
+        Client(protocol.Infill(request=REQUEST)),
+    ]
+    for client in clients:
+        client.job.cancelled.set()
+        working.put(client.job)
+    assert [client.wait() for client in clients] == [[], [], []]
+    assert working.infills == 0
+
+
+def test_another_seed_needs_no_other_preparation(working: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = list[InfillRequest]()
+
+    def counted(request: InfillRequest, model: Denoiser) -> object:
+        made.append(request)
+        return loop.prepare(request, model)
+
+    monkeypatch.setattr(worker, "prepare", counted)
+    for request in (REQUEST, replace(REQUEST, seed=5), replace(REQUEST, prefix="x = "), REQUEST):
+        client = Client(protocol.Infill(request=request))
+        working.put(client.job)
+        assert isinstance(client.wait()[-1], Frame)
+    assert [request.prefix for request in made] == [REQUEST.prefix, "x = ", REQUEST.prefix]
+
+
+def test_what_breaks_one_answer_breaks_no_other(working: Worker) -> None:
+    # A lone surrogate is no text to the tokenizer.
+    broken, whole = Client(protocol.Count(text="\udc80")), Client(protocol.Count(text="x = 1"))
+    working.put(broken.job)
+    working.put(whole.job)
+    (said,) = broken.wait()
+    assert isinstance(said, protocol.Failed)
+    assert "internal error" in said.message
+    (counted,) = whole.wait()
+    assert isinstance(counted, protocol.Counted)
+    assert counted.tokens > 1
+
+
+@pytest.mark.parametrize("error", [DgeditError("no such model", "another one"), MemoryError("all of it")])
+def test_a_model_that_cannot_be_loaded_is_told(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def load(_name: str, _say: object) -> Denoiser:
+        raise error
+
+    monkeypatch.setattr(worker, "load_model", load)
+    told = queue.SimpleQueue[ModelInfo | DgeditError]()
+    made = Worker("none", told.put, lambda _line: None)
+    made.start()
+    how = told.get(timeout=PATIENCE_S)
+    assert isinstance(how, DgeditError)
+    assert str(error) in str(how)
+    assert made.join(PATIENCE_S)
