@@ -17,13 +17,8 @@ PACKAGE = Path(dgedit.__file__).parent
 LAYERS = ["kernels", "engine", "fill", "surface"]
 """From the ground up; a layer may import itself and what is below it."""
 
-SURFACES = frozenset(
-    (
-        *("__main__", "cli", "commands", "tui", "pipe", "filling", "records", "fix", "serve", "worker", "hook"),
-        *("doctor", "completions", "bench", "bench_ui", "bench_fix", "bench_serve"),
-    )
-)
-FILL = frozenset(("fill", "models", "served", "repair", "weighing", "merging"))
+SURFACES = frozenset(("__main__", "cli", "commands", "tui", "batch", "hook", "doctor", "completions", "bench"))
+FILL = frozenset(("fill", "fix", "server"))
 """Where the engine is called from."""
 
 
@@ -38,12 +33,7 @@ def layer(module: str) -> int:
 
 
 def sources() -> Iterator[tuple[str, Path]]:
-    for path in [
-        *PACKAGE.glob("*.py"),
-        *PACKAGE.glob("tui/**/*.py"),
-        *PACKAGE.glob("commands/*.py"),
-        *PACKAGE.glob("hook/*.py"),
-    ]:
+    for path in PACKAGE.rglob("*.py"):
         yield ".".join(["dgedit", *path.relative_to(PACKAGE).with_suffix("").parts]), path
     for name in ("engine", "kernels"):
         for path in (PACKAGE / name).resolve().rglob("*.py"):
