@@ -26,7 +26,7 @@ from .errors import DgeditError
 
 if TYPE_CHECKING:
     from .config import Bindable
-    from .engine.protocol import Denoiser
+    from .engine import Engine
 
 SHOWN_PACKAGES = ("textual", "tree-sitter", "torch", "tokenizers")
 """Whose versions matter where something does not work; of the others only trouble is told."""
@@ -285,7 +285,7 @@ def timed(answer: str, ms: float, first_ms: float) -> Finding:
     return Finding("one infill", found)
 
 
-def _fill(model: Denoiser) -> tuple[str, float]:
+def _fill(model: Engine) -> tuple[str, float]:
     from .fill.loop import FillOptions, Gap, fill_gaps
 
     began, answer = time.perf_counter(), ""

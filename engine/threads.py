@@ -7,6 +7,8 @@ took 13 s with two threads and 1 s with one. So the choice is measured, on the w
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from functools import cache
 
@@ -14,9 +16,44 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+THREADS_MAX = 8
+"""More threads than this only wait for each other at the small models' size."""
 ROUNDS = 10
 MARGIN = 0.9
 """More threads must take less than this share of the time to be chosen."""
+
+
+_is_steady = False
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def most() -> int:
+    """Threads that a pass may use at most."""
+    return min(THREADS_MAX, cores())
+
+
+def in_use() -> int:
+    """Threads that a pass uses now."""
+    return torch.get_num_threads()
+
+
+def use_one_thread() -> None:
+    """Answer alike however busy the machine is, for less speed: sums over more threads differ in a last bit."""
+    global _is_steady
+    _is_steady = True
+    torch.set_num_threads(1)
+
+
+def settle() -> None:
+    """Use as many threads as pay at this moment, unless the answers are to be the same at every moment."""
+    if not _is_steady:
+        use_fastest(most())
 
 
 def use_fastest(threads_max: int) -> int:

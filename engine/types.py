@@ -21,6 +21,10 @@ class EngineError(Exception):
         self.hint = hint
 
 
+class CancelledError(EngineError):
+    """An infill was broken off by whoever asked for it."""
+
+
 class SlotState(Enum):
     """What a piece of a frame is."""
 
@@ -204,3 +208,5 @@ class ModelInfo:
     """Denoising passes that it is made for, at most."""
     span_tokens: int = 70
     """Tokens of the longest span that it writes."""
+    is_remote: bool = False
+    """Whether the text is sent to a server of the network."""

@@ -17,14 +17,13 @@ if not torch.cuda.is_available():
     # Triton's interpreter stands in for a GPU; it must be asked for before any module imports triton.
     os.environ["TRITON_INTERPRET"] = "1"
 
-from dgedit.engine.load import load
-from dgedit.engine.protocol import Denoiser
+from dgedit.engine.local import LocalEngine, load_local
 
 
 @pytest.fixture(scope="session")
-def nano() -> Denoiser:
-    """The bundled checkpoint."""
-    return load("nano")
+def nano() -> LocalEngine:
+    """The engine of the bundled checkpoint; in tests/engine it is the model alone."""
+    return load_local("nano")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -32,7 +32,7 @@ from . import interrupts
 from .fill import Mode, Output
 
 if TYPE_CHECKING:
-    from ..engine.protocol import Denoiser
+    from ..engine import Engine
 
 FAULTY = ExitCode(1)
 """Something does not parse, and stays so."""
@@ -72,7 +72,7 @@ class Source:
     stamp: disk.Stamp | None
 
 
-def run(options: FixOptions, model: Denoiser | None = None) -> ExitCode:
+def run(options: FixOptions, model: Engine | None = None) -> ExitCode:
     """Read, mend, write; returns the exit code."""
     with interrupts.caught() as caught:
         return Run(options, caught, model).all()
@@ -81,7 +81,7 @@ def run(options: FixOptions, model: Denoiser | None = None) -> ExitCode:
 class Run:
     """All sources of one command line, one after the other."""
 
-    def __init__(self, options: FixOptions, caught: interrupts.Interrupts, model: Denoiser | None) -> None:
+    def __init__(self, options: FixOptions, caught: interrupts.Interrupts, model: Engine | None) -> None:
         self._options, self._caught, self._model = options, caught, model
         self._until = time.monotonic() + options.timeout_s
         self._out = Output()
@@ -186,7 +186,7 @@ class Run:
         )
         return merge(source.text, model, chosen) if conflict is not None else repair(source.text, model, chosen)
 
-    def _loaded(self) -> Denoiser:
+    def _loaded(self) -> Engine:
         if self._model is None:
             from ..fill.open import load_model
 

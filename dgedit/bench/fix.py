@@ -19,6 +19,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ from . import broken_files as made
 from .broken_files import Broken
 
 if TYPE_CHECKING:
-    from ..engine.protocol import Denoiser
+    from ..engine import Engine
 
 Method = Callable[[Broken], str]
 FIT_FILES_PER_PACKAGE = 30
@@ -127,7 +128,7 @@ def measure(row: Row, broken: Sequence[Broken], method: Method) -> Iterator[int]
             yield number
 
 
-def methods(model: Denoiser) -> list[tuple[str, Method]]:
+def methods(model: Engine) -> list[tuple[str, Method]]:
     """The rows of the table."""
     unranked = replace(Weights(), gain=0.0)
     return [
@@ -172,35 +173,27 @@ def same_program(text: str, other: str) -> bool:
         return False
 
 
-def fit(model: Denoiser, heldout: Path, count: int) -> int:
+def fit(model: Engine, heldout: Path, count: int) -> int:
     """Print the weights under which the right change is likeliest, over broken files that the measure does not use."""
-    import torch
+    from ..engine.evals.fit import softmax_weights
 
-    names = [each.name for each in fields(Weights)]
-    examples = list[tuple[torch.Tensor, int]]()
+    names, choices, rights = [each.name for each in fields(Weights)], list[list[list[float]]](), list[int]()
     for known, right in examples_of(model, unused(heldout, count)):
-        examples.append((torch.tensor([[each.get(name, 0.0) for name in names] for each in known]), right))
-        print(f"\r{len(examples)}", end="", file=sys.stderr, flush=True)
-    weights = torch.zeros(len(names), requires_grad=True)
-    optimiser = torch.optim.LBFGS([weights], max_iter=300, line_search_fn="strong_wolfe")
-
-    def loss() -> torch.Tensor:
-        optimiser.zero_grad()
-        total = FIT_PULL * weights.square().sum()
-        for row, right in examples:
-            total = total - (row @ weights).log_softmax(0)[right]
-        torch.autograd.backward(total)
-        return total
-
-    optimiser.step(loss)  # type: ignore[no-untyped-call]
-    first = sum(int((row @ weights).argmax()) == right for row, right in examples)
-    print(f"\nfirst in {first} of {len(examples)} that have the right change", file=sys.stderr)
-    for name, weight in zip(names, weights.tolist(), strict=True):
+        choices.append([[each.get(name, 0.0) for name in names] for each in known])
+        rights.append(right)
+        print(f"\r{len(rights)}", end="", file=sys.stderr, flush=True)
+    weights = softmax_weights(choices, rights, FIT_PULL)
+    firsts = 0
+    for choice, right in zip(choices, rights, strict=True):
+        values = [sum(map(mul, row, weights)) for row in choice]
+        firsts += values.index(max(values)) == right
+    print(f"\nfirst in {firsts} of {len(rights)} that have the right change", file=sys.stderr)
+    for name, weight in zip(names, weights, strict=True):
         print(f"{name} = {weight:.2f}")
     return 0
 
 
-def examples_of(model: Denoiser, broken: Sequence[Broken]) -> Iterator[tuple[list[dict[str, float]], int]]:
+def examples_of(model: Engine, broken: Sequence[Broken]) -> Iterator[tuple[list[dict[str, float]], int]]:
     """What is known of the changes for each file, and which is right, where one is."""
     for each in broken:
         fault = fault_in(each.text, "python")
@@ -229,7 +222,7 @@ def unused(heldout: Path, count: int) -> list[Broken]:
         return made.load(count, path)
 
 
-def _fixing(model: Denoiser, options: RepairOptions) -> Method:
+def _fixing(model: Engine, options: RepairOptions) -> Method:
     return lambda broken: repair(broken.text, model, replace(options, related=broken.related)).text
 
 

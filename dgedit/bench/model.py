@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..fill.open import load_model
+from ..engine.factory import open_local
+from ..fill.open import trouble_said
 
 if TYPE_CHECKING:
     from ..engine.evals.spans import Span
@@ -30,17 +31,17 @@ def run(model_name: str, runs: int) -> int:
     paints = [ms for ms in (first_paint_ms() for _ in range(5)) if ms is not None]
     _row("first paint of the editor", f"{statistics.median(paints):.0f} ms" if paints else "not measured (no pty here)")
     began = time.perf_counter()
-    model = load_model(model_name)
+    with trouble_said():
+        model = open_local(model_name).model
     _row("import torch and load the model", f"{(time.perf_counter() - began) * 1e3:.0f} ms")
     _row("model", f"{model.info.name} {model.info.parameters / 1e6:.1f}M {model.info.device} {model.info.digest}")
     _row("resident memory, model loaded", _resident())
 
-    import torch
-
     from ..engine.evals import spans, speed
+    from ..engine.threads import in_use
 
     chosen = spans.load(limit=runs)
-    _row("threads", str(torch.get_num_threads()))
+    _row("threads", str(in_use()))
     times, passes = speed.infills(model, chosen[:HELD_AFTER])
     # Before anything that an editor does not do, transformers above all.
     _row(f"resident memory, after {len(times)} infills", _resident())

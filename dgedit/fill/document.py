@@ -12,17 +12,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ..engine.asked import Asked
 from ..errors import DgeditError
 from ..files import disk
 from ..text import languages
 from ..text.encoding import Decoded, decode_any, encode
 from ..text.holes import Hole, Wanted, find_holes, line_of, lines_of, replaced
 from .loop import Ending, FillOptions, Gap, Limits, Outcome, fill_holes
-from .open import Model, Where, open_model
+from .open import Where, open_model
 
 if TYPE_CHECKING:
-    from ..engine.types import Frame, ModelInfo
+    from ..engine import Engine, Frame
+    from ..engine.types import ModelInfo
 
 Watch = Callable[[int, "Frame | Outcome"], None]
 """Told of each frame and of the outcome of a hole, which is given by its number from 0."""
@@ -51,13 +51,13 @@ class LocalFiller:
     def __init__(
         self,
         name: str,
-        model: Model | None = None,
+        model: Engine | None = None,
         *,
         engine: str = "",
         report: Callable[[str], None] | None = None,
         where: Where = Where.HERE,
     ) -> None:
-        """Args: model: where it is open already; engine, report, where: see `models.open_model`."""
+        """Args: model: where it is open already; engine, report, where: see `open_model`."""
         self._name, self._model, self._engine, self._report, self._where = name, model, engine, report, where
 
     @property
@@ -68,7 +68,7 @@ class LocalFiller:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know of the answers so far."""
-        return self._model.notes if isinstance(self._model, Asked) else ()
+        return () if self._model is None else self._model.notes
 
     def fill(
         self, text: str, holes: Sequence[Hole], options: FillOptions, limits: Limits
@@ -76,7 +76,7 @@ class LocalFiller:
         """Fill holes, first to last."""
         return fill_holes(text, holes, self._opened(), options, limits)
 
-    def _opened(self) -> Model:
+    def _opened(self) -> Engine:
         self._model = self._model or open_model(self._name, self._engine, self._report, self._where)
         return self._model
 

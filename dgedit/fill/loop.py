@@ -14,17 +14,16 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..engine.asked import Asked
+from ..engine import InfillRequest
 from ..errors import DgeditError
 from ..files.siblings import related_texts
 from ..text.holes import CHARS_PER_TOKEN, MARKER, STAND_IN, Hole, holds_marker
-from .open import Model, check_may_leave, settle_threads, trouble_said
+from .open import check_may_leave, trouble_said
 from .windows import Surroundings
 
 if TYPE_CHECKING:
-    from ..engine.infill import Prepared
-    from ..engine.protocol import Denoiser
-    from ..engine.types import Frame, InfillRequest, InfillResult, ModelInfo, Start
+    from ..engine import Engine, Frame, InfillResult, Preparation
+    from ..engine.types import ModelInfo, Start
 
 
 ATTEMPTS = 4
@@ -93,8 +92,6 @@ def make_request(prefix: str, suffix: str, gap: Gap, options: FillOptions, info:
     Raises:
         DgeditError: when the span is longer than the model can write.
     """
-    from ..engine.types import InfillRequest
-
     expected = gap.expected_tokens()
     if expected is not None and expected > info.span_tokens:
         raise DgeditError(
@@ -126,41 +123,33 @@ def _plain(text: str) -> str:
     return text.replace("\r\n", "\n").replace(MARKER, STAND_IN)
 
 
-def frames(request: InfillRequest, model: Model, prepared: Prepared | None = None) -> Iterator[Frame]:
+def frames(request: InfillRequest, model: Engine, prepared: Preparation | None = None) -> Iterator[Frame]:
     """The frames of an infill; close the iterator to cancel.
 
     Raises:
         DgeditError: while it is read, when a server or the way there fails.
     """
     with trouble_said():
-        if isinstance(model, Asked):
-            yield from model.infill(request)
-        else:
-            from ..engine.infill import infill
-
-            yield from infill(request, model, prepared=prepared)
+        yield from model.infill(request, prepared)
 
 
-def prepare(request: InfillRequest, model: Denoiser) -> Prepared:
-    """What can be done for a request before the key is pressed.
+def prepare(request: InfillRequest, model: Engine) -> Preparation | None:
+    """What can be done for a request before the key is pressed; none where a server does all.
 
     Raises:
         DgeditError: when the model has no room for the span.
     """
-    from ..engine.infill import prepare
-
-    settle_threads()
     with trouble_said():
-        return prepare(request, model)
+        return model.prepare(request)
 
 
 def fill_gaps(
     before: str,
     parts: Sequence[str | Gap],
     after: str,
-    model: Model,
+    model: Engine,
     options: FillOptions,
-    prepared: Prepared | None = None,
+    prepared: Preparation | None = None,
 ) -> Iterator[tuple[int, Frame]]:
     """Fill every gap among `parts`, first to last, each seeing the answers before it; close to cancel.
 
@@ -182,15 +171,9 @@ def fill_gaps(
                 filled[number] = frame.result.text
 
 
-def _attempts(request: InfillRequest, model: Model, prepared: Prepared | None) -> Iterator[Frame]:
+def _attempts(request: InfillRequest, model: Engine, prepared: Preparation | None) -> Iterator[Frame]:
     """Frames of the first seed, and of the next ones while the answer is blank."""
-    if isinstance(model, Asked):
-        ready = None
-    elif prepared is not None and prepared.serves(request):
-        settle_threads()
-        ready = prepared
-    else:
-        ready = prepare(request, model)
+    ready = prepared if prepared is not None and prepared.serves(request) else prepare(request, model)
     for attempt in range(ATTEMPTS):
         for frame in frames(replace(request, seed=request.seed + attempt), model, ready):
             blank = frame.result is not None and not frame.result.text.strip()
@@ -240,7 +223,7 @@ class Limits:
 
 
 def fill_holes(
-    text: str, holes: Sequence[Hole], model: Model, options: FillOptions, limits: Limits
+    text: str, holes: Sequence[Hole], model: Engine, options: FillOptions, limits: Limits
 ) -> Generator[tuple[int, Frame | Outcome], None, None]:
     """Fill holes, first to last, each seeing the answers before it; close to cancel.
 
@@ -279,7 +262,7 @@ def _hole_request(around: tuple[str, str], hole: Hole, info: ModelInfo, options:
     return request
 
 
-def _within(until: float, request: InfillRequest | None, model: Model, lengths: tuple[int, ...]) -> Iterator[Frame]:
+def _within(until: float, request: InfillRequest | None, model: Engine, lengths: tuple[int, ...]) -> Iterator[Frame]:
     """Frames until a time; the last one has a result where that was found before."""
     if request is None:
         return
@@ -306,21 +289,12 @@ def _best(finals: list[Frame]) -> Frame:
     return replace(frame, result=replace(result, candidates=tuple(each for *_, each in offers)))
 
 
-def _tokens(text: str, model: Model) -> int:
-    """How long a text is; about, where the tokenizer is a server's."""
-    if not isinstance(model, Asked):
-        return len(model.tokenizer.encode(text))
-    from ..server.client import ServedEngine
-
-    return model.count_tokens(text) if isinstance(model, ServedEngine) else round(len(text) / CHARS_PER_TOKEN)
-
-
-def _usable(result: InfillResult, hole: Hole, model: Model) -> str:
+def _usable(result: InfillResult, hole: Hole, model: Engine) -> str:
     """The best answer within the hole's budget, or the first lines of one; nothing where not one line fits."""
 
     def fits(text: str) -> bool:
         short = hole.lines_max is None or text.count("\n") < hole.lines_max
-        return short and (hole.tokens_max is None or _tokens(text, model) <= hole.tokens_max)
+        return short and (hole.tokens_max is None or model.count_tokens(text) <= hole.tokens_max)
 
     answers = [each.text for each in result.candidates if each.text.strip() and not holds_marker(each.text)]
     lines = answers[0].split("\n") if answers else []

@@ -1,41 +1,25 @@
-"""Which engine fills: a checkpoint in this process, a warm process, or a server; and how it is asked for.
-
-Torch is imported here, when a checkpoint is loaded, and by nothing above.
-"""
+"""Which engine fills: a checkpoint in this process, a warm process, or a server; and how it is asked for."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
-from ..engine.asked import Asked
+from ..engine import EngineError, open_engine
 from ..errors import DgeditError
 from ..files.private import refusal
 
 if TYPE_CHECKING:
-    from ..engine.protocol import Denoiser
+    from ..engine import Engine
 
-Model = Union["Denoiser", Asked]
-"""In this process, or asked for whole infills."""
 BUNDLED = "nano"
 """The model that needs no download."""
-THREADS_MAX = 8
-"""More threads than this only wait for each other at nano's size."""
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def load_model(name: str, report: Callable[[str], None] | None = None) -> Denoiser:
+def load_model(name: str, report: Callable[[str], None] | None = None) -> Engine:
     """Import the engine and load a checkpoint (seconds the first time).
 
     Args:
@@ -45,16 +29,8 @@ def load_model(name: str, report: Callable[[str], None] | None = None) -> Denois
     Raises:
         DgeditError: when there is no such model, it does not fit, or its files do not fit each other.
     """
-    # How long a waiting thread spins before it sleeps. OpenMP's default starves other programs on a small machine, no
-    # spinning at all doubles the time of an infill; this much costs nothing measurable on an idle one.
-    os.environ.setdefault("GOMP_SPINCOUNT", "30000")
-    import torch
-
-    from ..engine.load import load
-
-    torch.set_num_threads(min(THREADS_MAX, cores()))
     with trouble_said():
-        return load(name, report=report)
+        return open_engine(name, report=report)
 
 
 class Where(Enum):
@@ -67,7 +43,7 @@ class Where(Enum):
 
 def open_model(
     name: str, engine: str = "", report: Callable[[str], None] | None = None, where: Where = Where.HERE
-) -> Model:
+) -> Engine:
     """The engine that a person chose: a server where there is an address, else a checkpoint; see `load_model`.
 
     Args:
@@ -77,10 +53,8 @@ def open_model(
         DgeditError: when it cannot be had.
     """
     if engine:
-        from ..engine.remote import connect
-
         with trouble_said():
-            return connect(engine, model=None if name == BUNDLED else name)
+            return open_engine(None if name == BUNDLED else name, url=engine)
     if where is not Where.HERE:
         from ..server import client
 
@@ -97,52 +71,20 @@ def open_model(
 
 @contextmanager
 def trouble_said() -> Iterator[None]:
-    """Turn what the engine says of a trouble, or torch of a full GPU, into dgedit's error."""
-    from ..engine.types import EngineError
-
+    """Turn what the engine says of a trouble into dgedit's error."""
     try:
         yield
     except EngineError as error:
         raise DgeditError(str(error), error.hint) from error
-    except RuntimeError as error:
-        # Without torch in this process there is no such error, and it need not be imported for it.
-        if "torch" not in sys.modules or not isinstance(error, sys.modules["torch"].OutOfMemoryError):
-            raise
-        hint = "free memory, or use --model diffusiongemma:nf4 or nano"
-        raise DgeditError("the GPU has no room left for this infill", hint) from error
 
 
-def check_may_leave(model: Model, path: Path | None) -> None:
+def check_may_leave(model: Engine, path: Path | None) -> None:
     """Keep a file that is listed as private on this machine.
 
     Raises:
         DgeditError: when the model is a server's, and the file must not be sent to one.
     """
-    if path is None or not isinstance(model, Asked):
-        return
-    from ..server.client import ServedEngine
-
-    if isinstance(model, ServedEngine):
+    if path is None or not model.info.is_remote:
         return
     if why := refusal(path):
         raise DgeditError(f"{path} is not sent to a server: {why}", "use the bundled model, or change the list")
-
-
-def settle_threads() -> None:
-    """Use as many threads as pay at this moment, unless the answers are to be the same at every moment."""
-    from ..engine.threads import use_fastest
-
-    if not _one_thread:
-        use_fastest(min(THREADS_MAX, cores()))
-
-
-_one_thread = False
-
-
-def use_one_thread() -> None:
-    """Answer alike however busy the machine is, for less speed: sums over more threads differ in a last bit."""
-    global _one_thread
-    import torch
-
-    _one_thread = True
-    torch.set_num_threads(1)

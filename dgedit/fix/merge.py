@@ -13,13 +13,12 @@ from ..text.conflicts import MARKER, Conflict, both_sides, find_conflicts, plain
 from .candidates import Kind, Mend
 from .faults import Fault, fault_in, parses
 from .repair import Ending, LateError, Mender, Repair, RepairOptions, Step
-from .scoring import likelihoods
 
 if TYPE_CHECKING:
-    from ..engine.protocol import Denoiser
+    from ..engine import Engine
 
 
-def merge(text: str, model: Denoiser, options: RepairOptions) -> Repair:
+def merge(text: str, model: Engine, options: RepairOptions) -> Repair:
     """Resolve every block, first to last, each seeing the answers before it; or leave the text as it is."""
     mender = Mender(model, options)
     merged, steps = text, list[Step]()
@@ -46,7 +45,7 @@ def _fault_at(text: str, conflict: Conflict) -> Fault:
     return Fault(line=line, column=0, message="a conflict", suspects=(line,))
 
 
-def _resolved(text: str, conflict: Conflict, mender: Mender, model: Denoiser, language: str) -> str | None:
+def _resolved(text: str, conflict: Conflict, mender: Mender, model: Engine, language: str) -> str | None:
     """The likeliest answer for a block after which the text parses; blocks below are judged by their first side."""
     before, after = text[: conflict.start], _first_sides(text[conflict.end :])
     tried = plain_answers(conflict)
@@ -58,8 +57,8 @@ def _resolved(text: str, conflict: Conflict, mender: Mender, model: Denoiser, la
     if len(fitting) < 2:
         return fitting[0] if fitting else None
     pieces = [each.removesuffix("\n") for each in fitting]
-    scored = likelihoods(f"{before}\n{after}", len(before), len(before), pieces, model)
-    means = [value / (1 + len(model.tokenizer.encode(each))) for value, each in zip(scored, pieces, strict=True)]
+    scored = model.score(before, f"\n{after}", pieces)
+    means = [value / (1 + model.count_tokens(each)) for value, each in zip(scored, pieces, strict=True)]
     return fitting[means.index(max(means))]
 
 

@@ -24,7 +24,7 @@ from .faults import Fault, fault_in, parses
 from .scoring import Change, Weights, asked_for, differences, known_of
 
 if TYPE_CHECKING:
-    from ..engine.protocol import Denoiser
+    from ..engine import Engine
     from ..engine.types import InfillRequest
 
 FAULTS_MAX = 8
@@ -111,7 +111,7 @@ class LateError(Exception):
     """The time is over."""
 
 
-def repair(text: str, model: Denoiser, options: RepairOptions) -> Repair:
+def repair(text: str, model: Engine, options: RepairOptions) -> Repair:
     """Mend a text, or leave it as it is; a text that parses is not touched."""
     mender = Mender(model, options)
     mended, steps = text, list[Step]()
@@ -133,7 +133,7 @@ def repair(text: str, model: Denoiser, options: RepairOptions) -> Repair:
 class Mender:
     """Finds changes with one model until a time; every method may raise `LateError`, and what `watch` raises."""
 
-    def __init__(self, model: Denoiser, options: RepairOptions) -> None:
+    def __init__(self, model: Engine, options: RepairOptions) -> None:
         self._model, self._options = model, options
         self._until = time.monotonic() + options.timeout_s
 

@@ -20,11 +20,10 @@ from .candidates import Kind, Mend, line_starts
 from .faults import Fault, compiles
 
 if TYPE_CHECKING:
-    from ..engine.protocol import Denoiser
+    from ..engine import Engine
 
 LINES_AFTER = 1
 """So many lines after a change are read with it: they tell whether it fits."""
-SCORED_AT_ONCE = 48
 _NAME = re.compile(r"[^\W\d]\w*")
 _NEVER_CLOSED = re.compile(r"'(.)' was never closed|opening parenthesis '(.)'")
 _CLOSER = {"(": ")", "[": "]", "{": "}"}
@@ -84,7 +83,7 @@ _FLAGS = {
 }
 
 
-def known_of(text: str, fault: Fault, changes: Sequence[Change], model: Denoiser | None) -> list[dict[str, float]]:
+def known_of(text: str, fault: Fault, changes: Sequence[Change], model: Engine | None) -> list[dict[str, float]]:
     """What `Weights` weighs, for each change; without a model nothing is gained by any."""
     names = frozenset(_NAME.findall(text)) | frozenset(keyword.kwlist)
     gained = gains(text, [change.mend for change in changes], model) if model is not None else [0.0] * len(changes)
@@ -113,7 +112,7 @@ def asked_for(fault: Fault, mend: Mend) -> bool:
     return sign == message.removesuffix(" is missing")
 
 
-def gains(text: str, mends: Sequence[Mend], model: Denoiser) -> list[float]:
+def gains(text: str, mends: Sequence[Mend], model: Engine) -> list[float]:
     """By how many nats the model finds the lines around each mend likelier with it than without."""
     groups: dict[tuple[int, int], list[int]] = {}
     for number, mend in enumerate(mends):
@@ -121,26 +120,9 @@ def gains(text: str, mends: Sequence[Mend], model: Denoiser) -> list[float]:
     found = [0.0] * len(mends)
     for (start, end), members in groups.items():
         pieces = [text[start : mend.start] + mend.text + text[mend.end : end] for mend in (mends[n] for n in members)]
-        before, *after = likelihoods(text, start, end, [text[start:end], *pieces], model)
+        before, *after = model.score(text[:start], text[end:], [text[start:end], *pieces])
         for number, value in zip(members, after, strict=True):
             found[number] = value - before
-    return found
-
-
-def likelihoods(text: str, start: int, end: int, pieces: list[str], model: Denoiser) -> list[float]:
-    """Log-probabilities of pieces between the same two texts, left to right, what closes them included."""
-    import torch
-
-    from ..engine.types import InfillRequest
-
-    with torch.inference_mode():
-        packed = model.pack(InfillRequest(prefix=text[:start], suffix=text[end:]))
-        context = model.encode(packed.context_ids)
-        lead = "\n" * packed.leading_newline
-        rows = [[*model.tokenizer.encode(lead + piece), *packed.closing_ids] for piece in pieces]
-        found = list[float]()
-        for place in range(0, len(rows), SCORED_AT_ONCE):
-            found += [float(logs.sum()) for logs in model.score(context, rows[place : place + SCORED_AT_ONCE])]
     return found
 
 

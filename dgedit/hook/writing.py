@@ -21,13 +21,13 @@ from ..errors import DgeditError, ExitCode
 from ..files import disk
 from ..fill.document import Filled, LocalFiller, fill_job, job_of_file, said_of, write
 from ..fill.loop import FillOptions, Limits
-from ..fill.open import load_model, use_one_thread
+from ..fill.open import load_model
 from ..text.holes import Wanted
 from .checks import parses
 from .words import Say, shown
 
 if TYPE_CHECKING:
-    from ..engine.protocol import Denoiser
+    from ..engine import Engine
 
 Work = Callable[[Path, Sequence[str], "Effort", Say], list[str]]
 """Fill or fix files below a folder; returns those that were changed."""
@@ -110,8 +110,10 @@ def fix(root: Path, paths: Sequence[str], effort: Effort, _say: Say) -> list[str
     return changed
 
 
-def _steady(name: str) -> Denoiser:
+def _steady(name: str) -> Engine:
     """The model, with the same answers however busy the machine is."""
+    from ..engine.threads import use_one_thread
+
     model = load_model(name)
     use_one_thread()
     return model

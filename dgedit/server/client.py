@@ -13,12 +13,13 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
 
-from ..engine.types import EngineError, Frame, InfillRequest, ModelInfo
+from ..engine.interface import Preparation
+from ..engine.types import CancelledError, EngineError, Frame, InfillRequest, ModelInfo
 from ..errors import DgeditError
 from . import address, protocol
 from .address import Place
@@ -41,10 +42,6 @@ LAUNCH = (
 _M = TypeVar("_M", bound=protocol.Message)
 _started = list["subprocess.Popen[bytes]"]()
 """Kept because a handle that is dropped complains that its process runs."""
-
-
-class CancelledError(EngineError):
-    """The infill was closed, here or by another thread."""
 
 
 class GoneError(EngineError):
@@ -155,7 +152,7 @@ class ServedInfill(Iterator[Frame]):
 
 
 class ServedEngine:
-    """The model of a warm process, as `engine.asked.Asked` has it."""
+    """The model of a warm process, as an `engine.Engine`."""
 
     def __init__(self, info: ModelInfo, call: Callable[[], tuple[Connection, ModelInfo]]) -> None:
         """Args: call: makes a connection that a request may be sent to."""
@@ -174,7 +171,10 @@ class ServedEngine:
         """Nothing: it answers as the model in this process would."""
         return ()
 
-    def infill(self, request: InfillRequest) -> ServedInfill:
+    def prepare(self, request: InfillRequest) -> None:
+        """Nothing: the other process keeps what it prepared."""
+
+    def infill(self, request: InfillRequest, prepared: Preparation | None = None) -> ServedInfill:
         """Frames as they come, the last one with the result; requests of all clients take turns.
 
         Raises:
@@ -191,11 +191,16 @@ class ServedEngine:
         Raises:
             EngineError: when it cannot be asked.
         """
-        connection = self._ask(protocol.Count(text=text))
-        try:
-            return connection.receive(protocol.Counted).tokens
-        finally:
-            connection.close()
+        return self._answer(protocol.Count(text=text), protocol.Counted).tokens
+
+    def score(self, prefix: str, suffix: str, pieces: Sequence[str]) -> list[float]:
+        """Log-probability of each piece between the two texts, left to right, what closes the span included.
+
+        Raises:
+            EngineError: when it cannot be asked, or has no room for them.
+        """
+        asked = protocol.Score(prefix=prefix, suffix=suffix, pieces=tuple(pieces))
+        return list(self._answer(asked, protocol.Scored).values)
 
     def cancel(self) -> None:
         """Break off every infill that runs or waits; from any thread."""
@@ -204,7 +209,14 @@ class ServedEngine:
         for connection in live:
             connection.close()
 
-    def _ask(self, asked: protocol.Infill | protocol.Count) -> Connection:
+    def _answer(self, asked: protocol.Question, kind: type[_M]) -> _M:
+        connection = self._ask(asked)
+        try:
+            return connection.receive(kind)
+        finally:
+            connection.close()
+
+    def _ask(self, asked: protocol.Question) -> Connection:
         connection, self._info = self._call()
         try:
             connection.send(asked)

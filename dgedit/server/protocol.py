@@ -70,6 +70,22 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Asks how likely pieces are between two texts; see `engine.Engine.score`."""
+
+    prefix: str
+    suffix: str
+    pieces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """The answer to `Score`."""
+
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
     """Instead of an answer: an `EngineError`."""
 
@@ -77,7 +93,9 @@ class Failed:
     hint: str
 
 
-Message = Hello | Ready | Infill | Count | Counted | Failed | Frame
+Question = Infill | Count | Score
+"""What a client may send."""
+Message = Hello | Ready | Question | Counted | Scored | Failed | Frame
 
 _KINDS: dict[str, type[Message]] = {kind.__name__.lower(): kind for kind in get_args(Message)}
 

@@ -207,7 +207,7 @@ class Server:
         if asked is not None:
             await self._do(asked, reader, writer)
 
-    async def _do(self, asked: protocol.Infill | protocol.Count, reader: StreamReader, writer: StreamWriter) -> None:
+    async def _do(self, asked: protocol.Question, reader: StreamReader, writer: StreamWriter) -> None:
         """Have a job done; a client that goes away, or says anything more, cancels it."""
         done = asyncio.Event()
         job = Job(
@@ -240,7 +240,7 @@ def _write(writer: StreamWriter, line: bytes) -> None:
         writer.write(line)
 
 
-async def _asked(reader: StreamReader) -> protocol.Infill | protocol.Count | None:
+async def _asked(reader: StreamReader) -> protocol.Question | None:
     """What a client asks for; nothing where it leaves or is silent.
 
     Raises:
@@ -254,6 +254,6 @@ async def _asked(reader: StreamReader) -> protocol.Infill | protocol.Count | Non
     if not line:
         return None
     message = protocol.from_line(line)
-    if not isinstance(message, protocol.Infill | protocol.Count):
+    if not isinstance(message, protocol.Question):
         raise protocol.WireError(f"{type(message).__name__} is no question")
     return message

@@ -21,8 +21,7 @@ from ..fill.open import load_model
 from . import protocol
 
 if TYPE_CHECKING:
-    from ..engine.infill import Prepared
-    from ..engine.protocol import Denoiser
+    from ..engine.interface import Engine, Preparation
 
 Say = Callable[[str], None]
 
@@ -31,7 +30,7 @@ Say = Callable[[str], None]
 class Job:
     """What one client asks for."""
 
-    asked: protocol.Infill | protocol.Count
+    asked: protocol.Question
     emit: Callable[[bytes], None]
     """Takes each line of the answer; called in the worker's thread."""
     done: Callable[[], None]
@@ -49,7 +48,7 @@ class Worker:
         self._name, self._loaded, self._say = model, loaded, say
         self._jobs = queue.SimpleQueue[Job | None]()
         self._stopping = threading.Event()
-        self._last: Prepared | None = None
+        self._last: Preparation | None = None
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
 
     def start(self) -> None:
@@ -87,7 +86,7 @@ class Worker:
             finally:
                 job.done()
 
-    def _do(self, job: Job, model: Denoiser) -> None:
+    def _do(self, job: Job, model: Engine) -> None:
         try:
             for message in self._answers(job, model):
                 job.emit(protocol.to_line(message))
@@ -101,19 +100,23 @@ class Worker:
     def _fail(self, job: Job, message: str, hint: str) -> None:
         job.emit(protocol.to_line(protocol.Failed(message=message, hint=hint)))
 
-    def _answers(self, job: Job, model: Denoiser) -> Iterator[protocol.Message]:
+    def _answers(self, job: Job, model: Engine) -> Iterator[protocol.Message]:
         """What is answered, until the client wants no more."""
         if job.cancelled.is_set():
             return
         if isinstance(job.asked, protocol.Count):
-            yield protocol.Counted(tokens=len(model.tokenizer.encode(job.asked.text)))
+            yield protocol.Counted(tokens=model.count_tokens(job.asked.text))
+            return
+        if isinstance(job.asked, protocol.Score):
+            values = model.score(job.asked.prefix, job.asked.suffix, job.asked.pieces)
+            yield protocol.Scored(values=tuple(values))
             return
         for frame in self._frames(job, job.asked.request, model):
             # Whoever has the answer finds it counted.
             self.infills += frame.result is not None
             yield frame
 
-    def _frames(self, job: Job, request: InfillRequest, model: Denoiser) -> Iterator[Frame]:
+    def _frames(self, job: Job, request: InfillRequest, model: Engine) -> Iterator[Frame]:
         # The next seed of the same request needs no other preparation.
         if self._last is None or not self._last.serves(request):
             self._last = None

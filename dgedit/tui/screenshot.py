@@ -18,7 +18,7 @@ from textual.pilot import Pilot
 from textual.widgets.text_area import Selection
 
 from ..config import Config, Editor
-from ..engine.protocol import Denoiser
+from ..engine import Engine
 from ..files.locations import OpenAt
 from ..fill.loop import fill_gaps
 from ..fill.open import load_model
@@ -57,7 +57,7 @@ FONT_FACE = re.compile(r"@font-face \{.*?\}", re.S)
 class PausedJobs(InfillJobs):
     """Runs an infill up to a pass, and no further."""
 
-    def __init__(self, model: Denoiser, at_pass: int) -> None:
+    def __init__(self, model: Engine, at_pass: int) -> None:
         super().__init__(model.info.name)
         self.model, self._at_pass = model, at_pass
         self._ready = list[Delivery]()
@@ -79,7 +79,7 @@ class PausedJobs(InfillJobs):
 
 
 @asynccontextmanager
-async def editor(text: str, model: Denoiser, at_pass: int = sys.maxsize) -> AsyncIterator[Pilot[int]]:
+async def editor(text: str, model: Engine, at_pass: int = sys.maxsize) -> AsyncIterator[Pilot[int]]:
     """The editor with a text."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "example.py"
@@ -106,13 +106,13 @@ def save(app: DgeditApp, out: Path) -> None:
     out.write_text(FONT_FACE.sub("", app.export_screenshot(title="dgedit")), encoding="utf-8")
 
 
-async def under_way(model: Denoiser, out: Path) -> None:
+async def under_way(model: Engine, out: Path) -> None:
     """An infill after some passes: noise, drafts, what was accepted."""
     async with editor(EXAMPLE, model, AT_PASS) as pilot:
         save(await infill(pilot, 2), out)
 
 
-async def review(model: Denoiser, out: Path) -> None:
+async def review(model: Engine, out: Path) -> None:
     """A finished infill with its score, and a part of it that is pinned."""
     async with editor(BOX, model) as pilot:
         app = await infill(pilot, 1)
@@ -124,7 +124,7 @@ async def review(model: Denoiser, out: Path) -> None:
         save(app, out)
 
 
-async def find(model: Denoiser, out: Path) -> None:
+async def find(model: Engine, out: Path) -> None:
     """Find and replace."""
     async with editor(EXAMPLE, model) as pilot:
         assert isinstance(pilot.app, DgeditApp)

@@ -96,21 +96,34 @@ def gather(model: Denoiser, chosen: Sequence[Span], passes: int) -> list[Example
 
 def fit(examples: Sequence[Example], pull: float = 0.5) -> RankWeights:
     """Weights of greatest likelihood, less `pull` times their squares."""
-    rows = [torch.tensor([[each.get(name, 0.0) for name in NAMES] for each in example.known]) for example in examples]
-    weights = torch.zeros(len(NAMES), requires_grad=True)
-    optimiser = torch.optim.LBFGS([weights], max_iter=200, line_search_fn="strong_wolfe")
+    rows = [[[each.get(name, 0.0) for name in NAMES] for each in example.known] for example in examples]
+    weights = softmax_weights(rows, [example.right for example in examples], pull)
+    return RankWeights(**dict(zip(NAMES, weights, strict=True)))
+
+
+def softmax_weights(choices: Sequence[list[list[float]]], right: Sequence[int], pull: float) -> list[float]:
+    """Weights of numbers under which the right one of each choice is likeliest, less `pull` times their squares.
+
+    Args:
+        choices: for each choice its candidates, for each candidate its numbers.
+        right: which candidate of each choice is right.
+    """
+    rows = [torch.tensor(choice) for choice in choices]
+    weights = torch.zeros(rows[0].shape[1], requires_grad=True)
+    optimiser = torch.optim.LBFGS([weights], max_iter=300, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         optimiser.zero_grad()
         total = pull * weights.square().sum()
-        for row, example in zip(rows, examples, strict=True):
-            total = total - (row @ weights).log_softmax(0)[example.right]
+        for row, best in zip(rows, right, strict=True):
+            total = total - (row @ weights).log_softmax(0)[best]
         torch.autograd.backward(total)
         return total
 
     with torch.inference_mode(False), torch.enable_grad():
         optimiser.step(loss)  # type: ignore[no-untyped-call]
-    return RankWeights(**dict(zip(NAMES, weights.tolist(), strict=True)))
+    found: list[float] = weights.tolist()
+    return found
 
 
 def accuracy(examples: Sequence[Example], weights: RankWeights) -> float:

@@ -11,18 +11,19 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from enum import Enum
 from typing import Any
 
+from ..interface import Preparation
 from ..types import EngineError, Frame, InfillRequest, ModelInfo, Origin
 from . import pins
 from .address import clean, find_key, parse_address
 from .answer import fit, fit_exactly
 from .api import Api, find_served
 from .chat import Chat, refuse_key
-from .line import CancelledError, Line
+from .line import Line
 from .prompt import CHARS_PER_TOKEN, question
 from .run import Run, empty_answer
 from .wire import Client, RefusedError
@@ -143,6 +144,7 @@ class RemoteEngine:
             instructed=True,
             passes=PASSES,
             span_tokens=SPAN_TOKENS_MAX,
+            is_remote=True,
         )
         self._api, self._mode, self._timeout_s = api, mode, timeout_s
         self._share_related, self._canvas_tokens = share_related, canvas_tokens
@@ -159,7 +161,10 @@ class RemoteEngine:
         with self._lock:
             return tuple(self._notes)
 
-    def infill(self, request: InfillRequest) -> RemoteInfill:
+    def prepare(self, request: InfillRequest) -> None:
+        """Nothing: the server reads a text when it answers."""
+
+    def infill(self, request: InfillRequest, prepared: Preparation | None = None) -> RemoteInfill:
         """The frames of an infill; nothing is sent before the first is asked for.
 
         Raises:
@@ -171,6 +176,14 @@ class RemoteEngine:
         with self._lock:
             self._lines.add(line)
         return RemoteInfill(self._frames(Run(request, line, self._api)), line, self._forget)
+
+    def score(self, prefix: str, suffix: str, pieces: Sequence[str]) -> list[float]:
+        """Raise: chat completions tell no probabilities of a given text."""
+        raise EngineError("a model on a server tells no probabilities", "use a model of this machine")
+
+    def count_tokens(self, text: str) -> int:
+        """About how many tokens a text has."""
+        return round(len(text) / CHARS_PER_TOKEN)
 
     def cancel(self) -> None:
         """Break off every infill under way; may be called from any thread."""
@@ -281,4 +294,4 @@ def _check_pins(canvas: pins.Canvas, ids: list[int]) -> None:
         )
 
 
-__all__ = ["CancelledError", "Mode", "RemoteEngine", "RemoteInfill", "connect"]
+__all__ = ["Mode", "RemoteEngine", "RemoteInfill", "connect"]

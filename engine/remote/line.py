@@ -16,15 +16,11 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
-from ..types import EngineError
+from ..types import CancelledError, EngineError
 from .address import Address, is_loopback
 
 CONNECT_TIMEOUT_S = 10.0
 _CONNECT_SLICE_S = 0.05
-
-
-class CancelledError(EngineError):
-    """The infill was cut by the person; nobody needs to be told."""
 
 
 class Cut(Enum):

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ..types import EngineError
+from ..types import CancelledError, EngineError
 from .address import Address, Key, clean
-from .line import CancelledError, Line, connected
+from .line import Line, connected
 
 ANSWER_BYTES_MAX = 4_000_000
 DETAIL_BYTES_MAX = 64_000

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dgedit.batch.fill import Mode, PipeOptions, run
-from dgedit.engine.protocol import Denoiser
+from dgedit.engine import Engine
 from dgedit.engine.types import Frame
 from dgedit.errors import DgeditError, ExitCode
 from dgedit.fill.document import LocalFiller, fill_job, job_of, job_of_file, write
@@ -239,7 +239,7 @@ def test_records_of_a_check_name_the_holes(monkeypatch: pytest.MonkeyPatch, capf
     assert (summary["exit"], summary["model"]) == (1, None)
 
 
-def test_applying_the_records_gives_the_text(nano: Denoiser, capfdbinary: Capture, tmp_path: Path) -> None:
+def test_applying_the_records_gives_the_text(nano: Engine, capfdbinary: Capture, tmp_path: Path) -> None:
     path = tmp_path / "x.py"
     path.write_bytes(b"import os\n\n# dgedit: begin\n  x = os.getcwd()\n# dgedit: end\nprint(<FILL_ME>)\n")
     options = PipeOptions(sources=(str(path),), quiet=True)
@@ -264,7 +264,7 @@ def test_applying_the_records_gives_the_text(nano: Denoiser, capfdbinary: Captur
 SOURCE = "def total(values):\n    result = 0\n    for value in values:\n        {}\n    return result\n"
 
 
-def outcomes(text: str, nano: Denoiser, limits: Limits, wanted: Wanted | None = None, seed: int = 0) -> list[Outcome]:
+def outcomes(text: str, nano: Engine, limits: Limits, wanted: Wanted | None = None, seed: int = 0) -> list[Outcome]:
     holes = find_holes(text, "python", wanted or Wanted())
     events = fill_holes(text, holes, nano, FillOptions(seed=seed), limits)
     return [what for _, what in events if isinstance(what, Outcome)]
@@ -272,7 +272,7 @@ def outcomes(text: str, nano: Denoiser, limits: Limits, wanted: Wanted | None = 
 
 @pytest.mark.parametrize("lines", [1, 2])
 @pytest.mark.parametrize("seed", [0, 5])
-def test_a_marker_is_filled_within_its_lines(lines: int, seed: int, nano: Denoiser) -> None:
+def test_a_marker_is_filled_within_its_lines(lines: int, seed: int, nano: Engine) -> None:
     text = SOURCE.format(f"# dgedit: fill lines={lines}")
     (outcome,) = outcomes(text, nano, Limits(), seed=seed)
     assert outcome.ending is Ending.FILLED
@@ -280,14 +280,14 @@ def test_a_marker_is_filled_within_its_lines(lines: int, seed: int, nano: Denois
 
 
 @pytest.mark.parametrize("tokens", [1, 4, 12])
-def test_a_marker_is_filled_within_its_tokens_or_left(tokens: int, nano: Denoiser) -> None:
+def test_a_marker_is_filled_within_its_tokens_or_left(tokens: int, nano: Engine) -> None:
     (outcome,) = outcomes(SOURCE.format(f"# dgedit: fill tokens={tokens}"), nano, Limits())
     assert outcome.ending in (Ending.FILLED, Ending.OVER_BUDGET)
-    assert len(nano.tokenizer.encode(outcome.text)) <= tokens
+    assert nano.count_tokens(outcome.text) <= tokens
     assert (outcome.ending is Ending.FILLED) == bool(outcome.text)
 
 
-def test_lengths_are_the_only_ones_tried(nano: Denoiser) -> None:
+def test_lengths_are_the_only_ones_tried(nano: Engine) -> None:
     text = SOURCE.format("<FILL_ME>")
     (one,) = outcomes(text, nano, Limits(lengths=(5,)))
     (two,) = outcomes(text, nano, Limits(lengths=(5, 9)))
@@ -299,7 +299,7 @@ def test_lengths_are_the_only_ones_tried(nano: Denoiser) -> None:
     assert two.text == two.result.candidates[0].text
 
 
-def test_a_low_strength_keeps_most_of_the_code(nano: Denoiser) -> None:
+def test_a_low_strength_keeps_most_of_the_code(nano: Engine) -> None:
     code = "result = result + value * value + value + 1"
     text = SOURCE.format(code)
     (outcome,) = outcomes(text, nano, Limits(), Wanted(lines=("4",), strength=0.1))
@@ -307,7 +307,7 @@ def test_a_low_strength_keeps_most_of_the_code(nano: Denoiser) -> None:
     assert len(set(outcome.text.split()) & set(code.split())) >= 4
 
 
-def test_time_that_is_up_leaves_holes_as_they_were(nano: Denoiser) -> None:
+def test_time_that_is_up_leaves_holes_as_they_were(nano: Engine) -> None:
     text = SOURCE.format("<FILL_ME>") * 2
     none = outcomes(text, nano, Limits(total_s=0.0))
     assert [(o.ending, o.text, o.result) for o in none] == [(Ending.TIMEOUT, "", None)] * 2
@@ -315,7 +315,7 @@ def test_time_that_is_up_leaves_holes_as_they_were(nano: Denoiser) -> None:
     assert [o.ending for o in each] == [Ending.TIMEOUT] * 2
 
 
-def test_a_span_that_is_too_long_is_refused_before_anything_is_filled(nano: Denoiser) -> None:
+def test_a_span_that_is_too_long_is_refused_before_anything_is_filled(nano: Engine) -> None:
     raw = b"<FILL_ME>\n# dgedit: begin\n" + b"value = compute(argument)\n" * 60 + b"# dgedit: end\n"
     seen = list[int]()
     with pytest.raises(DgeditError, match="x: line 2: the span is about") as caught:
@@ -330,7 +330,7 @@ def test_a_span_that_is_too_long_is_refused_before_anything_is_filled(nano: Deno
     assert caught.value.hint == "choose fewer lines"
 
 
-def test_an_unfinished_neighbour_does_not_put_its_markers_here(nano: Denoiser, tmp_path: Path) -> None:
+def test_an_unfinished_neighbour_does_not_put_its_markers_here(nano: Engine, tmp_path: Path) -> None:
     for name in ("a.py", "b.py"):
         (tmp_path / name).write_text("import os\n\n\nx = len(<FILL_ME>)\n# dgedit: fill\nz = 1\n")
     job = job_of_file(tmp_path / "a.py", Wanted())
@@ -340,7 +340,7 @@ def test_an_unfinished_neighbour_does_not_put_its_markers_here(nano: Denoiser, t
     assert filled.left == 0
 
 
-def test_the_same_seed_gives_the_same_bytes_and_a_second_run_changes_nothing(nano: Denoiser) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_a_second_run_changes_nothing(nano: Engine) -> None:
     raw = SOURCE.format("# dgedit: fill lines=1").encode()
     filler = LocalFiller("nano", nano)
     once, again = (
@@ -351,7 +351,7 @@ def test_the_same_seed_gives_the_same_bytes_and_a_second_run_changes_nothing(nan
     assert rerun.raw() is once
 
 
-def test_frames_come_before_the_outcome_of_their_hole(nano: Denoiser) -> None:
+def test_frames_come_before_the_outcome_of_their_hole(nano: Engine) -> None:
     text = "a = <FILL_ME>\nb = <FILL_ME>\n"
     seen = list(fill_holes(text, find_holes(text, "python", Wanted()), nano, FillOptions(passes=3), Limits()))
     kinds = [(number, isinstance(what, Frame)) for number, what in seen]

@@ -12,7 +12,7 @@ from dgedit.batch import fix
 from dgedit.batch.fill import Mode
 from dgedit.bench import broken_files as made
 from dgedit.commands import fix as command
-from dgedit.engine.protocol import Denoiser
+from dgedit.engine import Engine
 from dgedit.errors import ExitCode
 from dgedit.fix.candidates import Kind
 from dgedit.fix.faults import Fault, fault_in, languages, parses
@@ -56,19 +56,19 @@ def options(*arguments: str) -> fix.FixOptions:
     return seen[0]
 
 
-def test_every_kind_of_fault_is_mended_as_a_person_would(nano: Denoiser) -> None:
+def test_every_kind_of_fault_is_mended_as_a_person_would(nano: Engine) -> None:
     for name, text, answer in FAULTS:
         assert not parses(text, "python"), name
         assert repair(text, nano, RepairOptions()).text == answer, name
 
 
-def test_other_languages_are_mended_too(nano: Denoiser) -> None:
+def test_other_languages_are_mended_too(nano: Engine) -> None:
     for language, text, answer in OTHERS:
         done = repair(text, nano, RepairOptions(language=language))
         assert (done.ending, done.text) == (Ending.MENDED, answer), language
 
 
-def test_nothing_outside_of_the_changed_characters_changes(nano: Denoiser) -> None:
+def test_nothing_outside_of_the_changed_characters_changes(nano: Engine) -> None:
     mended = 0
     for each in made.load(6):
         done = repair(each.text, nano, RepairOptions())
@@ -85,17 +85,17 @@ def test_nothing_outside_of_the_changed_characters_changes(nano: Denoiser) -> No
     assert mended >= 5
 
 
-def test_the_same_text_gives_the_same_mend(nano: Denoiser) -> None:
+def test_the_same_text_gives_the_same_mend(nano: Engine) -> None:
     text = "def f(values):\n    return sum(val\n"
     first, second = (repair(text, nano, RepairOptions(seed=3)).text for _ in range(2))
     assert first == second != text
 
 
-def test_small_changes_need_no_passes(nano: Denoiser) -> None:
+def test_small_changes_need_no_passes(nano: Engine) -> None:
     assert repair(BROKEN, nano, RepairOptions(denoise=False)).text == MENDED
 
 
-def test_a_span_is_renoised_where_nothing_small_helps_and_most_of_it_is_kept(nano: Denoiser) -> None:
+def test_a_span_is_renoised_where_nothing_small_helps_and_most_of_it_is_kept(nano: Engine) -> None:
     text = "x = 1\nfor i on range(10):\n    print(i)\n"
     assert repair(text, nano, RepairOptions(denoise=False)).ending is Ending.LEFT
     done = repair(text, nano, RepairOptions())
@@ -159,7 +159,7 @@ ENCODED = [
 
 @pytest.mark.parametrize(("raw", "expected"), ENCODED)
 def test_encoding_and_line_endings_are_kept(
-    raw: bytes, expected: bytes, nano: Denoiser, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+    raw: bytes, expected: bytes, nano: Engine, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     path = tmp_path / "a.py"
     path.write_bytes(raw)
@@ -168,7 +168,7 @@ def test_encoding_and_line_endings_are_kept(
     assert path.read_bytes() == raw, "a filter writes no file"
 
 
-def test_files_in_place_each_by_itself(nano: Denoiser, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_in_place_each_by_itself(nano: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     texts = {"a.py": BROKEN, "b.py": HOPELESS, "c.py": "x = (1\n", "d.txt": "x = (1\n"}
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
@@ -187,7 +187,7 @@ def test_files_in_place_each_by_itself(nano: Denoiser, tmp_path: Path, capsys: p
     assert "whether text parses cannot be told" in said.err
 
 
-def test_no_time_leaves_the_text(nano: Denoiser, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_no_time_leaves_the_text(nano: Engine, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     path = tmp_path / "a.py"
     path.write_text(BROKEN)
     assert fix.run(options("--timeout", "0", str(path)), nano) == 1
@@ -195,7 +195,7 @@ def test_no_time_leaves_the_text(nano: Denoiser, tmp_path: Path, capsysbinary: p
     assert repair(BROKEN, nano, RepairOptions(timeout_s=0.0)).ending is Ending.TIMEOUT
 
 
-def test_ctrl_c_leaves_the_text(nano: Denoiser) -> None:
+def test_ctrl_c_leaves_the_text(nano: Engine) -> None:
     def cancel() -> None:
         raise KeyboardInterrupt
 
@@ -204,7 +204,7 @@ def test_ctrl_c_leaves_the_text(nano: Denoiser) -> None:
 
 
 def test_a_diff_goes_to_standard_output_and_no_file_is_written(
-    nano: Denoiser, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+    nano: Engine, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     for name in "ab":
         (tmp_path / f"{name}.py").write_text(BROKEN)
@@ -216,7 +216,7 @@ def test_a_diff_goes_to_standard_output_and_no_file_is_written(
 
 
 def test_a_conflict_is_resolved_on_request_alone(
-    nano: Denoiser, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+    nano: Engine, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     path = tmp_path / "a.py"
     path.write_text(CONFLICT)
@@ -232,7 +232,7 @@ def test_a_conflict_is_resolved_on_request_alone(
     assert parses(resolved, "python")
 
 
-def test_a_conflict_that_no_side_resolves_stays(nano: Denoiser, tmp_path: Path) -> None:
+def test_a_conflict_that_no_side_resolves_stays(nano: Engine, tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     text = "x = [\n<<<<<<< a\n1 ]]\n||||||| base\n=======\n2 ]]\n>>>>>>> b\n"
     path.write_text(text)

@@ -8,7 +8,7 @@ import pytest
 
 from dgedit.bench.broken_files import Breakage, Broken
 from dgedit.bench.fix import Row, delete_line, insert_asked, measure, same_program
-from dgedit.engine.protocol import Denoiser
+from dgedit.engine import Engine
 from dgedit.fix.candidates import Kind, Mend, mends, part_around
 from dgedit.fix.faults import fault_in
 from dgedit.fix.scoring import Weights, asked_for, gains
@@ -73,7 +73,7 @@ def test_what_the_parser_asks_for(text: str, sign: str, kind: Kind, expected: bo
     assert asked_for(fault, Mend(0, 0, sign, kind)) is expected
 
 
-def test_the_model_gains_most_by_the_sign_where_it_belongs(nano: Denoiser) -> None:
+def test_the_model_gains_most_by_the_sign_where_it_belongs(nano: Engine) -> None:
     text = "def f(a, b:\n    return a + b\n"
     right, wrong = text.index(":"), text.index("a, b")
     tried = [Mend(right, right, ")", Kind.INSERTED), Mend(wrong + 1, wrong + 1, ")", Kind.INSERTED)]

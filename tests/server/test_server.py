@@ -19,8 +19,7 @@ import pytest
 import torch
 
 from dgedit.commands import serve as command
-from dgedit.engine.asked import Asked
-from dgedit.engine.protocol import Denoiser
+from dgedit.engine import CancelledError, Engine, threads
 from dgedit.engine.types import EngineError, Frame, InfillRequest, Start
 from dgedit.errors import DgeditError
 from dgedit.fill import loop
@@ -29,7 +28,7 @@ from dgedit.fill.document import LocalFiller, fill_job, job_of_file
 from dgedit.server import address, protocol
 from dgedit.server import client as served
 from dgedit.server.address import Place
-from dgedit.server.client import CancelledError, GoneError, ServedEngine, Status
+from dgedit.server.client import GoneError, ServedEngine, Status
 from dgedit.server.server import CONNECTIONS_MAX
 from dgedit.text.holes import Wanted
 
@@ -81,11 +80,11 @@ def engine(still: None) -> Iterator[ServedEngine]:
 
 
 @pytest.fixture(scope="module")
-def nano() -> Iterator[Denoiser]:
+def nano() -> Iterator[Engine]:
     """The model in this process, with one thread as the server: sums over more differ in a last bit."""
     before = torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(models, "cores", lambda: 1)
+        patch.setattr(threads, "cores", lambda: 1)
         yield models.load_model("nano")
     torch.set_num_threads(before)
 
@@ -153,7 +152,7 @@ def wait_for_socket(place: Place) -> None:
     ],
     ids=["greedy", "sampled", "mended", "exact", "branched"],
 )
-def test_the_same_comes_out_served_or_not(engine: ServedEngine, nano: Denoiser, request_: InfillRequest) -> None:
+def test_the_same_comes_out_served_or_not(engine: ServedEngine, nano: Engine, request_: InfillRequest) -> None:
     asked = list(engine.infill(request_))
     here = list(loop.frames(request_, nano, loop.prepare(request_, nano)))
     assert [frame.text for frame in asked] == [frame.text for frame in here]
@@ -166,15 +165,18 @@ def test_the_same_comes_out_served_or_not(engine: ServedEngine, nano: Denoiser, 
     assert last.context == result.context
 
 
-def test_it_is_what_the_layers_above_ask(engine: ServedEngine, nano: Denoiser) -> None:
-    assert isinstance(engine, Asked)
+def test_it_is_what_the_layers_above_ask(engine: ServedEngine, nano: Engine) -> None:
+    asked: Engine = engine
+    assert asked.prepare(REQUEST) is None
     assert engine.info == nano.info
     assert engine.notes == ()
     for text in ("", "x = 1\n", "a lot of 'tokens' ..."):
-        assert engine.count_tokens(text) == len(nano.tokenizer.encode(text))
+        assert engine.count_tokens(text) == nano.count_tokens(text)
+    pieces = ["return a + b", "return a - b", ""]
+    assert engine.score("def add(a, b):\n    ", "\n", pieces) == nano.score("def add(a, b):\n    ", "\n", pieces)
 
 
-def test_what_the_engine_refuses_is_said_as_it_says_it(engine: ServedEngine, nano: Denoiser) -> None:
+def test_what_the_engine_refuses_is_said_as_it_says_it(engine: ServedEngine, nano: Engine) -> None:
     request = replace(REQUEST, original="x = 1\n" * 200, strength=0.5)
     with pytest.raises(DgeditError) as here:
         loop.prepare(request, nano)
@@ -196,7 +198,7 @@ sys.exit(code)
 """
 
 
-def test_a_file_is_filled_by_a_process_without_torch(engine: ServedEngine, nano: Denoiser, tmp_path: Path) -> None:
+def test_a_file_is_filled_by_a_process_without_torch(engine: ServedEngine, nano: Engine, tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_bytes(b"def add(a, b):\r\n    <FILL_ME>\r\n\r\n\r\nprint(add(1, <FILL_ME>))\r\n")
     done = subprocess.run([sys.executable, "-P", "-c", STILL + PIPE, ROOT, str(path)], capture_output=True, check=False)

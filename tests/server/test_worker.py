@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from dgedit.engine.protocol import Denoiser
+from dgedit.engine import Engine
 from dgedit.engine.types import Frame, InfillRequest, ModelInfo
 from dgedit.errors import DgeditError
 from dgedit.fill import loop
@@ -40,7 +40,7 @@ class Client:
 
 
 @pytest.fixture
-def working(nano: Denoiser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
+def working(nano: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     """A worker that has the model already."""
     monkeypatch.setattr(worker, "load_model", lambda _name, _say: nano)
     told = queue.SimpleQueue[ModelInfo | DgeditError]()
@@ -80,7 +80,7 @@ def test_who_cancelled_while_waiting_is_not_served(working: Worker) -> None:
 def test_another_seed_needs_no_other_preparation(working: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     made = list[InfillRequest]()
 
-    def counted(request: InfillRequest, model: Denoiser) -> object:
+    def counted(request: InfillRequest, model: Engine) -> object:
         made.append(request)
         return loop.prepare(request, model)
 
@@ -107,7 +107,7 @@ def test_what_breaks_one_answer_breaks_no_other(working: Worker) -> None:
 
 @pytest.mark.parametrize("error", [DgeditError("no such model", "another one"), MemoryError("all of it")])
 def test_a_model_that_cannot_be_loaded_is_told(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def load(_name: str, _say: object) -> Denoiser:
+    def load(_name: str, _say: object) -> Engine:
         raise error
 
     monkeypatch.setattr(worker, "load_model", load)

@@ -21,7 +21,7 @@ from textual.widgets import Static
 from textual.widgets.text_area import Selection
 
 from dgedit.config import Config, Editor
-from dgedit.engine.protocol import Denoiser
+from dgedit.engine import Engine
 from dgedit.engine.types import UNDECIDED, Candidate, ContextUse, Frame, FrameSpan, InfillResult, Origin
 from dgedit.files.locations import OpenAt
 from dgedit.fill.loop import FillOptions
@@ -200,7 +200,7 @@ class Host:
 @asynccontextmanager
 async def editor(
     *files: Path,
-    model: Denoiser | None = None,
+    model: Engine | None = None,
     config: Config = QUIET,
     options: FillOptions | None = None,
     size: tuple[int, int] = (90, 24),

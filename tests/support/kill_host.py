@@ -20,6 +20,7 @@ from textual import events
 from torch import Tensor
 
 from dgedit.config import Config, Editor
+from dgedit.engine.local import LocalEngine
 from dgedit.files.locations import OpenAt
 from dgedit.tui import app as editor
 from dgedit.tui.app import DgeditApp
@@ -117,7 +118,7 @@ class Driver:
 async def edit(path: Path, left_work: bool) -> None:
     """One editor, until it is killed."""
     app = DgeditApp([OpenAt(path)], config=Config(editor=Editor(watch=False)), warm_up=False)
-    app.jobs.model = SlowToy(ANSWER, lambda _pass, _slot: 0.5 + 0.05 * _pass)
+    app.jobs.model = LocalEngine(SlowToy(ANSWER, lambda _pass, _slot: 0.5 + 0.05 * _pass))
     async with app.run_test(size=(60, 12)):
         driver = Driver(app)
         if left_work:

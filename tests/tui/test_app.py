@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dgedit.config import Config, Editor, Infill, config_path
-from dgedit.engine.protocol import Denoiser
+from dgedit.engine import Engine
 from dgedit.errors import DgeditError
 from dgedit.files.locations import OpenAt
 from dgedit.fill.loop import FillOptions
@@ -189,7 +189,7 @@ async def test_a_model_that_is_not_there_is_said_when_it_is_asked_for(path: Path
         assert host.text == "x" + SOURCE
 
 
-async def test_what_became_of_infills_is_counted(path: Path, nano: Denoiser) -> None:
+async def test_what_became_of_infills_is_counted(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano) as host:
         await host.press("f8", "ctrl+g")
         await host.answered()
@@ -201,7 +201,7 @@ async def test_what_became_of_infills_is_counted(path: Path, nano: Denoiser) -> 
     assert [counted(event) for event in ("shown", "accepted", "cancelled", "edited")] == [2, 1, 1, 1]
 
 
-async def test_a_change_to_another_file_is_no_edit_of_the_answer(path: Path, tmp_path: Path, nano: Denoiser) -> None:
+async def test_a_change_to_another_file_is_no_edit_of_the_answer(path: Path, tmp_path: Path, nano: Engine) -> None:
     other = tmp_path / "y.py"
     other.write_text("")
     async with editor(path, other, model=nano) as host:

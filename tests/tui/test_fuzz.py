@@ -18,7 +18,7 @@ from textual.document._wrapped_document import WrappedDocument
 from textual.events import Paste
 from textual.widgets.text_area import Selection
 
-from dgedit.engine.protocol import Denoiser
+from dgedit.engine import Engine
 from dgedit.engine.types import Frame, FrameSpan, SlotState
 from dgedit.errors import DgeditError
 from dgedit.files import disk
@@ -185,7 +185,7 @@ async def burst(host: Host, draw: random.Random) -> None:
 
 @pytest.mark.parametrize("part", range(4))
 async def test_random_keys(
-    tmp_path: Path, nano: Denoiser, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config, part: int
+    tmp_path: Path, nano: Engine, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config, part: int
 ) -> None:
     draw = random.Random(part)
     folder = tmp_path.resolve()
@@ -238,7 +238,7 @@ def some_place(area: CodeArea, draw: random.Random) -> Location:
 
 @pytest.mark.parametrize("name", FILES)
 async def test_random_steering_harms_nothing_around_the_infill(
-    tmp_path: Path, nano: Denoiser, monkeypatch: pytest.MonkeyPatch, name: str
+    tmp_path: Path, nano: Engine, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     draw = random.Random(name)
     path = tmp_path / name

@@ -16,7 +16,7 @@ from typing import Any, cast
 import pytest
 
 from dgedit.config import Config, Editor
-from dgedit.engine.protocol import Denoiser
+from dgedit.engine import Engine
 from dgedit.engine.types import Frame, FrameSpan, ModelInfo, SlotState
 from dgedit.tui.dialogs import Compare
 
@@ -115,7 +115,7 @@ async def test_a_light_theme_on_a_small_screen(files: list[Path]) -> None:
 
 
 async def test_an_infill_under_way_and_its_answer(files: list[Path], held: threading.Event) -> None:
-    async with editor(*files, model=cast(Denoiser, MODEL), size=(100, 20)) as host:
+    async with editor(*files, model=cast(Engine, MODEL), size=(100, 20)) as host:
         await host.press("f8", "ctrl+g")
         await host.until(lambda: host.review.seen, "a pass")
         await host.until(lambda: "self░" in host.text, "the pass to be drawn")

@@ -13,14 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...engine.asked import Asked
 from ...errors import DgeditError
 from ...fill.loop import FillOptions, Gap, fill_gaps, gap_request, prepare
-from ...fill.open import Model, open_model
+from ...fill.open import open_model
 
 if TYPE_CHECKING:
-    from ...engine.infill import Prepared
-    from ...engine.types import Frame
+    from ...engine import Engine, Frame, Preparation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,7 @@ class InfillJobs:
         engine: the address of a server that is asked instead of a model in this process.
         """
         self.model_name, self.engine = model_name, engine
-        self.model: Model | None = None
+        self.model: Engine | None = None
         self.load_error: str | None = None
         self.load_note = ""
         """What is loaded and how far it is; nothing where that takes no time to speak of."""
@@ -63,7 +61,7 @@ class InfillJobs:
         self._busy = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._prepared: Prepared | None = None
+        self._prepared: Preparation | None = None
 
     def load(self) -> None:
         """Load the model in the background; an error waits for the first infill to be said."""
@@ -88,14 +86,13 @@ class InfillJobs:
             self._generation += 1
             self._mailbox.clear()
             generation = self._generation
-        if self._busy and isinstance(self.model, Asked):
-            # Its thread waits for a server, not for the end of a pass.
+        if self._busy and self.model is not None:
             self.model.cancel()
         return generation
 
     def notes(self) -> tuple[str, ...]:
         """What a server's answers need said, so far."""
-        return self.model.notes if isinstance(self.model, Asked) else ()
+        return () if self.model is None else self.model.notes
 
     @property
     def is_idle(self) -> bool:
@@ -147,7 +144,7 @@ class InfillJobs:
     def _warm(self, task: Task) -> None:
         try:
             model = self._load()
-            if isinstance(model, Asked):
+            if model.info.is_remote:
                 return
             first = next(number for number, part in enumerate(task.parts) if isinstance(part, Gap))
             request = gap_request(task.before, task.parts, first, task.after, task.options, model.info)
@@ -165,7 +162,7 @@ class InfillJobs:
         self._notify()
         return True
 
-    def _load(self) -> Model:
+    def _load(self) -> Engine:
         if self.model is None:
             self.model = open_model(self.model_name, self.engine, self._tell_load)
             self.load_note = ""

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from dgedit.engine.remote import CancelledError, RemoteEngine, RemoteInfill, connect
+from dgedit.engine.remote import RemoteEngine, RemoteInfill, connect
 from dgedit.engine.remote.line import Line
-from dgedit.engine.types import EngineError, Frame, InfillRequest, Origin, SlotState, Start
+from dgedit.engine.types import CancelledError, EngineError, Frame, InfillRequest, Origin, SlotState, Start
 
 from ...support.remote_server import (
     PATIENCE_S,

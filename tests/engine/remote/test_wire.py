@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from dgedit.engine.remote import CancelledError, connect
+from dgedit.engine.remote import connect
 from dgedit.engine.remote import wire as remote_wire
 from dgedit.engine.remote.address import parse_address
 from dgedit.engine.remote.line import Line, connected
-from dgedit.engine.types import EngineError, InfillRequest
+from dgedit.engine.types import CancelledError, EngineError, InfillRequest
 
 from ...support.remote_server import (
     PATIENCE_S,

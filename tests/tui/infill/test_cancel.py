@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dgedit.engine.protocol import Denoiser
+from dgedit.engine import Engine
 
 from ...support.editor_host import Host, Location, editor
 
@@ -48,7 +48,7 @@ async def passes_seen(host: Host, passes: int) -> int:
 
 
 @pytest.mark.parametrize("ending", FILES)
-async def test_the_bytes_come_back_whenever_an_infill_is_cancelled(tmp_path: Path, nano: Denoiser, ending: str) -> None:
+async def test_the_bytes_come_back_whenever_an_infill_is_cancelled(tmp_path: Path, nano: Engine, ending: str) -> None:
     path = tmp_path / "x.py"
     raw = FILES[ending].encode()
     path.write_bytes(raw)

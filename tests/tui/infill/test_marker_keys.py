@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dgedit.engine.protocol import Denoiser
+from dgedit.engine import Engine
 
 from ...support.editor_host import editor
 
@@ -12,7 +12,7 @@ BLOCK = "    # dgedit: begin\n    return left\n    # dgedit: end"
 SOURCE = f"def f(left, right):\n    # dgedit: fill lines=1\n    print(<FILL_ME>)\n{BLOCK}\n\n\nx = 1\n"
 
 
-async def test_the_next_hole_is_a_marker_of_any_form(tmp_path: Path, nano: Denoiser) -> None:
+async def test_the_next_hole_is_a_marker_of_any_form(tmp_path: Path, nano: Engine) -> None:
     path = tmp_path / "x.py"
     path.write_text(SOURCE)
     async with editor(path, model=nano) as host:
@@ -21,7 +21,7 @@ async def test_the_next_hole_is_a_marker_of_any_form(tmp_path: Path, nano: Denoi
             assert host.area.selected_text == selected
 
 
-async def test_all_holes_are_filled_and_undone_in_one_step(tmp_path: Path, nano: Denoiser) -> None:
+async def test_all_holes_are_filled_and_undone_in_one_step(tmp_path: Path, nano: Engine) -> None:
     path = tmp_path / "x.py"
     path.write_bytes(SOURCE.replace("\n", "\r\n").encode())
     async with editor(path, model=nano) as host:
@@ -36,9 +36,7 @@ async def test_all_holes_are_filled_and_undone_in_one_step(tmp_path: Path, nano:
         assert path.read_bytes() == SOURCE.replace("\n", "\r\n").encode()
 
 
-async def test_a_marker_under_the_cursor_is_replaced_and_a_cancel_brings_it_back(
-    tmp_path: Path, nano: Denoiser
-) -> None:
+async def test_a_marker_under_the_cursor_is_replaced_and_a_cancel_brings_it_back(tmp_path: Path, nano: Engine) -> None:
     path = tmp_path / "x.py"
     path.write_text(SOURCE)
     async with editor(path, model=nano) as host:
@@ -50,7 +48,7 @@ async def test_a_marker_under_the_cursor_is_replaced_and_a_cancel_brings_it_back
         assert host.text == SOURCE
 
 
-async def test_a_block_that_is_not_closed_is_said(tmp_path: Path, nano: Denoiser) -> None:
+async def test_a_block_that_is_not_closed_is_said(tmp_path: Path, nano: Engine) -> None:
     path = tmp_path / "x.py"
     path.write_text("x = 1\n# dgedit: begin\n")
     async with editor(path, model=nano) as host:

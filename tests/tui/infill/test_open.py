@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dgedit.config import Config
-from dgedit.engine.protocol import Denoiser
+from dgedit.engine import Engine
 from dgedit.text.holes import MARKER
 from dgedit.tui.dialogs import Ask, Choose
 from dgedit.tui.widgets.code_area import INFILL_LOCK
@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
     return file
 
 
-async def test_the_text_is_locked_and_that_is_said(path: Path, nano: Denoiser) -> None:
+async def test_the_text_is_locked_and_that_is_said(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano) as host:
         await host.press("x", "f8", "ctrl+g")
         await host.answered()
@@ -44,7 +44,7 @@ async def test_the_text_is_locked_and_that_is_said(path: Path, nano: Denoiser) -
         assert host.text == "x" + SOURCE
 
 
-async def test_undo_under_a_key_of_the_text_area_is_locked_too(path: Path, nano: Denoiser) -> None:
+async def test_undo_under_a_key_of_the_text_area_is_locked_too(path: Path, nano: Engine) -> None:
     config = Config(editor=QUIET.editor, keys={"undo": ("f4",), "redo": ("f5",)})
     async with editor(path, model=nano, config=config) as host:
         await host.press("x", "f8", "ctrl+g")
@@ -57,7 +57,7 @@ async def test_undo_under_a_key_of_the_text_area_is_locked_too(path: Path, nano:
         assert host.text == "x" + SOURCE
 
 
-async def test_half_an_infill_is_not_saved(path: Path, nano: Denoiser) -> None:
+async def test_half_an_infill_is_not_saved(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano) as host:
         await host.press("f8", "ctrl+g")
         await host.answered()
@@ -69,14 +69,14 @@ async def test_half_an_infill_is_not_saved(path: Path, nano: Denoiser) -> None:
         assert path.read_bytes() == SOURCE.encode()
 
 
-async def test_quitting_cancels_it_and_keeps_the_file(path: Path, nano: Denoiser) -> None:
+async def test_quitting_cancels_it_and_keeps_the_file(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano) as host:
         await host.press("f8", "ctrl+g", "ctrl+q")
         assert await host.left() == 0
     assert path.read_bytes() == SOURCE.encode()
 
 
-async def test_quitting_with_other_unsaved_work_asks_after_cancelling(path: Path, nano: Denoiser) -> None:
+async def test_quitting_with_other_unsaved_work_asks_after_cancelling(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano) as host:
         await host.press("x", "f8", "ctrl+g")
         await host.answered()
@@ -88,7 +88,7 @@ async def test_quitting_with_other_unsaved_work_asks_after_cancelling(path: Path
     assert path.read_bytes() == ("x" + SOURCE).encode()
 
 
-async def test_another_file_is_edited_while_it_runs(path: Path, tmp_path: Path, nano: Denoiser) -> None:
+async def test_another_file_is_edited_while_it_runs(path: Path, tmp_path: Path, nano: Engine) -> None:
     other = tmp_path / "other.py"
     other.write_text("b = 2\n")
     async with editor(path, other, model=nano) as host:
@@ -106,7 +106,7 @@ async def test_another_file_is_edited_while_it_runs(path: Path, tmp_path: Path, 
         assert MARKER not in host.text
 
 
-async def test_an_instruction_that_the_model_cannot_follow_is_said(path: Path, nano: Denoiser) -> None:
+async def test_an_instruction_that_the_model_cannot_follow_is_said(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano) as host:
         await host.press("f8", "alt+g")
         await host.dialog(Ask)
@@ -132,7 +132,7 @@ async def test_a_model_that_is_not_there_is_said(path: Path) -> None:
         assert host.text == SOURCE
 
 
-async def test_a_defect_of_the_engine_is_said(path: Path, nano: Denoiser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_defect_of_the_engine_is_said(path: Path, nano: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("boom")
 
@@ -144,7 +144,7 @@ async def test_a_defect_of_the_engine_is_said(path: Path, nano: Denoiser, monkey
         assert host.text == SOURCE
 
 
-async def test_a_span_that_is_too_long_is_said(tmp_path: Path, nano: Denoiser) -> None:
+async def test_a_span_that_is_too_long_is_said(tmp_path: Path, nano: Engine) -> None:
     path = tmp_path / "x.py"
     path.write_text("value = compute(argument)\n" * 60)
     async with editor(path, model=nano) as host:
@@ -153,7 +153,7 @@ async def test_a_span_that_is_too_long_is_said(tmp_path: Path, nano: Denoiser) -
         assert "choose fewer lines" in host.status
 
 
-async def test_a_read_only_file_is_not_infilled(path: Path, nano: Denoiser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_read_only_file_is_not_infilled(path: Path, nano: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dgedit.files.disk.read_only_reason", lambda *_: "this file is read-only: no right to write")
     async with editor(path, model=nano) as host:
         for key in ("ctrl+g", "f9"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dgedit.config import Config, Editor
-from dgedit.engine.protocol import Denoiser
+from dgedit.engine import Engine
 from dgedit.fill.loop import FillOptions, Gap
 from dgedit.text.holes import MARKER
 
@@ -59,7 +59,7 @@ PLACES: dict[str, tuple[str, tuple[Location, Location], str]] = {
 
 
 @pytest.mark.parametrize("name", PLACES)
-async def test_what_an_infill_takes_over(tmp_path: Path, nano: Denoiser, name: str) -> None:
+async def test_what_an_infill_takes_over(tmp_path: Path, nano: Engine, name: str) -> None:
     text, selection, span = PLACES[name]
     path = tmp_path / "x.py"
     path.write_text(text)
@@ -73,7 +73,7 @@ async def test_what_an_infill_takes_over(tmp_path: Path, nano: Denoiser, name: s
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-async def test_a_whole_answer_is_one_step_of_the_history(path: Path, nano: Denoiser, ending: str) -> None:
+async def test_a_whole_answer_is_one_step_of_the_history(path: Path, nano: Engine, ending: str) -> None:
     source = SOURCE.replace("\n", ending)
     path.write_bytes(source.encode())
     async with editor(path, model=nano) as host:
@@ -92,7 +92,7 @@ async def test_a_whole_answer_is_one_step_of_the_history(path: Path, nano: Denoi
         assert path.read_bytes() == shown.encode()
 
 
-async def test_what_is_typed_after_an_undo_is_a_step_of_its_own(path: Path, nano: Denoiser) -> None:
+async def test_what_is_typed_after_an_undo_is_a_step_of_its_own(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano) as host:
         await at_an_answer(host)
         await host.press("tab")
@@ -101,7 +101,7 @@ async def test_what_is_typed_after_an_undo_is_a_step_of_its_own(path: Path, nano
         assert host.text == accepted
 
 
-async def test_every_pass_is_drawn_where_the_code_will_stand(path: Path, nano: Denoiser) -> None:
+async def test_every_pass_is_drawn_where_the_code_will_stand(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano, options=FillOptions(seed=3, passes=8)) as host:
         await host.press("f8")
         seen = set(await texts_until_answered(host))
@@ -110,7 +110,7 @@ async def test_every_pass_is_drawn_where_the_code_will_stand(path: Path, nano: D
         assert all(text.startswith(before) and text.endswith(after) for text in seen)
 
 
-async def test_with_reduced_motion_nothing_is_drawn_before_the_end(path: Path, nano: Denoiser) -> None:
+async def test_with_reduced_motion_nothing_is_drawn_before_the_end(path: Path, nano: Engine) -> None:
     still = Config(editor=Editor(watch=False, reduced_motion=True))
     async with editor(path, model=nano, config=still, options=FillOptions(seed=3, passes=8)) as host:
         await host.press("f8")
@@ -121,7 +121,7 @@ async def test_with_reduced_motion_nothing_is_drawn_before_the_end(path: Path, n
         assert MARKER not in host.text
 
 
-async def test_the_colours_stand_on_the_span_alone(path: Path, nano: Denoiser) -> None:
+async def test_the_colours_stand_on_the_span_alone(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano) as host:
         answer = await at_an_answer(host)
         background = host.app.palette.colour("denoise.background")
@@ -137,7 +137,7 @@ async def test_the_colours_stand_on_the_span_alone(path: Path, nano: Denoiser) -
         assert painted(1) == ""
 
 
-async def test_all_holes_are_one_step_and_other_line_endings_stay(tmp_path: Path, nano: Denoiser) -> None:
+async def test_all_holes_are_one_step_and_other_line_endings_stay(tmp_path: Path, nano: Engine) -> None:
     path = tmp_path / "x.py"
     source = TWO.replace("a, b):\n", "a, b):\r\n").replace("print(first)\n", "print(first)  # \u2028\x0c\r\n")
     path.write_bytes(source.encode())
@@ -156,7 +156,7 @@ async def test_all_holes_are_one_step_and_other_line_endings_stay(tmp_path: Path
         assert host.text == source
 
 
-async def test_a_carriage_return_of_its_own_survives_all_holes_of_a_crlf_file(tmp_path: Path, nano: Denoiser) -> None:
+async def test_a_carriage_return_of_its_own_survives_all_holes_of_a_crlf_file(tmp_path: Path, nano: Engine) -> None:
     path = tmp_path / "x.py"
     source = TWO.replace("\n", "\r\n").replace("print(first)\r\n", "print(first)\r\r\n")
     path.write_bytes(source.encode())
@@ -169,7 +169,7 @@ async def test_a_carriage_return_of_its_own_survives_all_holes_of_a_crlf_file(tm
         assert host.text == parts[0] + next(answers) + parts[1] + next(answers) + parts[2]
 
 
-async def test_a_text_without_holes_says_so(tmp_path: Path, nano: Denoiser) -> None:
+async def test_a_text_without_holes_says_so(tmp_path: Path, nano: Engine) -> None:
     path = tmp_path / "x.py"
     path.write_text("a = 1\n")
     async with editor(path, model=nano) as host:
@@ -179,7 +179,7 @@ async def test_a_text_without_holes_says_so(tmp_path: Path, nano: Denoiser) -> N
         assert host.app.infilling.review is None
 
 
-async def test_an_answer_is_accepted_word_by_word(path: Path, nano: Denoiser) -> None:
+async def test_an_answer_is_accepted_word_by_word(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano) as host:
         answer = await at_an_answer(host)
         await host.press("alt+w")
@@ -193,7 +193,7 @@ async def test_an_answer_is_accepted_word_by_word(path: Path, nano: Denoiser) ->
         assert host.text == SOURCE
 
 
-async def test_the_last_word_closes_the_infill(path: Path, nano: Denoiser) -> None:
+async def test_the_last_word_closes_the_infill(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano) as host:
         answer = await at_an_answer(host)
         for _ in range(len(answer)):
@@ -206,7 +206,7 @@ async def test_the_last_word_closes_the_infill(path: Path, nano: Denoiser) -> No
         assert host.text == SOURCE
 
 
-async def test_a_line_of_an_answer_is_accepted(path: Path, nano: Denoiser) -> None:
+async def test_a_line_of_an_answer_is_accepted(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano) as host:
         answer = await at_an_answer(host)
         await host.press("alt+l")
@@ -218,7 +218,7 @@ async def test_a_line_of_an_answer_is_accepted(path: Path, nano: Denoiser) -> No
             assert host.review.accepted == len(lines[0])
 
 
-async def test_what_is_accepted_stays_when_the_rest_rolls_and_is_cancelled(path: Path, nano: Denoiser) -> None:
+async def test_what_is_accepted_stays_when_the_rest_rolls_and_is_cancelled(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano) as host:
         answer = await at_an_answer(host)
         await host.press("alt+w")
@@ -228,7 +228,7 @@ async def test_what_is_accepted_stays_when_the_rest_rolls_and_is_cancelled(path:
         assert host.text == SOURCE.replace(MARKER, accepted)
 
 
-async def test_answers_are_cycled_with_their_scores(path: Path, nano: Denoiser) -> None:
+async def test_answers_are_cycled_with_their_scores(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano, options=FillOptions(seed=3)) as host:
         await at_an_answer(host)
         candidates = host.review.results[0].candidates
@@ -241,7 +241,7 @@ async def test_answers_are_cycled_with_their_scores(path: Path, nano: Denoiser) 
         assert host.text == SOURCE.replace(MARKER, candidates[-1].text)
 
 
-async def test_another_press_gives_another_answer(path: Path, nano: Denoiser) -> None:
+async def test_another_press_gives_another_answer(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano) as host:
         seen = {await at_an_answer(host)}
         for _ in range(3):
@@ -253,7 +253,7 @@ async def test_another_press_gives_another_answer(path: Path, nano: Denoiser) ->
         assert host.text == SOURCE
 
 
-async def test_a_pinned_part_stays_when_the_rest_rolls_again(path: Path, nano: Denoiser) -> None:
+async def test_a_pinned_part_stays_when_the_rest_rolls_again(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano, options=FillOptions(seed=3)) as host:
         answer = await at_an_answer(host)
         pinned = answer[:4]
@@ -274,7 +274,7 @@ async def test_a_pinned_part_stays_when_the_rest_rolls_again(path: Path, nano: D
         assert host.text == SOURCE
 
 
-async def test_what_cannot_be_pinned_or_rolled_is_said(path: Path, nano: Denoiser) -> None:
+async def test_what_cannot_be_pinned_or_rolled_is_said(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano) as host:
         answer = await at_an_answer(host)
         await host.select((0, 0), (0, 3))
@@ -286,7 +286,7 @@ async def test_what_cannot_be_pinned_or_rolled_is_said(path: Path, nano: Denoise
         assert host.review.finished
 
 
-async def test_earlier_passes_are_looked_at_and_branched_from(path: Path, nano: Denoiser) -> None:
+async def test_earlier_passes_are_looked_at_and_branched_from(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano, options=FillOptions(seed=3)) as host:
         answer = await at_an_answer(host)
         await host.press("alt+r")
@@ -310,7 +310,7 @@ async def test_earlier_passes_are_looked_at_and_branched_from(path: Path, nano: 
         assert host.text == SOURCE
 
 
-async def test_selected_code_is_rewritten_more_or_less(tmp_path: Path, nano: Denoiser) -> None:
+async def test_selected_code_is_rewritten_more_or_less(tmp_path: Path, nano: Engine) -> None:
     path = tmp_path / "x.py"
     path.write_text(EXPRESSION)
     async with editor(path, model=nano) as host:
