@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING
 
 from ..errors import DgeditError, ExitCode
 from ..files import disk
+from ..files.committed import committed_text
 from ..files.siblings import related_texts
-from ..fix.faults import JUDGED_CHARS_MAX, Fault, fault_in, is_newer, parses
-from ..fix.faults import languages as judged_languages
-from ..fix.merge import merge
-from ..fix.repair import Ending, Repair, RepairOptions, repair
+from ..fix.document import FAULTY, Document, conflict_in_valid, conflict_line, mended, refuse_unknown, standing
+from ..fix.faults import JUDGED_CHARS_MAX, Fault
+from ..fix.repair import Ending, Repair, RepairOptions
+from ..judges import programs
+from ..judges.judge import languages as judged_languages
 from ..text import diff, languages
-from ..text.conflicts import OPENING
 from ..text.encoding import UTF_8_BOM, UTF_16_BE, UTF_16_LE, Decoded, decode_any, encode
-from ..text.holes import MARKER
 from ..text.line_breaks import edits_between, plain
 from . import interrupts
 from .fill import Mode, Output
@@ -34,8 +34,6 @@ from .fill import Mode, Output
 if TYPE_CHECKING:
     from ..engine import Engine
 
-FAULTY = ExitCode(1)
-"""Something does not parse, and stays so."""
 SHOWN_CHARS = 60
 
 
@@ -53,6 +51,8 @@ class FixOptions:
     model: str = "nano"
     repair: RepairOptions = field(default_factory=RepairOptions)
     conflicts: bool = False
+    trust_grammar: bool = False
+    """Whether a grammar's no is taken for one where nobody knows better."""
     timeout_s: float = math.inf
     """For all sources together, loading the model included."""
     quiet: bool = False
@@ -155,36 +155,47 @@ class Run:
         return "python" if path is None and found == "text" else found
 
     def _check(self, source: Source) -> ExitCode:
-        fault = _fault_of(source)
-        if fault is None:
+        with programs.until(self._until):
+            document = self._document(source)
+            verdict = standing(document)
+        conflict = conflict_line(source.text)
+        if not verdict.is_broken and not (verdict.is_unknown and conflict is not None):
+            refuse_unknown(document, verdict)
+            self._note_conflict(source)
             return ExitCode.OK
-        conflict = _conflict_line(source.text)
         if not self._options.quiet:
-            where = f"{source.name}:{fault.line + 1 if conflict is None else conflict}"
-            _to_stderr(f"{where}: {fault.message if conflict is None else 'a conflict'}\n")
+            where = f"{source.name}:{verdict.line + 1 if conflict is None else conflict}"
+            _to_stderr(f"{where}: {verdict.message if conflict is None else 'a conflict'}\n")
         return FAULTY
+
+    def _document(self, source: Source) -> Document:
+        return Document(
+            name=source.name,
+            text=source.text,
+            language=source.language,
+            path=source.path,
+            committed=lambda: committed_text(source.path),
+            trust_grammar=self._options.trust_grammar,
+        )
+
+    def _note_conflict(self, source: Source) -> None:
+        """A conflict that a merge left inside of a string keeps nothing from parsing."""
+        line = conflict_in_valid(source.text)
+        if line is not None and not self._options.quiet:
+            _say(f"{source.name}:{line}: lines of a conflict inside of a string or comment; the rest is valid")
 
     def _mended(self, source: Source) -> Repair:
         """What becomes of a source; the model is loaded when the first fault is met."""
-        if _fault_of(source) is None:
-            return Repair(text=source.text, ending=Ending.WHOLE)
-        conflict = _conflict_line(source.text)
-        if conflict is not None and not self._options.conflicts:
-            hint = "resolve it, or let it be resolved with --conflicts"
-            raise DgeditError(f"{source.name}: a conflict at line {conflict}", hint, code=FAULTY)
-        if MARKER in source.text:
-            line = source.text.count("\n", 0, source.text.index(MARKER)) + 1
-            raise DgeditError(f"{source.name}: a {MARKER} at line {line}", "let it be filled first", code=FAULTY)
-        model = self._loaded()
-        self._caught.check()
         chosen = replace(
             self._options.repair,
-            language=source.language,
             related=related_texts(source.path) if source.path is not None else (),
             timeout_s=max(0.0, self._until - time.monotonic()),
             watch=self._caught.check,
         )
-        return merge(source.text, model, chosen) if conflict is not None else repair(source.text, model, chosen)
+        done = mended(self._document(source), self._loaded, chosen, conflicts=self._options.conflicts)
+        if done.ending is Ending.WHOLE:
+            self._note_conflict(source)
+        return done
 
     def _loaded(self) -> Engine:
         if self._model is None:
@@ -225,28 +236,6 @@ class Run:
             _say(trouble)
 
 
-def _fault_of(source: Source) -> Fault | None:
-    """The first fault of a source.
-
-    Raises:
-        DgeditError: when it is none, but newer than the Python that would judge it.
-    """
-    fault = fault_in(source.text, source.language)
-    if fault is not None and source.language == "python" and is_newer(source.text, fault):
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        raise DgeditError(
-            f"{source.name}:{fault.line + 1}: this seems to be newer than Python {version}, which judges it",
-            "run dgedit with the Python that the file is for",
-        )
-    return fault
-
-
-def _conflict_line(text: str) -> int | None:
-    """The line of the first conflict, counted from 1."""
-    found = OPENING.search(text)
-    return text.count("\n", 0, found.start()) + 1 if found else None
-
-
 def _encoded(source: Source, edits: list[tuple[int, int, str]]) -> bytes:
     """The bytes of a source with edits made.
 
@@ -260,7 +249,8 @@ def _encoded(source: Source, edits: list[tuple[int, int, str]]) -> bytes:
         pieces += (text[position:start], new)
         position = end
     text = "".join(pieces) + text[position:]
-    if not parses(plain(text), source.language):
+    judged = Document(name=source.name, text=plain(text), language=source.language, path=source.path)
+    if standing(judged).is_broken:
         raise DgeditError(f"{source.name}: what was made does not parse", "this is a fault of dgedit; please report it")
     try:
         return encode(text, source.decoded.encoding)

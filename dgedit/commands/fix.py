@@ -15,8 +15,11 @@ is the judge, the model says which is likeliest. Nothing outside of the changed 
 left alone, and one that cannot be mended wholly (up to 8 faults) comes out as it went in.
 
 languages: {languages}
-  Python, JSON and TOML are judged by their own parsers, the others by tree-sitter, which does not understand every
-  file: macros of C, templates. The bundled model knows Python.
+  A text is called broken by those who know alone: Python by its own parser and by ruff's, which knows newer
+  versions; JSON, TOML and YAML by parsers; others by the language's own program where it is installed (bash, node,
+  gofmt, rustc, javac, ruby; it only parses), or by a bracket, string or comment that is left open. What only
+  tree-sitter does not understand is left alone with exit code 2; --trust-grammar takes its word. Python 2 and
+  Python newer than the one that runs dgedit are named and left alone. The bundled model knows Python.
 
 --conflicts resolves the blocks that a merge leaves (<<<<<<< ======= >>>>>>>): a side, both, or what the model writes,
 the likeliest with which the text parses. Read what it did. Without it a text with such blocks is left alone.
@@ -24,7 +27,7 @@ the likeliest with which the text parses. Read what it did. Without it a text wi
 exit codes:
   0    everything parses, or does now
   1    something does not parse: --check found it, or it could not be mended and is as it was
-  2    error: the text is unchanged, or the file untouched
+  2    error, or it cannot be judged: the text is unchanged, or the file untouched
   130  cancelled by Ctrl+C or SIGTERM: the text is unchanged, or the file untouched
 
 examples:
@@ -38,7 +41,7 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    from ..fix.faults import languages
+    from ..judges.judge import languages
 
     made = argparse.ArgumentParser(
         prog="dgedit fix",
@@ -57,6 +60,9 @@ def parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--in-place", action="store_true", help="write the files, each in one step, and only if mended")
     made.add_argument("--conflicts", action="store_true", help="resolve the conflict blocks of a merge, too")
+    made.add_argument(
+        "--trust-grammar", action="store_true", help="take tree-sitter's word where nobody else can judge a text"
+    )
     made.add_argument("--stdin-filename", type=Path, metavar="FILE", help="what standard input is called")
     made.add_argument("--language", help="what the text is written in (default: as its name or first line says)")
     made.add_argument("-q", "--quiet", action="store_true", help="say nothing but what went wrong")
@@ -83,6 +89,7 @@ def run(options: argparse.Namespace) -> int:
             model=options.model,
             repair=RepairOptions(seed=options.seed, passes=options.steps),
             conflicts=options.conflicts,
+            trust_grammar=options.trust_grammar,
             timeout_s=options.timeout,
             quiet=options.quiet,
         )

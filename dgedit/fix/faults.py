@@ -1,55 +1,38 @@
-"""Where a text does not parse: judged by the language's own parser where Python has one, else by its grammar.
+"""Where a text does not parse, and the lines that may be to blame.
 
-Python, JSON and TOML are judged by the parsers of the standard library, other languages by tree-sitter's ERROR and
-MISSING nodes. A fault names the lines that may be to blame, the likeliest first: a parser often stumbles lines after
-the mistake. Texts are given with plain line feeds. This module must know neither models nor files.
+Whether a text is broken at all is said by `judges`, who are slower and know more; here it is said of the many changes
+that may mend one: Python, JSON and TOML are read by parsers, other languages by tree-sitter. A fault names the lines
+that may be to blame, the likeliest first: a parser often stumbles lines after the mistake. Texts are given with plain
+line feeds. This module must know neither models nor files.
 """
 
 from __future__ import annotations
 
-import ast
-import json
 import re
-import tomllib
 import warnings
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
 
-from tree_sitter import Language, Node, Parser, Tree
+from ..judges.data import json_error, loose, toml_error
+from ..judges.grammar import GRAMMARS, error_nodes, first_error, reads, tree_of
+from ..judges.python import error_in
 
 JUDGED_CHARS_MAX = 400_000
 """A longer text is not looked at: mending it would take minutes."""
 SUSPECTS_MAX = 14
 NEAR_LINES = 16
-_ERROR_NODES = 3
 _OPEN_LINES = 8
 """A bracket that is never closed may miss its end so many lines below."""
 _STRINGS_MAX = 40
 
-_GRAMMARS = {
-    "bash": ("tree_sitter_bash", "language"),
-    "c": ("tree_sitter_c", "language"),
-    "cpp": ("tree_sitter_cpp", "language"),
-    "css": ("tree_sitter_css", "language"),
-    "go": ("tree_sitter_go", "language"),
-    "java": ("tree_sitter_java", "language"),
-    "javascript": ("tree_sitter_javascript", "language"),
-    "json": ("tree_sitter_json", "language"),
-    "jsonc": ("tree_sitter_json", "language"),
-    "python": ("tree_sitter_python", "language"),
-    "ruby": ("tree_sitter_ruby", "language"),
-    "rust": ("tree_sitter_rust", "language"),
-    "toml": ("tree_sitter_toml", "language"),
-    "tsx": ("tree_sitter_typescript", "language_tsx"),
-    "typescript": ("tree_sitter_typescript", "language_typescript"),
-    "yaml": ("tree_sitter_yaml", "language"),
-}
-
 _TWO_QUOTES = re.compile(r"""(?<!["'])(?:""|'')(?!["'])""")
-_NEWER = re.compile(r"\s*(?:type\s+\w+|(?:async\s+)?def\s+\w+\s*\[|class\s+\w+\s*\[|except\s+[\w.]+\s*,)")
-"""A line of Python 3.12 to 3.14 that older ones do not read; f-strings have changed, too."""
 _ON_LINE = re.compile(r"on line (\d+)|at line (\d+)")
+
+
+_DATA_ERRORS = {
+    "json": json_error,
+    "jsonc": lambda text: json_error(loose(text)),
+    "toml": toml_error,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,42 +49,26 @@ class Fault:
     """Lines further up where a quote may have been lost."""
 
 
-def languages() -> tuple[str, ...]:
-    """The languages that can be judged."""
-    return tuple(sorted(_GRAMMARS))
-
-
 def parses(text: str, language: str) -> bool:
-    """Whether the whole text parses; a language that cannot be judged never does."""
+    """Whether the whole text parses by what judges quickly; a language that cannot be judged never does."""
     if language == "python":
-        return _python_error(text) is None
-    if language == "json":
-        return _json_error(text) is None
-    if language == "toml":
-        return _toml_error(text) is None
-    tree = _tree(text, language)
-    return tree is not None and not tree.root_node.has_error
+        return error_in(text) is None
+    if language in _DATA_ERRORS:
+        return _DATA_ERRORS[language](text) is None
+    return language in GRAMMARS and reads(text, language)
 
 
 def fault_in(text: str, language: str) -> Fault | None:
     """The first fault of a text; none where it parses, or where its language cannot be judged."""
-    if language not in _GRAMMARS or len(text) > JUDGED_CHARS_MAX:
+    if language not in GRAMMARS or len(text) > JUDGED_CHARS_MAX:
         return None
     if language == "python":
         return _python_fault(text)
-    if language in ("json", "toml"):
-        found = _json_error(text) if language == "json" else _toml_error(text)
-        return found and _with_suspects(text, language, *found)
-    return _grammar_fault(text, language)
-
-
-def is_newer(text: str, fault: Fault) -> bool:
-    """Whether Python text seems to be written for a newer Python than the one that judges it."""
-    line = text.split("\n")[fault.line]
-    if not fault.message.startswith("f-string") and not _NEWER.match(line):
-        return False
-    tree = _tree(text, "python")
-    return tree is not None and not tree.root_node.has_error
+    if language in _DATA_ERRORS:
+        found = _DATA_ERRORS[language](text)
+    else:
+        found = None if reads(text, language) else first_error(text, language)
+    return found and _with_suspects(text, language, *found)
 
 
 def compiles(text: str) -> bool:
@@ -115,20 +82,8 @@ def compiles(text: str) -> bool:
     return True
 
 
-def _python_error(text: str) -> SyntaxError | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(text)
-    except SyntaxError as error:
-        return error
-    except (ValueError, RecursionError, MemoryError) as error:
-        return SyntaxError(str(error) or "too deep to parse")
-    return None
-
-
 def _python_fault(text: str) -> Fault | None:
-    error = _python_error(text)
+    error = error_in(text)
     if error is None:
         return None
     lines = text.split("\n")
@@ -153,38 +108,6 @@ def _python_fault(text: str) -> Fault | None:
     return Fault(line=line, column=column, message=message, suspects=chosen, far=far)
 
 
-def _grammar_fault(text: str, language: str) -> Fault | None:
-    tree = _tree(text, language)
-    if tree is None or not tree.root_node.has_error:
-        return None
-    node = next(iter(_error_nodes(tree)), tree.root_node)
-    message = f"{node.type} is missing" if node.is_missing else "not understood"
-    row, column = node.start_point
-    return _with_suspects(text, language, row, column, message)
-
-
-def _json_error(text: str) -> tuple[int, int, str] | None:
-    try:
-        json.loads(text)
-    except json.JSONDecodeError as error:
-        return error.lineno - 1, error.colno - 1, error.msg
-    except RecursionError:
-        return 0, 0, "too deep to parse"
-    return None
-
-
-def _toml_error(text: str) -> tuple[int, int, str] | None:
-    try:
-        tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        message, _, place = str(error).partition(" (at ")
-        numbers = [int(number) - 1 for number in re.findall(r"\d+", place)]
-        return (numbers[0], numbers[1], message) if len(numbers) == 2 else (text.count("\n"), 0, message)
-    except RecursionError:
-        return 0, 0, "too deep to parse"
-    return None
-
-
 def _with_suspects(text: str, language: str, row: int, column: int, message: str) -> Fault:
     lines = text.split("\n")
     row = min(row, len(lines) - 1)
@@ -192,39 +115,12 @@ def _with_suspects(text: str, language: str, row: int, column: int, message: str
     return Fault(line=row, column=column, message=message, suspects=_distinct(suspects, lines))
 
 
-def _tree(text: str, language: str) -> Tree | None:
-    parser = _parser(language)
-    return parser.parse(text.encode("utf-8", "replace")) if parser is not None else None
-
-
-@cache
-def _parser(language: str) -> Parser | None:
-    """The parser of a language; none where its package is missing or does not fit."""
-    package, function = _GRAMMARS[language]
-    try:
-        return Parser(Language(getattr(import_module(package), function)()))
-    except (ImportError, ValueError):
-        return None
-
-
-def _error_nodes(tree: Tree) -> list[Node]:
-    """ERROR and MISSING nodes, the first in the text first; of nested ones the inner."""
-    waiting, found = [tree.root_node], list[Node]()
-    while waiting and len(found) < _ERROR_NODES:
-        node = waiting.pop()
-        inner = [child for child in node.children if child.has_error or child.is_missing]
-        if (node.is_error or node.is_missing) and not inner:
-            found.append(node)
-        waiting += reversed(inner)
-    return found
-
-
 def _error_lines(text: str, language: str) -> list[int]:
-    tree = _tree(text, language)
+    tree = tree_of(text, language)
     if tree is None:
         return []
     rows = list[int]()
-    for node in _error_nodes(tree):
+    for node in error_nodes(tree):
         rows += [node.start_point[0], node.end_point[0]]
     return rows
 

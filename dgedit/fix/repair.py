@@ -50,6 +50,7 @@ class Ending(Enum):
     MENDED = "mended"
     LEFT = "nothing was found with which it parses"
     TIMEOUT = "it was not done in time"
+    UNSURE = "whether it would then be valid cannot be told"
     MANY = f"it has more than {FAULTS_MAX} faults"
 
 

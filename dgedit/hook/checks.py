@@ -1,21 +1,21 @@
 """What stops a commit: the problems of one file, told from its bytes alone.
 
 Three kinds are known: a place that is marked to be filled and is not, lines of a conflict, and Python that does not
-parse. Python is judged by Python's own parser, other languages by nobody. It must know nothing of git and models.
+parse. Python is judged by `judges.python`, from the standard library alone where nothing else is installed; what it
+cannot judge passes with a note. Other languages are judged by nobody. It must know nothing of git and models.
 """
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
 from ..errors import DgeditError, ExitCode
-from ..files.disk import language_of
 from ..fill.document import shortened
+from ..judges.python import judge as judge_python
 from ..text.encoding import decode_any, encode
 from ..text.holes import STAND_IN, Hole, line_of, marked_holes, replaced
 from ..text.languages import detect
@@ -27,6 +27,7 @@ ATTRIBUTES = ("dgedit", "linguist-generated", "linguist-vendored", "filter")
 STOPPED = ExitCode.HOLES_LEFT
 """What a hook ends with to stop the commit."""
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+PROSE = frozenset({"markdown", "restructuredtext"})
 BYTES_MAX = 1_000_000
 """A larger file is hardly written by hand."""
 
@@ -37,6 +38,8 @@ class Kind(Enum):
     MARKER = auto()
     CONFLICT = auto()
     FAULT = auto()
+    NOTE = auto()
+    """Nothing that stops a commit, but to be said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +83,17 @@ def without_holes(text: str, holes: list[Hole]) -> str:
     return replaced(text, [(hole.start, hole.end, hole.indent + (hole.code or STAND_IN)) for hole in holes])
 
 
-def content_reason(path: str, raw: bytes | None) -> str:
-    """Why to leave a file alone that holds these bytes, none for too many; empty where there is no reason."""
+def content_reason(path: str, raw: bytes | None, *, merges: bool = True) -> str:
+    """Why to leave a file alone that holds these bytes, none for too many; empty where there is no reason.
+
+    Args:
+        merges: whether a merge is under way; without one, signs of a conflict in prose are prose.
+    """
     if raw is None or len(raw) > BYTES_MAX:
         return f"larger than {BYTES_MAX:,} bytes"
     if raw.startswith(LFS_POINTER):
         return "a pointer of Git LFS"
-    return reason_to_skip(Path(path), raw) or ""
+    return reason_to_skip(Path(path), raw, conflicts=merges or not is_prose(path)) or ""
 
 
 def attribute_reason(attributes: dict[str, str]) -> str:
@@ -99,20 +106,30 @@ def attribute_reason(attributes: dict[str, str]) -> str:
     return next((word for name, word in named.items() if attributes[name] in ("set", "true")), "")
 
 
+def language_of(path: str, raw: bytes) -> str:
+    """What a file is written in, by its name and its first line."""
+    return _language(path, raw[:300].decode("utf-8", "replace"))
+
+
+def is_prose(path: str) -> bool:
+    """Whether a file tells of code rather than is some: signs of a conflict may be what it tells of."""
+    return _language(path, "") in PROSE
+
+
 def fault_of(path: str, raw: bytes) -> Problem | None:
-    """Why the bytes of a Python file do not parse; none where they do, and for other languages."""
-    if language_of(Path(path)) != "python":
+    """Why the bytes of a Python file do not parse, or a note that nobody can tell; none for other languages."""
+    if language_of(path, raw) != "python":
         return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # The bytes, because a Python file names its own encoding.
-            ast.parse(raw)
-    except SyntaxError as error:
-        return Problem(Kind.FAULT, error.lineno or 1, f"does not parse: {error.msg}")
-    except (ValueError, RecursionError, MemoryError) as error:
-        return Problem(Kind.FAULT, 1, f"does not parse: {error or 'it is nested too deeply'}")
-    return None
+    # The bytes, because a Python file names its own encoding.
+    verdict = judge_python(raw)
+    if verdict.is_unknown:
+        return Problem(Kind.NOTE, verdict.line + 1, f"not judged: {verdict.message}")
+    return Problem(Kind.FAULT, verdict.line + 1, f"does not parse: {verdict.message}") if verdict.is_broken else None
+
+
+def stopping(problems: Iterable[Problem]) -> list[Problem]:
+    """Those that stop a commit."""
+    return [problem for problem in problems if problem.kind is not Kind.NOTE]
 
 
 def parses(path: str, raw: bytes) -> bool:

@@ -18,6 +18,8 @@ from ..errors import DgeditError
 FILE_MODES = ("100644", "100755")
 LINK_MODE = "120000"
 SUBMODULE_MODE = "160000"
+UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
+"""What lies in git's folder while a merge, or what goes like one, is not done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class StagedFile:
     blob: str
     """Which object holds the staged bytes."""
     old_blob: str
-    """Which object held them in the last commit; empty where the file is new."""
+    """Which object held them in the last commit; empty where the file is new, or was a link or a submodule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +57,21 @@ class Repository:
         found = list[StagedFile]()
         words = iter(_names(fields))
         for word, path in zip(words, words, strict=True):
-            _, mode, old_blob, blob, status = word.removeprefix(":").split(" ")
+            old_mode, mode, old_blob, blob, status = word.removeprefix(":").split(" ")
             if status not in "DU":
-                found.append(StagedFile(path, mode, blob, "" if set(old_blob) == {"0"} else old_blob))
+                found.append(StagedFile(path, mode, blob, old_blob if old_mode in FILE_MODES else ""))
         return sorted(found, key=lambda file: file.path)
 
     def unmerged(self) -> list[str]:
         """Paths with an unresolved conflict, by name."""
         rows = _names(self.git("ls-files", "--unmerged", "-z", "--full-name"))
         return sorted({row.partition("\t")[2] for row in rows})
+
+    def merges(self) -> bool:
+        """Whether a merge is under way, or what goes like one: a rebase, a picked or reverted commit."""
+        names = [word for name in UNDER_WAY for word in ("--git-path", name)]
+        places = os.fsdecode(self.git("rev-parse", *names)).splitlines()
+        return any((self.root / place).exists() for place in places)
 
     def blobs(self, ids: Sequence[str], bytes_max: int) -> Iterator[bytes | None]:
         """The bytes of each object in turn, one at a time in memory; none for one that is larger than the bound."""

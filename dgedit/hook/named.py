@@ -13,7 +13,18 @@ from pathlib import Path
 from ..errors import DgeditError, ExitCode
 from ..files import disk
 from . import writing
-from .checks import ATTRIBUTES, BYTES_MAX, STOPPED, Kind, Problem, attribute_reason, content_reason, problems_in
+from .checks import (
+    ATTRIBUTES,
+    BYTES_MAX,
+    STOPPED,
+    Kind,
+    Problem,
+    attribute_reason,
+    content_reason,
+    language_of,
+    problems_in,
+    stopping,
+)
 from .git import Repository
 from .words import Say, say_problems, say_skipped
 from .writing import Effort, Work, is_missing
@@ -37,11 +48,13 @@ def fix(repository: Repository, paths: Sequence[str], effort: Effort, say: Say) 
     """Mend Python files that do not parse; fails where a file was changed, or still does not parse."""
     found = _look(repository, paths, say)
     marked = _marked(found)
-    return _mend(writing.fix, repository, [path for path in found if found[path] and path not in marked], effort, say)
+    return _mend(
+        writing.fix, repository, [path for path in found if stopping(found[path]) and path not in marked], effort, say
+    )
 
 
 def _mend(work: Work, repository: Repository, paths: Sequence[str], effort: Effort, say: Say) -> ExitCode:
-    python = [path for path in paths if disk.language_of(Path(path)) == "python"]
+    python = [path for path in paths if language_of(path, disk.read(repository.root / path)) == "python"]
     if not python or is_missing(effort, say):
         return ExitCode.OK
     work(repository.root, python, effort, say)
@@ -54,11 +67,15 @@ def _look(repository: Repository, paths: Sequence[str], say: Say) -> dict[str, l
     """The problems of each file, by its path from the top of the repository; what is left alone is said."""
     named = {_from_top(repository, path) for path in paths}
     attributes = repository.attributes(named, ATTRIBUTES)
-    reasons = {path: "conflicted" for path in repository.unmerged() if path in named}
+    unmerged = repository.unmerged()
+    merges = bool(unmerged) or repository.merges()
+    reasons = {path: "conflicted" for path in unmerged if path in named}
     found = dict[str, list[Problem]]()
     for path in sorted(named - set(reasons)):
         raw = _read(repository.root / path)
-        reason = attribute_reason(attributes[path]) or (raw if isinstance(raw, str) else content_reason(path, raw))
+        reason = attribute_reason(attributes[path]) or (
+            raw if isinstance(raw, str) else content_reason(path, raw, merges=merges)
+        )
         if isinstance(raw, str) or reason:
             reasons[path] = reason
         else:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ..errors import ExitCode
 from ..files import disk
@@ -23,7 +22,10 @@ from .checks import (
     conflict_in,
     content_reason,
     fault_of,
+    is_prose,
+    language_of,
     problems_in,
+    stopping,
 )
 from .git import FILE_MODES, LINK_MODE, SUBMODULE_MODE, Repository, StagedFile
 from .words import Say, listed, say_problems, say_skipped, shown
@@ -59,9 +61,10 @@ def run(repository: Repository, options: HookOptions, say: Say) -> ExitCode:
     Raises:
         DgeditError: when git cannot be asked, or a model is required and missing.
     """
-    found = [looked for looked in _look(repository, options, say) if looked.problems]
-    for looked in found:
+    looked_at = [looked for looked in _look(repository, options, say) if looked.problems]
+    for looked in looked_at:
         say_problems(looked.file.path, looked.problems, say)
+    found = [looked for looked in looked_at if stopping(looked.problems)]
     # A marker in the way may be all that is wrong, so what holds one is not fixed.
     marked = [looked.file for looked in found if looked.has(Kind.MARKER)]
     faulty = [looked.file for looked in found if looked.has(Kind.FAULT) and not looked.has(Kind.MARKER)]
@@ -88,12 +91,13 @@ def _look(repository: Repository, options: HookOptions, say: Say) -> Iterator[Lo
         for file in staged
         if (reason := _mode_reason(file) or attribute_reason(attributes[file.path]))
     }
+    merges = bool(unmerged) or repository.merges()
     regular = [file for file in staged if file.path not in reasons]
     for file, raw in zip(regular, repository.blobs([file.blob for file in regular], BYTES_MAX), strict=True):
-        if raw is not None and (conflict := conflict_in(raw)):
+        if raw is not None and not (is_prose(file.path) and not merges) and (conflict := conflict_in(raw)):
             yield Looked(file, (conflict,))
             continue
-        reason = content_reason(file.path, raw)
+        reason = content_reason(file.path, raw, merges=merges)
         if raw is None or reason:
             reasons[file.path] = reason
             continue
@@ -112,7 +116,8 @@ def _mode_reason(file: StagedFile) -> str:
 def _new(problems: Sequence[Problem], file: StagedFile, repository: Repository, say: Say) -> Iterator[Problem]:
     """The problems without a fault that the last commit has, too: a file may be wrong on purpose."""
     for problem in problems:
-        if problem.kind is Kind.FAULT and file.old_blob and fault_of(file.path, repository.blob(file.old_blob)):
+        old = file.old_blob and problem.kind is Kind.FAULT and fault_of(file.path, repository.blob(file.old_blob))
+        if old and old.kind is Kind.FAULT:
             say(f"{shown(file.path)}: {problem.message}, and did not before; let through")
         else:
             yield problem
@@ -124,7 +129,7 @@ def _mend(
     """The files that were changed, of those whose working tree holds nothing but what is staged."""
     paths = list[str]()
     for file in wanted:
-        if disk.language_of(Path(file.path)) != "python":
+        if language_of(file.path, repository.blob(file.blob)) != "python":
             say(f"{shown(file.path)}: left as it is: a hook writes Python alone")
         elif not repository.is_as_staged(file):
             say(f"{shown(file.path)}: left as it is: it has changes that are not staged; stage them first")

@@ -15,8 +15,9 @@ from dgedit.commands import fix as command
 from dgedit.engine import Engine
 from dgedit.errors import ExitCode
 from dgedit.fix.candidates import Kind
-from dgedit.fix.faults import Fault, fault_in, languages, parses
+from dgedit.fix.faults import Fault, fault_in, parses
 from dgedit.fix.repair import Ending, RepairOptions, keeps, repair, spans
+from dgedit.judges.judge import languages
 
 BROKEN = "def total(values:\n    return sum(values)\n\n\nprint(total([1, 2]))\n"
 MENDED = BROKEN.replace("values:", "values):")
