@@ -93,8 +93,6 @@ class Job:
     holes: tuple[Hole, ...]
     path: Path | None = None
     """The file that it is of; files beside it may be looked through."""
-    stamp: disk.Stamp | None = None
-    """The file's from when it was read, where it is to be written again."""
 
     @property
     def text(self) -> str:
@@ -159,16 +157,6 @@ def job_of(raw: bytes, name: str, path: Path | None, wanted: Wanted, language: s
     return Job(name=name, raw=raw, decoded=decoded, language=known, holes=holes, path=path)
 
 
-def job_of_file(path: Path, wanted: Wanted, language: str | None = None) -> Job:
-    """The holes of a file that may be written again.
-
-    Raises:
-        DgeditError: as `job_of`, and when it is no regular file that can be read.
-    """
-    raw, status = disk.read_regular(path)
-    return replace(job_of(raw, str(path), path, wanted, language), stamp=disk.Stamp.of(status))
-
-
 def fill_job(
     job: Job, filler: Filler, options: FillOptions, limits: Limits, watch: Watch = lambda _number, _what: None
 ) -> Filled:
@@ -191,25 +179,6 @@ def fill_job(
     except DgeditError as trouble:
         raise DgeditError(f"{job.name}: {trouble}", trouble.hint) from trouble
     return Filled(job=job, outcomes=tuple(outcomes))
-
-
-def write(filled: Filled) -> bool:
-    """Put a filled text into its file in one step; false where nothing changed, and the file is then untouched.
-
-    Raises:
-        DgeditError: when it cannot be written, or was changed by another program since it was read.
-    """
-    job, raw = filled.job, filled.raw()
-    if raw == job.raw or job.path is None:
-        return False
-    status = disk.status_of(job.path)
-    if status is None or disk.Stamp.of(status) != job.stamp:
-        raise DgeditError(f"{job.path} changed while it was filled; it is as the other program left it", "run it again")
-    try:
-        disk.write_atomically(job.path, raw)
-    except DgeditError as trouble:
-        raise DgeditError(str(trouble), "the file is as it was") from trouble
-    return True
 
 
 def said_of(filled: Filled) -> Iterator[str]:

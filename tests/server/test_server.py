@@ -24,7 +24,7 @@ from dgedit.engine.types import EngineError, Frame, InfillRequest, Start
 from dgedit.errors import DgeditError
 from dgedit.fill import loop
 from dgedit.fill import open as models
-from dgedit.fill.document import LocalFiller, fill_job, job_of_file
+from dgedit.fill.document import LocalFiller, fill_job, job_of
 from dgedit.server import address, protocol
 from dgedit.server import client as served
 from dgedit.server.address import Place
@@ -203,7 +203,12 @@ def test_a_file_is_filled_by_a_process_without_torch(engine: ServedEngine, nano:
     path.write_bytes(b"def add(a, b):\r\n    <FILL_ME>\r\n\r\n\r\nprint(add(1, <FILL_ME>))\r\n")
     done = subprocess.run([sys.executable, "-P", "-c", STILL + PIPE, ROOT, str(path)], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
-    here = fill_job(job_of_file(path, Wanted()), LocalFiller("nano", nano), loop.FillOptions(), loop.Limits())
+    here = fill_job(
+        job_of(path.read_bytes(), str(path), path, Wanted()),
+        LocalFiller("nano", nano),
+        loop.FillOptions(),
+        loop.Limits(),
+    )
     assert done.stdout == here.raw()
     assert b"<FILL_ME>" not in done.stdout
 
