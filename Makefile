@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test check bench eval screenshot clean
+.PHONY: run test check format bench eval screenshot clean
 
 run: $(VENV)/.installed
 	@if [ -t 0 ] && [ -t 1 ]; then \
@@ -12,13 +12,19 @@ run: $(VENV)/.installed
 	  $(BIN)/dgedit fill dgedit/example.py.txt; \
 	fi
 
+# A process a core: what shares a fixture, or a terminal, stays in one (tests/conftest.py).
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check dgedit engine kernels tests
 	$(BIN)/ruff check dgedit engine kernels tests
 	$(BIN)/python -m mypy
+	$(BIN)/python -m pytest --noconftest tests/test_layers.py
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --select I --fix dgedit engine kernels tests
+	$(BIN)/ruff format dgedit engine kernels tests
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/dgedit bench

@@ -11,62 +11,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..kernels.formats import Choice, Chosen
-from .packing import PackedInfill
-from .protocol import CanvasFormat, Denoiser
-from .samplers.entropy_bound import EntropyBound, in_order
+from .protocol import CanvasFormat, Denoiser, PackedInfill
+from .samplers.entropy_bound import in_order
+from .settings import Settings
 from .types import UNDECIDED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How a canvas is denoised.
-
-    Raises:
-        ValueError: when a number is out of its range.
-    """
-
-    passes_max: int = 8
-    sampler: EntropyBound = field(default_factory=EntropyBound)
-    temperature: float = 0.0
-    """0 takes the likeliest token; above it tokens are drawn, from a distribution flattened by so much."""
-    as_multinomial: bool = False
-    """Draw what `torch.multinomial` would from the same generator: slower, for comparison with `generate`."""
-    schedule: tuple[float, float] = (1.0, 1.0)
-    """What logits are divided by before all else: the first number fades into the second as the passes go."""
-    shows_likeliest: bool = False
-    """The guess, and so the answer, is the likeliest token even where the canvas gets a drawn one."""
-    hurries: bool = True
-    """Every pass accepts at least its share of the slots, so that all are accepted after the last."""
-    stop_entropy: float = 0.005
-    """A row is finished when its guesses hold still and their mean entropy in nats is below this."""
-    stops_settled: bool = True
-    """A row is also finished when all its slots are accepted and a pass changes none."""
-
-    rows_kept: int = 3
-    """After `prune_after` passes only so many rows go on, the most certain ones; the others stay as they are."""
-    prune_after: int = 3
-
-    def __post_init__(self) -> None:
-        if min(self.rows_kept, self.prune_after) < 1:
-            raise ValueError(f"rows_kept and prune_after must be at least 1, got {self.rows_kept}, {self.prune_after}")
-        if self.passes_max < 1:
-            raise ValueError(f"passes_max must be at least 1, got {self.passes_max}")
-        if self.temperature < 0:
-            raise ValueError(f"temperature must not be negative, got {self.temperature}")
-        if min(self.schedule) <= 0:
-            raise ValueError(f"schedule must be above 0, got {self.schedule}")
-
-    def divisor(self, pass_index: int) -> float:
-        """What the logits of a pass are divided by; passes count from 1."""
-        first, last = self.schedule
-        return last + (first - last) * ((self.passes_max - pass_index + 1) / self.passes_max)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

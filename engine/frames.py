@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .denoise import Step
-from .packing import PackedInfill
-from .protocol import CanvasFormat, Denoiser
+from .protocol import CanvasFormat, Denoiser, PackedInfill
 from .types import UNDECIDED, FrameSpan, SlotState
 
 DRAFT_CONFIDENCE = 0.25

@@ -17,12 +17,13 @@ from typing import Any
 
 import torch
 
-from .denoise import Settings, Step, closing_tokens, denoise, edge_bias
+from .denoise import Step, closing_tokens, denoise, edge_bias
 from .frames import best_row, frame_spans, slot_ids, span_ids
-from .packing import PackedInfill, with_drafts
-from .protocol import Denoiser
+from .packing import with_drafts
+from .protocol import Denoiser, PackedInfill
 from .rank import Proposal, from_memory, from_row, rank
 from .recall import Recalled, recall
+from .settings import Settings
 from .types import Frame, FrameSpan, InfillRequest, InfillResult, Origin, SlotState
 
 SAMPLING_TEMPERATURE = 0.7

@@ -35,7 +35,7 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class ChosenForm:
     """The form that is loaded."""
 
     precision: Precision
@@ -87,7 +87,7 @@ def choose(
     context_tokens: int,
     wanted: Precision | None = None,
     best: Precision = Precision.BF16,
-) -> Chosen:
+) -> ChosenForm:
     """The best form that fits the first memory that holds any of the wanted ones.
 
     Args:
@@ -107,7 +107,7 @@ def choose(
                 why = (
                     f"{NAMES[form]} on {memory.device}: needs {gb(needs[form])} of {gb(memory.free_bytes)} free{better}"
                 )
-                return Chosen(precision=form, device=memory.device, why=why)
+                return ChosenForm(precision=form, device=memory.device, why=why)
     if wanted is not None and found and not needs:
         devices = " and ".join(memory.device for memory in found)
         raise EngineError(f"torch has no {NAMES[wanted]} on {devices}", "ask for :bf16 or :nf4, or for the cpu")

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from .protocol import CanvasFormat, Tokenizer
+from .protocol import CanvasFormat, PackedInfill, Tokenizer
 from .types import UNDECIDED, ContextUse, EngineError, InfillRequest
 
 CHARS_PER_TOKEN = 12
@@ -24,34 +24,6 @@ BRANCHES = 3
 """Rows that go on from one start: they differ by what is drawn or noised."""
 DEFAULT_SLOTS = (8, 16, 28)
 """Row lengths for a span of unknown size; most lines of Python fit the second."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackedInfill:
-    """A request as ids."""
-
-    context_ids: list[int]
-    suffix_ids: list[int]
-    """Near suffix, the same in every row."""
-    pinned_ids: list[int]
-    """What stands behind the slots of every row: the near suffix, after an end-of-span token where that is known."""
-    slots: tuple[int, ...]
-    """Span slots of each row, the end-of-span token included."""
-    exact: bool
-    """The span of a row has exactly its slots: what ends it is pinned, not guessed."""
-    starts: tuple[tuple[int, ...], ...]
-    """What each row begins with: tokens of a draft, `UNDECIDED` where it has noise; nothing for noise alone."""
-    passes: int
-    """Passes that are behind the rows: above 0 for a start or a partial strength."""
-    leading_newline: bool
-    """The line break before the span is part of it, so that the model chooses the indentation."""
-    context: ContextUse
-    closing_ids: tuple[int, ...]
-    """What is scored behind every candidate: an end-of-span token, or the text that follows."""
-    lead_ids: tuple[int, ...] = ()
-    """What stands before the slots of every row."""
-    committed_ids: tuple[int, ...] = ()
-    """What earlier canvases of a long span wrote; the context ends with it."""
 
 
 def pack(request: InfillRequest, tokenizer: Tokenizer, form: CanvasFormat) -> PackedInfill:

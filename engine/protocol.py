@@ -1,6 +1,6 @@
 """What the engine asks of a model family: pack a request, encode a context, predict a canvas, score left to right.
 
-A family is one file beside this one. Shapes: R rows, W canvas positions, F free positions of all rows together in
+A family is a folder in models/. Shapes: R rows, W canvas positions, F free positions of all rows together in
 row-major order, V vocabulary, D hidden.
 """
 
@@ -8,18 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from ..kernels.formats import Choice, Chosen
-from .types import InfillRequest, ModelInfo
-
-if TYPE_CHECKING:
-    from .denoise import Settings
-    from .packing import PackedInfill
-    from .rank import RankWeights
+from .settings import RankWeights, Settings
+from .types import ContextUse, InfillRequest, ModelInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +65,34 @@ class Tokenizer(Protocol):
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of the ids, special ones left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedInfill:
+    """A request as ids."""
+
+    context_ids: list[int]
+    suffix_ids: list[int]
+    """Near suffix, the same in every row."""
+    pinned_ids: list[int]
+    """What stands behind the slots of every row: the near suffix, after an end-of-span token where that is known."""
+    slots: tuple[int, ...]
+    """Span slots of each row, the end-of-span token included."""
+    exact: bool
+    """The span of a row has exactly its slots: what ends it is pinned, not guessed."""
+    starts: tuple[tuple[int, ...], ...]
+    """What each row begins with: tokens of a draft, `UNDECIDED` where it has noise; nothing for noise alone."""
+    passes: int
+    """Passes that are behind the rows: above 0 for a start or a partial strength."""
+    leading_newline: bool
+    """The line break before the span is part of it, so that the model chooses the indentation."""
+    context: ContextUse
+    closing_ids: tuple[int, ...]
+    """What is scored behind every candidate: an end-of-span token, or the text that follows."""
+    lead_ids: tuple[int, ...] = ()
+    """What stands before the slots of every row."""
+    committed_ids: tuple[int, ...] = ()
+    """What earlier canvases of a long span wrote; the context ends with it."""
 
 
 class Denoiser(Protocol):

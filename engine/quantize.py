@@ -31,7 +31,7 @@ from .load import DEFAULT_MODEL, checkpoint_folder
 from .models.gemma.config import GemmaConfig
 from .models.gemma.files import quantize, slices
 from .models.gemma.infiller import GemmaInfiller, published_settings
-from .models.gemma.layout import Part, Precision, layout, plan
+from .models.gemma.layout import Precision, WeightPart, layout, plan
 from .models.gemma.load import plain_format
 from .models.gemma.network import GemmaNetwork
 from .models.gemma.tokenizer import GemmaTokenizer
@@ -66,11 +66,11 @@ class Report:
     """What a form costs and saves."""
 
     precision: Precision
-    bytes_before: dict[Part, int]
-    bytes_after: dict[Part, int]
+    bytes_before: dict[WeightPart, int]
+    bytes_after: dict[WeightPart, int]
     peak_bytes: int
     """By how much the memory of the process, or of its GPU, grew at most while the weights were read."""
-    errors: dict[Part, float]
+    errors: dict[WeightPart, float]
     """Size of the difference over size of the weights; parts that stay whole are left out."""
     layer_errors: dict[int, float]
     """The same by layer."""
@@ -117,10 +117,10 @@ def report(
 
 def weight_errors(
     folder: Path, precision: Precision, *, device: str = "cpu"
-) -> tuple[dict[Part, float], dict[int, float]]:
+) -> tuple[dict[WeightPart, float], dict[int, float]]:
     """Relative error of each part and of each layer in a form that quantises, one tensor in memory at a time."""
     slots = layout(GemmaConfig.read(folder))
-    parts, layers = dict[Part, list[float]](), dict[int, list[float]]()
+    parts, layers = dict[WeightPart, list[float]](), dict[int, list[float]]()
     for name, weight in stream(folder, Precision.BF16, device=device, progress=show):
         slot = slots[name]
         if slot.is_quantised and isinstance(weight, Tensor):
@@ -274,7 +274,7 @@ def main(arguments: list[str] | None = None) -> int:
 def text(found: Report) -> str:
     """The report as a table."""
     lines = [f"{'':20}{'bf16 GB':>10}{found.precision.value.upper() + ' GB':>10}{'error':>9}"]
-    for part in Part:
+    for part in WeightPart:
         error = f"{found.errors[part]:.2%}" if part in found.errors else "-"
         before, after = found.bytes_before[part] / 1e9, found.bytes_after[part] / 1e9
         lines.append(f"{part.value:20}{before:10.3f}{after:10.3f}{error:>9}")

@@ -19,10 +19,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .packing import PackedInfill
 from .parsing import parses
-from .protocol import Denoiser
+from .protocol import Denoiser, PackedInfill
 from .recall import Recalled
+from .settings import RankWeights
 from .types import Candidate, InfillRequest, Origin
 
 NAME = re.compile(r"[^\W\d]\w*")
@@ -34,40 +34,6 @@ PROSE = frozenset(("markdown", "text", "html", "rst", "tex", ""))
 """Languages in which a new word is nothing to wonder at."""
 PARSED_MAX = 4
 """So many candidates are parsed at most, from the best down."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RankWeights:
-    """What each thing known of a candidate is worth."""
-
-    mean: float = 0.21
-    """A nat of mean log-probability a token, the end included."""
-    total: float = 0.04
-    """A nat of summed log-probability."""
-    end: float = -0.11
-    """A nat of the end-of-span token's log-probability."""
-    recalled: float = -0.15
-    recall_score: float = 1.2
-    first_recalled: float = 0.42
-    """The best of the recalled pieces."""
-    times: float = 0.12
-    """A nat of the number of places it was recalled from."""
-    adapted: float = 0.26
-    """Names in it were changed to those of the span's surroundings."""
-    denoised: float = 0.09
-    written: float = 0.7
-    unknown_names: float = -0.9
-    """A name in it that stands nowhere else in the file, up to three."""
-    unparsable: float = -3.07
-    stutter: float = -1.0
-    repeats: float = -1.0
-    """These two by hand: the fit met too few of them."""
-    noise: float = 1.0
-    """With a seed the numbers get Gumbel noise of this size: 1 where they are logarithms of probabilities."""
-
-    def value(self, known: dict[str, float]) -> float:
-        """The number to rank by; what is not in `known` is 0."""
-        return sum(float(getattr(self, name)) * amount for name, amount in known.items())
 
 
 @dataclass(slots=True)

@@ -30,7 +30,7 @@ from torch import Tensor
 
 from .formats import BLOCK, Weight
 from .fp8 import with_scales
-from .nf4 import STEP, TILE, TILE_ROWS, Cost, add_step, form_of, load_step, operands
+from .nf4 import STEP, TILE, TILE_ROWS, ProductCost, add_step, form_of, load_step, operands
 
 MAX_BLOCK_PLACES = 64
 SCAN = 1024
@@ -245,14 +245,14 @@ def block_places_for(n_places: int, n_experts: int) -> int:
 
 def cost(
     n_tokens: int, experts_a_token: int, n_experts: int, n_inner: int, width: int, quantised: bool, item_bytes: int = 2
-) -> Cost:
+) -> ProductCost:
     """What a call takes at the least, for a bench to divide by, where all experts are chosen and equally often."""
     n_places = n_tokens * experts_a_token
     block = block_places_for(n_places, n_experts)
     blocks = n_experts * triton.cdiv(triton.cdiv(n_places, n_experts), block)
     matrix = 3 * n_inner * width
     weight_bytes = n_experts * (matrix // 2 + 4 * matrix // BLOCK if quantised else matrix * item_bytes)
-    return Cost(
+    return ProductCost(
         operations=2 * blocks * block * matrix,
         hbm_bytes=weight_bytes + item_bytes * (2 * n_tokens * width + 2 * n_places * (n_inner + width)),
         decoded_weights=blocks * matrix if quantised else 0,

@@ -44,7 +44,7 @@ PROCESSORS = 132
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class ProductCost:
     """What a call takes at the least."""
 
     operations: int
@@ -241,11 +241,11 @@ def block_tokens_for(n_tokens: int, n_outputs: int) -> int:
     return block
 
 
-def cost(n_tokens: int, n_outputs: int, width: int, item_bytes: int = 2) -> Cost:
+def cost(n_tokens: int, n_outputs: int, width: int, item_bytes: int = 2) -> ProductCost:
     """What a call of `linear` takes at the least, for a bench to divide by."""
     blocks = triton.cdiv(n_tokens, block_tokens_for(n_tokens, n_outputs))
     weights = n_outputs * width
-    return Cost(
+    return ProductCost(
         operations=2 * n_tokens * weights,
         hbm_bytes=weights // 2 + 4 * weights // BLOCK + item_bytes * n_tokens * (width + n_outputs),
         decoded_weights=weights * blocks,

@@ -66,7 +66,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class TailCost:
     """What a call takes at the least."""
 
     operations: int
@@ -103,7 +103,7 @@ def plan_for(n_rows: int, n_words: int, width: int, item_bytes: int, processors:
     )
 
 
-def cost(n_rows: int, n_words: int, width: int, item_bytes: int = 2, plan: Plan | None = None) -> Cost:
+def cost(n_rows: int, n_words: int, width: int, item_bytes: int = 2, plan: Plan | None = None) -> TailCost:
     """What a call takes at the least, for a bench to divide by."""
     plan = plan or plan_for(n_rows, n_words, width, item_bytes)
     tiles = triton.cdiv(n_words, plan.words)
@@ -112,7 +112,7 @@ def cost(n_rows: int, n_words: int, width: int, item_bytes: int = 2, plan: Plan 
     sums = 4 * plan.splits * n_rows * width
     weights = item_bytes * n_rows * plan.chunk_tiles * plan.words
     table = n_words * width * item_bytes
-    return Cost(
+    return TailCost(
         operations=4 * n_rows * n_words * width,
         hbm_bytes=table + 2 * statistics + 2 * n_rows * width * item_bytes,
         cache_bytes=table + 2 * weights * chunks + 2 * sums * chunks,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # As many processes as cores: each has one.
+    os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
 import tempfile
@@ -33,6 +36,14 @@ def own_runtime() -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="dg") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", folder)
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes a file's tests share one, for its fixtures; real terminals are not beside each other."""
+    for item in items:
+        module = getattr(item, "module", None)
+        where = "terminal" if hasattr(module, "terminal") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(where))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -18,7 +18,7 @@ from ..files.siblings import related_texts
 from ..fill import records
 from ..fix.document import FAULTY, Document, conflict_in_valid, conflict_line, mended, refuse_unknown, standing
 from ..fix.faults import JUDGED_CHARS_MAX, Fault
-from ..fix.repair import Ending, Repair, RepairOptions
+from ..fix.repair import Repair, RepairEnding, RepairOptions
 from ..judges import programs
 from ..judges.judge import languages as judged_languages
 from ..text import languages
@@ -129,7 +129,7 @@ class FixTask:
 
     def late(self, work: Broken) -> Done:
         """The text as it was."""
-        return self._done(work, Repair(text=work.text, ending=Ending.TIMEOUT))
+        return self._done(work, Repair(text=work.text, ending=RepairEnding.TIMEOUT))
 
     def watch(self, work: Broken, tell: Callable[[records.Record], None]) -> Callable[[Any], None]:
         """Nothing is shown while it goes on."""
@@ -189,9 +189,9 @@ class FixTask:
 
     def _done(self, work: Broken, repair: Repair) -> Done:
         edits = edits_between(work.decoded.text, repair.text)
-        whole = repair.ending in (Ending.WHOLE, Ending.MENDED)
+        whole = repair.ending in (RepairEnding.WHOLE, RepairEnding.MENDED)
         said = [] if whole and self._options.quiet else list(_said_of(work, repair))
-        if repair.ending is Ending.WHOLE:
+        if repair.ending is RepairEnding.WHOLE:
             said += self._noted(work)
         return Done(
             raw=_encoded(work, edits),
@@ -223,9 +223,9 @@ def _encoded(work: Broken, edits: list[tuple[int, int, str]]) -> bytes:
 
 def _said_of(work: Broken, repair: Repair) -> Iterator[str]:
     """A line for each change, or why there is none."""
-    if repair.ending is Ending.WHOLE:
+    if repair.ending is RepairEnding.WHOLE:
         return
-    if repair.ending is not Ending.MENDED:
+    if repair.ending is not RepairEnding.MENDED:
         yield f"{work.name}:{_place(repair.fault)}: left as it was: {repair.ending.value}"
         return
     for step in repair.steps:

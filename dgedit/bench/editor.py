@@ -66,7 +66,7 @@ def run(model_name: str) -> int:
     return 0
 
 
-class Terminal:
+class PseudoTerminal:
     """An editor on a pseudo-terminal, and what it has printed since the last key."""
 
     def __init__(self, handle: int) -> None:
@@ -108,7 +108,7 @@ class Terminal:
 
 
 @contextmanager
-def editor(folder: Path, *arguments: str) -> Iterator[Terminal]:
+def editor(folder: Path, *arguments: str) -> Iterator[PseudoTerminal]:
     """An editor that is started on a pseudo-terminal, with settings and journals in a folder of its own."""
     import fcntl
     import pty
@@ -128,7 +128,7 @@ def editor(folder: Path, *arguments: str) -> Iterator[Terminal]:
     )
     os.close(theirs)
     try:
-        yield Terminal(ours)
+        yield PseudoTerminal(ours)
     finally:
         child.kill()
         child.wait()
@@ -155,7 +155,7 @@ def _keys_in_long_file(folder: Path, model_name: str) -> None:
         _report(f"typing in {LONG_LINES:,} lines of Python", _typing(terminal), 16)
 
 
-def _typing(terminal: Terminal) -> list[float]:
+def _typing(terminal: PseudoTerminal) -> list[float]:
     """Type a word letter by letter; milliseconds until each is shown."""
     times = []
     for length in range(1, len(TYPED) + 1):

@@ -43,7 +43,7 @@ _TRIED_LINES = 5
 
 
 @dataclass(slots=True, kw_only=True)
-class Row:
+class FixRow:
     """How one method fared; counts of files."""
 
     name: str
@@ -108,9 +108,9 @@ def main() -> int:
     print(HEADER)
     named = methods(model)
     chosen = [int(number) - 1 for number in options.methods.split(",")] if options.methods else range(len(named))
-    rows = list[Row]()
+    rows = list[FixRow]()
     for number in chosen:
-        rows.append(Row(name=named[number][0]))
+        rows.append(FixRow(name=named[number][0]))
         for _ in measure(rows[-1], broken, named[number][1]):
             if options.json:
                 options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
@@ -118,7 +118,7 @@ def main() -> int:
     return 0
 
 
-def measure(row: Row, broken: Sequence[Broken], method: Method) -> Iterator[int]:
+def measure(row: FixRow, broken: Sequence[Broken], method: Method) -> Iterator[int]:
     """Let a method mend every file; says now and then, and at the end, how many are done."""
     for number, each in enumerate(broken, start=1):
         began = time.perf_counter()

@@ -89,7 +89,7 @@ def _measure(model: str, calls: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ServerTimes:
     """What a process took, until it had ended."""
 
     wall_ms: float
@@ -97,15 +97,15 @@ class Taken:
     """Its own; no other program makes that longer by much."""
 
 
-def _call(how: str, model: str) -> Taken:
+def _call(how: str, model: str) -> ServerTimes:
     return _process(CHILD, how, model)
 
 
-def _process(code: str, *arguments: str) -> Taken:
+def _process(code: str, *arguments: str) -> ServerTimes:
     command = [sys.executable, "-P", "-c", code, str(PACKAGE.parent), *arguments]
     began, used_ms = time.perf_counter(), _children_ms()
     done = subprocess.run(command, input=TEXT, capture_output=True, check=False)
-    taken = Taken((time.perf_counter() - began) * 1e3, _children_ms() - used_ms)
+    taken = ServerTimes((time.perf_counter() - began) * 1e3, _children_ms() - used_ms)
     if done.returncode or (arguments and (not done.stdout or MARKER.encode() in done.stdout)):
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise DgeditError(f"a call failed: {said[-1] if said else 'nothing was filled'}", "try dgedit fill")

@@ -36,7 +36,7 @@ TELLING = frozenset(("created", "modified", "closed", "moved", "deleted"))
 Stamp = tuple[int, int, int, int]
 
 
-class Kind(Enum):
+class WatchKind(Enum):
     """Why a file is watched."""
 
     FILE = "file"
@@ -52,7 +52,7 @@ class _Watched:
     """As the caller wrote it."""
     name: str
     """The same, absolute."""
-    kinds: set[Kind]
+    kinds: set[WatchKind]
     stamp: Stamp | None
     """As it was when it was last told of; none where there was no file."""
     places: frozenset[str]
@@ -142,7 +142,7 @@ class Watcher:
         self._observer, self._handler = observer, Handler()
         self._renew_folders()
 
-    def watch(self, path: Path, kind: Kind) -> None:
+    def watch(self, path: Path, kind: WatchKind) -> None:
         """Tell of this path from now on; it need not exist."""
         name = os.path.abspath(path)
         if name in self._watched:
@@ -151,7 +151,7 @@ class Watcher:
         self._watched[name] = _Watched(path, name, {kind}, _stamp(name), _places(name))
         self._renew_folders()
 
-    def unwatch(self, path: Path, kind: Kind) -> None:
+    def unwatch(self, path: Path, kind: WatchKind) -> None:
         """Tell no more of this path for this reason."""
         name = os.path.abspath(path)
         watched = self._watched.get(name)
@@ -161,7 +161,7 @@ class Watcher:
                 del self._watched[name]
                 self._renew_folders()
 
-    def kinds(self, path: Path) -> frozenset[Kind]:
+    def kinds(self, path: Path) -> frozenset[WatchKind]:
         """Why a path is watched; none where it is not."""
         watched = self._watched.get(os.path.abspath(path))
         return frozenset(watched.kinds) if watched is not None else frozenset()

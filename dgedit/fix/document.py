@@ -23,10 +23,10 @@ from .alarm import late_after
 from .faults import Fault
 from .merge import merge
 from .notebook import Cell, cells_of, is_notebook, with_cells
-from .repair import Ending, LateError, Repair, RepairOptions, Step, repair
+from .repair import LateError, Repair, RepairEnding, RepairOptions, RepairStep, repair
 
 if TYPE_CHECKING:
-    from ..engine.protocol import Denoiser
+    from ..engine import Engine
 
 FAULTY = ExitCode(1)
 """Something is broken, and stays so."""
@@ -91,7 +91,7 @@ def conflict_in_valid(text: str) -> int | None:
     return text.count("\n", 0, blocks[0].start) + 1 if blocks else None
 
 
-def mended(document: Document, load: Callable[[], Denoiser], options: RepairOptions, *, conflicts: bool) -> Repair:
+def mended(document: Document, load: Callable[[], Engine], options: RepairOptions, *, conflicts: bool) -> Repair:
     """What becomes of a document; the model is loaded when there is something to mend.
 
     Raises:
@@ -102,7 +102,7 @@ def mended(document: Document, load: Callable[[], Denoiser], options: RepairOpti
         verdict = standing(document)
         conflict = conflict_in_valid(document.text) if conflicts else None
         if not verdict.is_broken and not verdict.is_unknown and conflict is None:
-            return Repair(text=document.text, ending=Ending.WHOLE)
+            return Repair(text=document.text, ending=RepairEnding.WHOLE)
         at = conflict or conflict_line(document.text)
         if at is None:
             refuse_unknown(document, verdict)
@@ -115,7 +115,7 @@ def mended(document: Document, load: Callable[[], Denoiser], options: RepairOpti
             with late_after(until - time.monotonic()):
                 return _of(document, model, options, is_conflict=at is not None)
         except LateError:
-            return Repair(text=document.text, ending=Ending.TIMEOUT, fault=fault)
+            return Repair(text=document.text, ending=RepairEnding.TIMEOUT, fault=fault)
 
 
 def _refuse_marked(document: Document, conflict: int | None, conflicts: bool) -> None:
@@ -127,20 +127,20 @@ def _refuse_marked(document: Document, conflict: int | None, conflicts: bool) ->
         raise DgeditError(f"{document.name}: a {MARKER} at line {line}", "let it be filled first", code=FAULTY)
 
 
-def _of(document: Document, model: Denoiser, options: RepairOptions, *, is_conflict: bool) -> Repair:
+def _of(document: Document, model: Engine, options: RepairOptions, *, is_conflict: bool) -> Repair:
     if is_conflict:
         return merge(document.text, model, options)
     if is_notebook(document.path) and (cells := cells_of(document.text)) is not None:
         return _notebook(document, cells, model, options)
     done = repair(document.text, model, options)
-    if done.ending is not Ending.MENDED or document.trust_grammar:
+    if done.ending is not RepairEnding.MENDED or document.trust_grammar:
         return done
     return _needed(document, done)
 
 
 def _needed(document: Document, done: Repair) -> Repair:
     """What was mended, without changes that the judge did not ask for; or nothing, where it does not take the rest."""
-    left_out = list[Step]()
+    left_out = list[RepairStep]()
     for step in done.steps if len(done.steps) > 1 else ():
         text = without(document.text, done.steps, [*left_out, step])
         if text is not None and not _judged(document, text).is_broken:
@@ -148,7 +148,7 @@ def _needed(document: Document, done: Repair) -> Repair:
     text = without(document.text, done.steps, left_out)
     verdict = _judged(document, text) if text is not None else None
     if text is None or verdict is None or verdict.is_broken or (verdict.is_unknown and verdict.by != "ruff"):
-        return Repair(text=document.text, ending=Ending.UNSURE, fault=done.steps[0].fault)
+        return Repair(text=document.text, ending=RepairEnding.UNSURE, fault=done.steps[0].fault)
     return replace(done, text=text, steps=tuple(step for step in done.steps if step not in left_out))
 
 
@@ -156,7 +156,7 @@ def _judged(document: Document, text: str) -> Verdict:
     return judge(text, document.language, document.path, ask_program=True)
 
 
-def without(text: str, steps: Sequence[Step], left_out: Sequence[Step]) -> str | None:
+def without(text: str, steps: Sequence[RepairStep], left_out: Sequence[RepairStep]) -> str | None:
     """A text with changes made one after the other, some left out; none where another stands on one of those.
 
     Each change names its place in the text that all before it made.
@@ -177,20 +177,20 @@ def without(text: str, steps: Sequence[Step], left_out: Sequence[Step]) -> str |
     return text
 
 
-def _notebook(document: Document, cells: list[Cell], model: Denoiser, options: RepairOptions) -> Repair:
+def _notebook(document: Document, cells: list[Cell], model: Engine, options: RepairOptions) -> Repair:
     """The broken cells mended, each as a text of its own; the notebook counts as mended when all of them are."""
-    codes, steps = dict[int, str](), list[Step]()
+    codes, steps = dict[int, str](), list[RepairStep]()
     for number, cell in enumerate(cells):
         if not judge(cell.code, "python").is_broken:
             continue
         done = repair(cell.code, model, replace(options, language="python"))
         moved = [replace(step, line=cell.row_of(step.line)) for step in done.steps]
-        if done.ending is not Ending.MENDED:
+        if done.ending is not RepairEnding.MENDED:
             fault = done.fault and replace(done.fault, line=cell.row_of(done.fault.line))
             return Repair(text=document.text, ending=done.ending, fault=fault)
         codes[number], steps = done.text, [*steps, *moved]
     text = with_cells(document.text, cells, codes)
     with suppress(ValueError):
         if cells_of(text) is not None:
-            return Repair(text=text, ending=Ending.MENDED, steps=tuple(steps))
-    return Repair(text=document.text, ending=Ending.UNSURE)
+            return Repair(text=text, ending=RepairEnding.MENDED, steps=tuple(steps))
+    return Repair(text=document.text, ending=RepairEnding.UNSURE)

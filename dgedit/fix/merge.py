@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..text.conflicts import MARKER, Conflict, both_sides, find_conflicts, plain_answers
 from .candidates import Kind, Mend
 from .faults import Fault, fault_in, parses
-from .repair import Ending, LateError, Mender, Repair, RepairOptions, Step
+from .repair import LateError, Mender, Repair, RepairEnding, RepairOptions, RepairStep
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 def merge(text: str, model: Engine, options: RepairOptions) -> Repair:
     """Resolve every block, first to last, each seeing the answers before it; or leave the text as it is."""
     mender = Mender(model, options)
-    merged, steps = text, list[Step]()
+    merged, steps = text, list[RepairStep]()
     while conflicts := find_conflicts(merged):
         conflict = conflicts[0]
         fault = _fault_at(merged, conflict)
         try:
             answer = _resolved(merged, conflict, mender, model, options.language)
         except LateError:
-            return Repair(text=text, ending=Ending.TIMEOUT, fault=fault)
+            return Repair(text=text, ending=RepairEnding.TIMEOUT, fault=fault)
         if answer is None:
-            return Repair(text=text, ending=Ending.LEFT, fault=fault)
+            return Repair(text=text, ending=RepairEnding.LEFT, fault=fault)
         mend = Mend(conflict.start, conflict.end, answer, Kind.MERGED)
-        steps.append(Step(fault=fault, mend=mend, line=fault.line, old=merged[conflict.start : conflict.end]))
+        steps.append(RepairStep(fault=fault, mend=mend, line=fault.line, old=merged[conflict.start : conflict.end]))
         merged = mend.applied(merged)
     fault_left = fault_in(merged, options.language)
     if fault_left is not None or MARKER.search(merged):
-        return Repair(text=text, ending=Ending.LEFT, fault=fault_left)
-    return Repair(text=merged, ending=Ending.MENDED, steps=tuple(steps))
+        return Repair(text=text, ending=RepairEnding.LEFT, fault=fault_left)
+    return Repair(text=merged, ending=RepairEnding.MENDED, steps=tuple(steps))
 
 
 def _fault_at(text: str, conflict: Conflict) -> Fault:

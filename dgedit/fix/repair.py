@@ -21,7 +21,7 @@ from ..fill.loop import frames, prepare
 from ..text.holes import CHARS_PER_TOKEN
 from .candidates import Kind, Mend, Part, line_starts, mends, part_around
 from .faults import Fault, fault_in, parses
-from .scoring import Change, Weights, asked_for, differences, known_of
+from .scoring import RankedMend, Weights, asked_for, differences, known_of
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -43,7 +43,7 @@ _CUT_HERE = re.compile("was never closed|expected ':'|unterminated string")
 _WORD = re.compile(r"\w+|[^\w\s]+")
 
 
-class Ending(Enum):
+class RepairEnding(Enum):
     """How it went with a text."""
 
     WHOLE = "it parses already"
@@ -76,7 +76,7 @@ class RepairOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class RepairStep:
     """One fault and the change that mended it."""
 
     fault: Fault
@@ -93,8 +93,8 @@ class Repair:
 
     text: str
     """As it was unless it was mended."""
-    ending: Ending
-    steps: tuple[Step, ...] = ()
+    ending: RepairEnding
+    steps: tuple[RepairStep, ...] = ()
     fault: Fault | None = None
     """The fault that could not be mended."""
 
@@ -115,20 +115,20 @@ class LateError(Exception):
 def repair(text: str, model: Engine, options: RepairOptions) -> Repair:
     """Mend a text, or leave it as it is; a text that parses is not touched."""
     mender = Mender(model, options)
-    mended, steps = text, list[Step]()
+    mended, steps = text, list[RepairStep]()
     while (fault := fault_in(mended, options.language)) is not None:
         if len(steps) == FAULTS_MAX:
-            return Repair(text=text, ending=Ending.MANY, fault=fault)
+            return Repair(text=text, ending=RepairEnding.MANY, fault=fault)
         try:
             mend = mender.best(mended, fault)
         except LateError:
-            return Repair(text=text, ending=Ending.TIMEOUT, fault=fault)
+            return Repair(text=text, ending=RepairEnding.TIMEOUT, fault=fault)
         if mend is None:
-            return Repair(text=text, ending=Ending.LEFT, fault=fault)
+            return Repair(text=text, ending=RepairEnding.LEFT, fault=fault)
         line = mended.count("\n", 0, mend.start)
-        steps.append(Step(fault=fault, mend=mend, line=line, old=mended[mend.start : mend.end]))
+        steps.append(RepairStep(fault=fault, mend=mend, line=line, old=mended[mend.start : mend.end]))
         mended = mend.applied(mended)
-    return Repair(text=mended, ending=Ending.MENDED if steps else Ending.WHOLE, steps=tuple(steps))
+    return Repair(text=mended, ending=RepairEnding.MENDED if steps else RepairEnding.WHOLE, steps=tuple(steps))
 
 
 class Mender:
@@ -148,11 +148,11 @@ class Mender:
         values = [self._options.weights.value(each) for each in known]
         return found[values.index(max(values))].mend
 
-    def candidates(self, text: str, fault: Fault) -> list[Change]:
+    def candidates(self, text: str, fault: Fault) -> list[RankedMend]:
         """Changes after which the text parses; where it has other faults, those that lead on to the next."""
         self._check()
         spot = Spot(text, fault, part_around(text, fault, self._options.language))
-        tried = [Change(mend) for mend in dict.fromkeys(mends(text, fault, self._options.language))]
+        tried = [RankedMend(mend) for mend in dict.fromkeys(mends(text, fault, self._options.language))]
         found = self._that_parse(spot, tried)[:KEPT] if self._options.small else []
         if not self._options.denoise:
             return found or self._onward(spot, tried)
@@ -160,7 +160,7 @@ class Mender:
         found = found or self._that_parse(spot, self._written(spot))
         return found or self._onward(spot, tried) or self._renoised(spot)
 
-    def answers(self, text: str, span: tuple[int, int], strength: float, kind: Kind) -> Iterator[Change]:
+    def answers(self, text: str, span: tuple[int, int], strength: float, kind: Kind) -> Iterator[RankedMend]:
         """What the model offers for a span, best first; nothing where it has no room for it."""
         request = self._request(text, span, strength)
         if (request.expected_tokens or 0) > self._model.info.span_tokens:
@@ -174,14 +174,14 @@ class Mender:
             self._check()
             if frame.result is not None:
                 for place, candidate in enumerate(frame.result.candidates):
-                    yield Change(Mend(*span, candidate.text.rstrip() if at_end else candidate.text, kind), place)
+                    yield RankedMend(Mend(*span, candidate.text.rstrip() if at_end else candidate.text, kind), place)
 
     def _check(self) -> None:
         self._options.watch()
         if time.monotonic() > self._until:
             raise LateError
 
-    def _written(self, spot: Spot) -> Iterator[Change]:
+    def _written(self, spot: Spot) -> Iterator[RankedMend]:
         """Ends of lines as the model writes them."""
         starts, lines = line_starts(spot.text), spot.text.split("\n")
         for number in lines_cut(spot.fault):
@@ -189,7 +189,7 @@ class Mender:
             if lines[number].strip():
                 yield from self.answers(spot.text, (end, end), 1.0, Kind.WRITTEN)
 
-    def _renoised(self, spot: Spot) -> list[Change]:
+    def _renoised(self, spot: Spot) -> list[RankedMend]:
         """Spans around the fault at rising strength, wider and wider, up to the first that helps."""
         for span in spans(spot.text, spot.fault):
             code = spot.text[slice(*span)]
@@ -199,9 +199,9 @@ class Mender:
                     return found
         return []
 
-    def _that_parse(self, spot: Spot, tried: Iterable[Change]) -> list[Change]:
+    def _that_parse(self, spot: Spot, tried: Iterable[RankedMend]) -> list[RankedMend]:
         """The changes that mend the part around the fault, each resulting text once; the whole, where one does."""
-        language, seen, local = self._options.language, set[str](), list[Change]()
+        language, seen, local = self._options.language, set[str](), list[RankedMend]()
         for number, change in enumerate(tried):
             if number % CHECKED_EVERY == 0:
                 self._check()
@@ -211,9 +211,9 @@ class Mender:
                 seen.add(applied)
         return _whole(spot.text, local, language)
 
-    def _onward(self, spot: Spot, tried: list[Change]) -> list[Change]:
+    def _onward(self, spot: Spot, tried: list[RankedMend]) -> list[RankedMend]:
         """What the parser asks for where it then stumbles over something else, further down if that can be."""
-        fault, further, other = spot.fault, list[Change](), list[Change]()
+        fault, further, other = spot.fault, list[RankedMend](), list[RankedMend]()
         for change in tried if self._options.small else ():
             if asked_for(fault, change.mend):
                 self._check()
@@ -271,6 +271,6 @@ def lines_cut(fault: Fault) -> tuple[int, ...]:
     return fault.suspects[: 1 if _CUT_HERE.search(fault.message) else 2]
 
 
-def _whole(text: str, changes: list[Change], language: str) -> list[Change]:
+def _whole(text: str, changes: list[RankedMend], language: str) -> list[RankedMend]:
     """The changes after which the whole text parses, or all where there are none."""
     return [change for change in changes if parses(change.mend.applied(text), language)] or changes

@@ -30,7 +30,7 @@ _CLOSER = {"(": ")", "[": "]", "{": "}"}
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RankedMend:
     """A mend that parses."""
 
     mend: Mend
@@ -83,7 +83,7 @@ _FLAGS = {
 }
 
 
-def known_of(text: str, fault: Fault, changes: Sequence[Change], model: Engine | None) -> list[dict[str, float]]:
+def known_of(text: str, fault: Fault, changes: Sequence[RankedMend], model: Engine | None) -> list[dict[str, float]]:
     """What `Weights` weighs, for each change; without a model nothing is gained by any."""
     names = frozenset(_NAME.findall(text)) | frozenset(keyword.kwlist)
     gained = gains(text, [change.mend for change in changes], model) if model is not None else [0.0] * len(changes)
@@ -142,7 +142,7 @@ def _line_end(text: str, index: int) -> int:
     return len(text) if found < 0 else found
 
 
-def _plain(text: str, fault: Fault, change: Change, names: frozenset[str]) -> dict[str, float]:
+def _plain(text: str, fault: Fault, change: RankedMend, names: frozenset[str]) -> dict[str, float]:
     """What is known of a change without a model."""
     mend = change.mend
     line = text.count("\n", 0, mend.start)

@@ -32,7 +32,7 @@ BYTES_MAX = 1_000_000
 """A larger file is hardly written by hand."""
 
 
-class Kind(Enum):
+class ProblemKind(Enum):
     """What may be wrong with a file."""
 
     MARKER = auto()
@@ -46,7 +46,7 @@ class Kind(Enum):
 class Problem:
     """One thing that stops a commit."""
 
-    kind: Kind
+    kind: ProblemKind
     line: int
     """Counted from 1."""
     message: str
@@ -59,9 +59,9 @@ def problems_in(path: str, raw: bytes, *, judge: bool) -> list[Problem]:
         text = decoded.text
         holes = marked_holes(text, _language(path, text))
     except DgeditError as error:
-        return [Problem(Kind.MARKER, 1, error.line())]
+        return [Problem(ProblemKind.MARKER, 1, error.line())]
     found = [
-        Problem(Kind.MARKER, line_of(text, hole.start), f"not filled: {shortened(text[hole.start : hole.end])}")
+        Problem(ProblemKind.MARKER, line_of(text, hole.start), f"not filled: {shortened(text[hole.start : hole.end])}")
         for hole in holes
     ]
     fault = fault_of(path, encode(without_holes(text, holes), decoded.encoding)) if judge else None
@@ -75,7 +75,9 @@ def conflict_in(raw: bytes) -> Problem | None:
     parted = begun and middle.search(raw, begun.end())
     if not begun or not parted or not closing.search(raw, parted.end()):
         return None
-    return Problem(Kind.CONFLICT, raw.count(b"\n", 0, begun.start()) + 1, "a conflict; a hook never resolves one")
+    return Problem(
+        ProblemKind.CONFLICT, raw.count(b"\n", 0, begun.start()) + 1, "a conflict; a hook never resolves one"
+    )
 
 
 def without_holes(text: str, holes: list[Hole]) -> str:
@@ -123,18 +125,20 @@ def fault_of(path: str, raw: bytes) -> Problem | None:
     # The bytes, because a Python file names its own encoding.
     verdict = judge_python(raw)
     if verdict.is_unknown:
-        return Problem(Kind.NOTE, verdict.line + 1, f"not judged: {verdict.message}")
-    return Problem(Kind.FAULT, verdict.line + 1, f"does not parse: {verdict.message}") if verdict.is_broken else None
+        return Problem(ProblemKind.NOTE, verdict.line + 1, f"not judged: {verdict.message}")
+    if not verdict.is_broken:
+        return None
+    return Problem(ProblemKind.FAULT, verdict.line + 1, f"does not parse: {verdict.message}")
 
 
 def stopping(problems: Iterable[Problem]) -> list[Problem]:
     """Those that stop a commit."""
-    return [problem for problem in problems if problem.kind is not Kind.NOTE]
+    return [problem for problem in problems if problem.kind is not ProblemKind.NOTE]
 
 
 def parses(path: str, raw: bytes) -> bool:
     """Whether a file parses, its holes aside; what nobody judges does."""
-    return all(problem.kind is not Kind.FAULT for problem in problems_in(path, raw, judge=True))
+    return all(problem.kind is not ProblemKind.FAULT for problem in problems_in(path, raw, judge=True))
 
 
 def _language(path: str, text: str) -> str:

@@ -49,14 +49,14 @@ MANAGERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class HookPlace:
     """Where the hook stands, and where the one before it is kept."""
 
     hook: Path
     saved: Path
 
 
-def place_of(repository: Repository) -> Place:
+def place_of(repository: Repository) -> HookPlace:
     """Where this repository's pre-commit hook belongs.
 
     Raises:
@@ -71,7 +71,7 @@ def place_of(repository: Repository) -> Place:
         )
     if folder.exists() and not folder.is_dir():
         raise DgeditError(f"hooks are turned off: core.hooksPath is {folder}, which is no folder", "unset it first")
-    return Place(folder / HOOK, folder / SAVED)
+    return HookPlace(folder / HOOK, folder / SAVED)
 
 
 def install(repository: Repository, python: str, say: Say) -> None:
@@ -128,7 +128,7 @@ def uninstall(repository: Repository, say: Say) -> None:
         raise DgeditError(f"cannot change {place.hook}: {error.strerror}", "check its permissions") from error
 
 
-def _keep(place: Place) -> None:
+def _keep(place: HookPlace) -> None:
     """Rename a hook of somebody else, unless its owner would write over ours or a hook is already kept."""
     if not _is_there(place.hook):
         return
@@ -154,13 +154,13 @@ def _is_ours(hook: Path) -> bool:
     return text == head + path + tail and "\n" not in path
 
 
-def _refuse_changed(place: Place) -> None:
+def _refuse_changed(place: HookPlace) -> None:
     """Keep away from a hook of ours that was changed since, or that another version of dgedit wrote."""
     if SIGNATURE.encode() in _raw(place.hook):
         raise _changed(place)
 
 
-def _changed(place: Place) -> DgeditError:
+def _changed(place: HookPlace) -> DgeditError:
     kept = f"; the hook before it is {place.saved}" if _is_there(place.saved) else ""
     return DgeditError(f"{place.hook} is not as this dgedit writes it", f"mend it or take it away by hand{kept}")
 

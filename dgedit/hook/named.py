@@ -17,8 +17,8 @@ from .checks import (
     ATTRIBUTES,
     BYTES_MAX,
     STOPPED,
-    Kind,
     Problem,
+    ProblemKind,
     attribute_reason,
     content_reason,
     language_of,
@@ -88,7 +88,8 @@ def _look(repository: Repository, paths: Sequence[str], say: Say) -> dict[str, l
 def _marked(found: dict[str, list[Problem]]) -> dict[str, list[Problem]]:
     """The problems that are markers, of the files that have some."""
     markers = {
-        path: [problem for problem in problems if problem.kind is Kind.MARKER] for path, problems in found.items()
+        path: [problem for problem in problems if problem.kind is ProblemKind.MARKER]
+        for path, problems in found.items()
     }
     return {path: problems for path, problems in markers.items() if problems}
 

@@ -15,8 +15,8 @@ from .checks import (
     ATTRIBUTES,
     BYTES_MAX,
     STOPPED,
-    Kind,
     Problem,
+    ProblemKind,
     attribute_reason,
     conflict_in,
     content_reason,
@@ -49,7 +49,7 @@ class Looked:
     file: StagedFile
     problems: tuple[Problem, ...]
 
-    def has(self, kind: Kind) -> bool:
+    def has(self, kind: ProblemKind) -> bool:
         """Whether it has a problem of this kind."""
         return any(problem.kind is kind for problem in self.problems)
 
@@ -65,8 +65,8 @@ def run(repository: Repository, options: HookOptions, say: Say) -> ExitCode:
         say_problems(looked.file.path, looked.problems, say)
     found = [looked for looked in looked_at if stopping(looked.problems)]
     # A marker in the way may be all that is wrong, so what holds one is not fixed.
-    marked = [looked.file for looked in found if looked.has(Kind.MARKER)]
-    faulty = [looked.file for looked in found if looked.has(Kind.FAULT) and not looked.has(Kind.MARKER)]
+    marked = [looked.file for looked in found if looked.has(ProblemKind.MARKER)]
+    faulty = [looked.file for looked in found if looked.has(ProblemKind.FAULT) and not looked.has(ProblemKind.MARKER)]
     changed = {
         **_mend(fill, repository, marked if options.fill else [], options, say),
         **_mend(fix, repository, faulty if options.fix else [], options, say),
@@ -116,8 +116,10 @@ def _mode_reason(file: StagedFile) -> str:
 def _new(problems: Sequence[Problem], file: StagedFile, repository: Repository, say: Say) -> Iterator[Problem]:
     """The problems without a fault that the last commit has, too: a file may be wrong on purpose."""
     for problem in problems:
-        old = file.old_blob and problem.kind is Kind.FAULT and fault_of(file.path, repository.blob(file.old_blob))
-        if old and old.kind is Kind.FAULT:
+        old = (
+            file.old_blob and problem.kind is ProblemKind.FAULT and fault_of(file.path, repository.blob(file.old_blob))
+        )
+        if old and old.kind is ProblemKind.FAULT:
             say(f"{shown(file.path)}: {problem.message}, and did not before; let through")
         else:
             yield problem

@@ -180,7 +180,7 @@ class ServedEngine:
         Raises:
             EngineError: when it cannot be asked.
         """
-        connection = self._ask(protocol.Infill(request=request))
+        connection = self._ask(protocol.InfillQuestion(request=request))
         with self._lock:
             self._live.add(connection)
         return ServedInfill(connection, self._forget)

@@ -49,7 +49,7 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Infill:
+class InfillQuestion:
     """Asks for frames; the last one has the result. A client that goes away cancels."""
 
     request: InfillRequest
@@ -93,7 +93,7 @@ class Failed:
     hint: str
 
 
-Question = Infill | Count | Score
+Question = InfillQuestion | Count | Score
 """What a client may send."""
 Message = Hello | Ready | Question | Counted | Scored | Failed | Frame
 

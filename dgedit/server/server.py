@@ -21,7 +21,7 @@ from ..engine.types import ModelInfo
 from ..errors import DgeditError, ExitCode
 from . import address, protocol
 from .address import Place
-from .worker import Job, Worker
+from .worker import Worker, WorkerJob
 
 CONNECTIONS_MAX = 64
 """Further clients are turned away, and do without."""
@@ -210,7 +210,7 @@ class Server:
     async def _do(self, asked: protocol.Question, reader: StreamReader, writer: StreamWriter) -> None:
         """Have a job done; a client that goes away, or says anything more, cancels it."""
         done = asyncio.Event()
-        job = Job(
+        job = WorkerJob(
             asked=asked,
             emit=lambda line: self._call(partial(_write, writer, line)),
             done=lambda: self._call(self._job_done, done),

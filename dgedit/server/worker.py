@@ -14,10 +14,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..engine import open_engine
 from ..engine.types import EngineError, Frame, InfillRequest, ModelInfo
 from ..errors import DgeditError
-from ..fill.loop import frames, prepare
-from ..fill.open import load_model
 from . import protocol
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class WorkerJob:
     """What one client asks for."""
 
     asked: protocol.Question
@@ -46,7 +45,7 @@ class Worker:
         self.infills = 0
         """Done so far; those that were cancelled or failed are none."""
         self._name, self._loaded, self._say = model, loaded, say
-        self._jobs = queue.SimpleQueue[Job | None]()
+        self._jobs = queue.SimpleQueue[WorkerJob | None]()
         self._stopping = threading.Event()
         self._last: Preparation | None = None
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
@@ -55,7 +54,7 @@ class Worker:
         """Begin with loading."""
         self._thread.start()
 
-    def put(self, job: Job) -> None:
+    def put(self, job: WorkerJob) -> None:
         """Add a job to the queue; from any thread."""
         self._jobs.put(job)
 
@@ -71,9 +70,9 @@ class Worker:
 
     def _run(self) -> None:
         try:
-            model = load_model(self._name, self._say)
-        except DgeditError as trouble:
-            self._loaded(trouble)
+            model = open_engine(self._name, report=self._say)
+        except EngineError as trouble:
+            self._loaded(DgeditError(str(trouble), trouble.hint))
             return
         except Exception as trouble:  # the boundary: who waits must be told
             self._say(traceback.format_exc())
@@ -86,21 +85,21 @@ class Worker:
             finally:
                 job.done()
 
-    def _do(self, job: Job, model: Engine) -> None:
+    def _do(self, job: WorkerJob, model: Engine) -> None:
         try:
             for message in self._answers(job, model):
                 job.emit(protocol.to_line(message))
-        except (DgeditError, EngineError) as trouble:
+        except EngineError as trouble:
             self._fail(job, str(trouble), trouble.hint)
         except Exception as trouble:  # the boundary: the process serves others
             self._say(traceback.format_exc())
             what = f"internal error of the warm process: {type(trouble).__name__}"
             self._fail(job, what, "end it with dgedit serve --stop, and try again")
 
-    def _fail(self, job: Job, message: str, hint: str) -> None:
+    def _fail(self, job: WorkerJob, message: str, hint: str) -> None:
         job.emit(protocol.to_line(protocol.Failed(message=message, hint=hint)))
 
-    def _answers(self, job: Job, model: Engine) -> Iterator[protocol.Message]:
+    def _answers(self, job: WorkerJob, model: Engine) -> Iterator[protocol.Message]:
         """What is answered, until the client wants no more."""
         if job.cancelled.is_set():
             return
@@ -116,12 +115,12 @@ class Worker:
             self.infills += frame.result is not None
             yield frame
 
-    def _frames(self, job: Job, request: InfillRequest, model: Engine) -> Iterator[Frame]:
+    def _frames(self, job: WorkerJob, request: InfillRequest, model: Engine) -> Iterator[Frame]:
         # The next seed of the same request needs no other preparation.
         if self._last is None or not self._last.serves(request):
             self._last = None
-            self._last = prepare(request, model)
-        with closing(frames(request, model, self._last)) as passes:  # type: ignore[type-var]
+            self._last = model.prepare(request)
+        with closing(model.infill(request, self._last)) as passes:  # type: ignore[type-var]
             while not (job.cancelled.is_set() or self._stopping.is_set()):
                 frame = next(passes, None)
                 if frame is None:

@@ -1,7 +1,7 @@
 """The editor: builds the screen and routes keys to the parts that carry them out.
 
 It paints before torch is imported: nothing on this path imports the engine, the model loads behind the first paint.
-The parts: `Filing` (tabs, saving), `Writing` (editing keys), `Finding` (search), `Infilling` (diffusion).
+The parts: `Filing` (tabs, saving), `Writing` (editing keys), `Search` (search), `Infilling` (diffusion).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events, on
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingsMap, BindingType
 from textual.message import Message
 from textual.screen import Screen
@@ -31,7 +31,7 @@ from ..config import Config
 from ..errors import DgeditError, ExitCode
 from ..files import journal
 from ..files.locations import OpenAt
-from ..files.watch import Kind
+from ..files.watch import WatchKind
 from ..fill.loop import FillOptions
 from ..stats import Event, Stats
 from ..text.languages import detect
@@ -41,10 +41,12 @@ from .controllers.appearance import Looks, own_themes
 from .controllers.bars import Bars
 from .controllers.edits import Writing
 from .controllers.infill import WARM_AFTER_S, Infilling
-from .controllers.search import Finding
-from .controllers.tabs import Filing, Tab
+from .controllers.search import Search
+from .controllers.tabs import Filing
 from .dialogs import Ask, FindBar, HelpScreen, Item, Pick, TabBar, keyboard_is_taken
 from .infill.thread import InfillJobs
+from .shell import Shell
+from .tab import Tab
 from .theme import find_theme
 from .typeahead import TypeAhead
 from .widgets.code_area import CodeArea
@@ -62,7 +64,7 @@ IN_FIND_BAR = frozenset(
 """Commands that work while the find bar has the keyboard; the other keys are its own."""
 
 
-class DgeditApp(App[int]):
+class DgeditApp(Shell):
     """The text areas in tabs, a find bar, a status line, a line of keys."""
 
     TITLE = "dgedit"
@@ -99,9 +101,11 @@ class DgeditApp(App[int]):
         self._warm_up = self.config.infill.warm_up if warm_up is None else warm_up
         self.jobs = InfillJobs(self.config.infill.model, self._mail_from_thread, self.config.infill.engine)
         self.switcher, self.tab_bar, self.find_bar = ContentSwitcher(), TabBar(), FindBar()
-        self.filing, self.writing, self.finding = Filing(self), Writing(self), Finding(self, self.find_bar)
-        self.infilling = Infilling(self, self.jobs, self._options)
-        self.bars, self.looks = Bars(self), Looks(self)
+        self.filing: Filing = Filing(self)
+        self.writing, self.finding = Writing(self), Search(self, self.find_bar)
+        self.infilling: Infilling = Infilling(self, self.jobs, self._options)
+        self.bars: Bars = Bars(self)
+        self.looks = Looks(self)
         self._actions = self._table()
         self._quiet: Timer | None = None
         self._hold: Timer | None = None
@@ -240,7 +244,7 @@ class DgeditApp(App[int]):
     def watch_file(self, path: Path) -> None:
         """Hear of changes that other programs make to a file."""
         if self.looks.watcher is not None:
-            self.looks.watcher.watch(path, Kind.FILE)
+            self.looks.watcher.watch(path, WatchKind.FILE)
 
     # -- events ----------------------------------------------------------------------------------------------------
 

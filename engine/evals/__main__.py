@@ -17,7 +17,7 @@ from ..protocol import Denoiser
 from ..types import InfillRequest
 from . import humaneval, methods, spans
 from .exact_match import Method, Row, evaluate, interval, percentile
-from .spans import Kind
+from .spans import SpanKind
 
 HUMANEVAL_FOLDER = Path("../shared/data/humaneval-infilling")
 
@@ -48,7 +48,7 @@ def table_rows(model: Denoiser, options: argparse.Namespace) -> Iterator[Row]:
     limit = options.spans
     lines = spans.load(limit=limit)
     named: list[tuple[str, list[spans.Span], Method]] = [
-        (kind.value, spans.load(limit=limit, kind=kind), methods.engine(model)) for kind in Kind
+        (kind.value, spans.load(limit=limit, kind=kind), methods.engine(model)) for kind in SpanKind
     ]
     named += [
         ("line: no other files", lines, methods.engine(model, related=False)),

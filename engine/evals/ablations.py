@@ -21,7 +21,7 @@ from . import methods
 from .__main__ import HEADER, line
 from .exact_match import Row, evaluate
 from .fit import unused
-from .spans import Kind, Span
+from .spans import Span, SpanKind
 
 
 class Altered(NanoInfiller):
@@ -55,7 +55,7 @@ def main() -> int:
     if not isinstance(model, NanoInfiller):
         sys.exit("only nano checkpoints can be taken apart")
     print(HEADER)
-    for row in rows(model, unused(options.heldout, Kind.LINE, options.spans)):
+    for row in rows(model, unused(options.heldout, SpanKind.LINE, options.spans)):
         print(line(row), flush=True)
     return 0
 

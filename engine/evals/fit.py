@@ -22,10 +22,11 @@ from ..load import load
 from ..packing import with_drafts
 from ..parsing import parses
 from ..protocol import Denoiser
-from ..rank import RankWeights, measure, merge
+from ..rank import measure, merge
+from ..settings import RankWeights
 from ..types import InfillRequest
 from . import spans
-from .spans import Kind, Span
+from .spans import Span, SpanKind
 
 NAMES = tuple(field.name for field in fields(RankWeights))
 
@@ -49,7 +50,7 @@ def main() -> int:
     options = parser.parse_args()
     model = load(options.model)
     examples = list[Example]()
-    for kind in Kind:
+    for kind in SpanKind:
         chosen = unused(options.heldout, kind, options.spans)
         found = gather(model, chosen, options.passes)
         print(f"{kind.value}: {len(found)} of {len(chosen)} have the truth among their candidates", file=sys.stderr)
@@ -61,9 +62,9 @@ def main() -> int:
     return 0
 
 
-def unused(heldout: Path, kind: Kind, limit: int) -> list[Span]:
+def unused(heldout: Path, kind: SpanKind, limit: int) -> list[Span]:
     """Spans of held-out files from which the evaluation draws none."""
-    taken = {span.text for each in Kind for span in spans.load(kind=each)}
+    taken = {span.text for each in SpanKind for span in spans.load(kind=each)}
     with tempfile.TemporaryDirectory() as folder:
         rest, drawn = Path(folder) / "rest.jsonl", Path(folder) / "drawn.gz"
         with heldout.open(encoding="utf-8") as source, rest.open("w", encoding="utf-8") as out:

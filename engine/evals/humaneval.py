@@ -35,7 +35,7 @@ exec(compile(sys.stdin.read(), "task.py", "exec"), {{"__name__": "task"}})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class HumanEvalTask:
     """One line to write, and the tests that judge it."""
 
     name: str
@@ -50,7 +50,7 @@ class Task:
         return f"{self.prompt}{infill}\n{self.suffix}\n{self.test}\ncheck({self.entry_point})\n"
 
 
-def load(folder: Path) -> list[Task]:
+def load(folder: Path) -> list[HumanEvalTask]:
     """The tasks in the folder's file, in its order.
 
     Raises:
@@ -60,10 +60,10 @@ def load(folder: Path) -> list[Task]:
         return list(_tasks(file))
 
 
-def _tasks(lines: Iterator[str]) -> Iterator[Task]:
+def _tasks(lines: Iterator[str]) -> Iterator[HumanEvalTask]:
     for line in lines:
         row = json.loads(line)
-        yield Task(
+        yield HumanEvalTask(
             name=row["task_id"],
             prompt=row["prompt"],
             suffix=row["suffix"],

@@ -29,11 +29,11 @@ from ..denoise import denoise
 from ..memory import gb, weight_bytes
 from ..models.gemma.config import GemmaConfig
 from ..models.gemma.infiller import GemmaContext, GemmaInfiller, published_settings
-from ..models.gemma.layout import Part, Precision, Slot, layout
+from ..models.gemma.layout import Precision, Slot, WeightPart, layout
 from ..models.gemma.load import plain_format
 from ..models.gemma.network import GemmaNetwork
 from ..models.gemma.tokenizer import GemmaTokenizer
-from ..packing import PackedInfill
+from ..protocol import PackedInfill
 from ..types import ContextUse, ModelInfo
 from . import stock
 
@@ -45,7 +45,7 @@ SPAN_PASSES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class SpeedRow:
     """One figure."""
 
     what: str
@@ -117,7 +117,7 @@ def _random(slot: Slot, precision: Precision, device: str, draw: torch.Generator
         return reference.quantize_fp8(values * slot.shape[-1] ** -0.5)
     if len(slot.shape) == 1:
         return torch.ones(slot.shape, dtype=precision.dtype, device=device)
-    size = 0.02 if slot.part is Part.EMBEDDINGS else slot.shape[-1] ** -0.5
+    size = 0.02 if slot.part is WeightPart.EMBEDDINGS else slot.shape[-1] ** -0.5
     weight = torch.empty(slot.shape, dtype=precision.dtype, device=device)
     return weight.normal_(generator=draw).mul_(size)
 
@@ -145,18 +145,18 @@ class Clock:
         return statistics.median(times[2:])
 
 
-def ceilings(device: str, clock: Clock) -> Iterator[Row]:
+def ceilings(device: str, clock: Clock) -> Iterator[SpeedRow]:
     """What the device can do: bytes copied and bf16 products, a second."""
     size = 1 << (31 if device == "cuda" else 24)
     source = torch.ones(size // 2, dtype=torch.bfloat16, device=device)
     target = torch.empty_like(source)
-    yield Row(what="ceiling: memory", value=2 * size / clock.ms(lambda: target.copy_(source)) / 1e6, unit="GB/s")
+    yield SpeedRow(what="ceiling: memory", value=2 * size / clock.ms(lambda: target.copy_(source)) / 1e6, unit="GB/s")
     side = 8192 if device == "cuda" else 512
     a, b = (torch.ones(side, side, dtype=torch.bfloat16, device=device) for _ in range(2))
-    yield Row(what="ceiling: bf16 matmul", value=2 * side**3 / clock.ms(lambda: a @ b) / 1e9, unit="TFLOP/s")
+    yield SpeedRow(what="ceiling: bf16 matmul", value=2 * side**3 / clock.ms(lambda: a @ b) / 1e9, unit="TFLOP/s")
 
 
-def tail(config: GemmaConfig, weights: dict[str, Weight], device: str, clock: Clock) -> Iterator[Row]:
+def tail(config: GemmaConfig, weights: dict[str, Weight], device: str, clock: Clock) -> Iterator[SpeedRow]:
     """The vocabulary's kernel, against the same in plain torch."""
     table = weights["embed_tokens.weight"]
     assert isinstance(table, Tensor)
@@ -170,15 +170,15 @@ def tail(config: GemmaConfig, weights: dict[str, Weight], device: str, clock: Cl
         ours = clock.ms(partial(ops.vocabulary_tail, hidden, table, choice, config.softcap, torch.Generator()))
         noise = torch.empty(count, config.vocab_size, device=device).exponential_()
         plain = clock.ms(partial(reference.vocabulary_tail, hidden, table, choice, config.softcap, noise))
-        yield Row(what=f"tail, {count} rows", value=ours, unit="ms")
-        yield Row(what=f"tail, {count} rows, plain torch / ours", value=plain / ours, unit="x")
-        yield Row(what=f"tail, {count} rows, of the table", value=table.nbytes / ours / 1e6, unit="GB/s")
-        yield Row(what=f"tail, {count} rows", value=4 * count * table.numel() / ours / 1e9, unit="TFLOP/s")
+        yield SpeedRow(what=f"tail, {count} rows", value=ours, unit="ms")
+        yield SpeedRow(what=f"tail, {count} rows, plain torch / ours", value=plain / ours, unit="x")
+        yield SpeedRow(what=f"tail, {count} rows, of the table", value=table.nbytes / ours / 1e6, unit="GB/s")
+        yield SpeedRow(what=f"tail, {count} rows", value=4 * count * table.numel() / ours / 1e9, unit="TFLOP/s")
 
 
 def experts(
     config: GemmaConfig, weights: dict[str, Weight], precision: Precision, device: str, clock: Clock
-) -> Iterator[Row]:
+) -> Iterator[SpeedRow]:
     """One layer's experts."""
     gate_up, down = (weights[f"layers.0.experts.{name}_proj"] for name in ("gate_up", "down"))
     table = weights["embed_tokens.weight"]
@@ -191,24 +191,24 @@ def experts(
         touched = (gate_up.nbytes + down.nbytes) * len(torch.unique(index)) / config.num_experts
         products = 6 * count * config.top_k * config.expert_size * config.hidden_size
         name = f"experts of a layer, {precision.value}, {count} rows"
-        yield Row(what=name, value=ms, unit="ms")
-        yield Row(what=name, value=touched / ms / 1e6, unit="GB/s")
-        yield Row(what=name, value=products / ms / 1e9, unit="TFLOP/s")
+        yield SpeedRow(what=name, value=ms, unit="ms")
+        yield SpeedRow(what=name, value=touched / ms / 1e6, unit="GB/s")
+        yield SpeedRow(what=name, value=products / ms / 1e9, unit="TFLOP/s")
 
 
-def passes(model: GemmaInfiller, precision: Precision, contexts: Sequence[int], clock: Clock) -> Iterator[Row]:
+def passes(model: GemmaInfiller, precision: Precision, contexts: Sequence[int], clock: Clock) -> Iterator[SpeedRow]:
     """Prefill and passes of one row, the vocabulary's tail included."""
     for length in contexts:
         ids = _ids(length, model)
-        yield Row(what=f"prefill, {precision.value}, {length}", value=_prefill_ms(model, ids, clock), unit="ms")
+        yield SpeedRow(what=f"prefill, {precision.value}, {length}", value=_prefill_ms(model, ids, clock), unit="ms")
         context = model.encode(ids)
         for canvas in canvases(model.network.config):
             call = _one_pass(model, context, min(canvas, model.network.config.canvas_length))
             name = f"a pass, {precision.value}, context {length}, canvas {canvas}"
-            yield Row(what=name, value=clock.ms(call), unit="ms")
+            yield SpeedRow(what=name, value=clock.ms(call), unit="ms")
     context = model.encode(_ids(contexts[0], model))
     name = f"a pass, {precision.value}, context {contexts[0]}, canvas 5 x 64"
-    yield Row(what=name, value=clock.ms(_one_pass(model, context, 64, 5)), unit="ms")
+    yield SpeedRow(what=name, value=clock.ms(_one_pass(model, context, 64, 5)), unit="ms")
 
 
 def _prefill_ms(model: GemmaInfiller, ids: list[int], clock: Clock) -> float:
@@ -232,7 +232,7 @@ def _one_pass(model: GemmaInfiller, context: GemmaContext, canvas: int, rows: in
     return partial(model.predict, context, ids, free, free, soft, choice, torch.Generator())
 
 
-def span(model: GemmaInfiller, precision: Precision, length: int, clock: Clock) -> Iterator[Row]:
+def span(model: GemmaInfiller, precision: Precision, length: int, clock: Clock) -> Iterator[SpeedRow]:
     """A span of up to 32 tokens in three rows, in a fresh context and after an edit near its end."""
     ids, other = _ids(length, model), _ids(length, model)
     other[-min(100, length)] += 1
@@ -252,8 +252,8 @@ def span(model: GemmaInfiller, precision: Precision, length: int, clock: Clock) 
         infill(ids)
 
     name = f"a span of {SPAN_PASSES} passes, {precision.value}, context {length}"
-    yield Row(what=f"{name}, read anew", value=clock.ms(fresh), unit="ms")
-    yield Row(what=f"{name}, the last 100 tokens read again", value=clock.ms(kept) / 2, unit="ms")
+    yield SpeedRow(what=f"{name}, read anew", value=clock.ms(fresh), unit="ms")
+    yield SpeedRow(what=f"{name}, the last 100 tokens read again", value=clock.ms(kept) / 2, unit="ms")
 
 
 def _packed(ids: list[int]) -> PackedInfill:
@@ -279,7 +279,7 @@ def _ids(length: int, model: GemmaInfiller) -> list[int]:
     return found
 
 
-def measure(config: GemmaConfig, device: str, options: argparse.Namespace) -> Iterator[Row]:
+def measure(config: GemmaConfig, device: str, options: argparse.Namespace) -> Iterator[SpeedRow]:
     """All rows, in the order of what matters most if time runs out."""
     clock = Clock(device, options.runs)
     yield from ceilings(device, clock)
@@ -287,14 +287,16 @@ def measure(config: GemmaConfig, device: str, options: argparse.Namespace) -> It
         precision = Precision(name)
         weights = random_weights(config, precision, device)
         held = sum(weight.nbytes for weight in weights.values())
-        yield Row(what=f"weights, {name}", value=held / 1e9, unit="GB")
+        yield SpeedRow(what=f"weights, {name}", value=held / 1e9, unit="GB")
         model = infiller(config, weights)
         yield from passes(model, precision, options.contexts, clock)
         yield from span(model, precision, sorted(options.contexts)[len(options.contexts) // 2], clock)
         if device == "cuda":
             # Before anything that an editor does not run.
-            yield Row(what=f"peak memory, {name}", value=torch.cuda.max_memory_allocated() / 1e9, unit="GB")
-            yield Row(what=f"peak memory, {name}, reserved", value=torch.cuda.max_memory_reserved() / 1e9, unit="GB")
+            yield SpeedRow(what=f"peak memory, {name}", value=torch.cuda.max_memory_allocated() / 1e9, unit="GB")
+            yield SpeedRow(
+                what=f"peak memory, {name}, reserved", value=torch.cuda.max_memory_reserved() / 1e9, unit="GB"
+            )
         yield from tail(config, weights, device, clock)
         yield from experts(config, weights, precision, device, clock)
         if precision is Precision.BF16 and not options.alone:
@@ -321,7 +323,7 @@ def infiller(config: GemmaConfig, weights: dict[str, Weight]) -> GemmaInfiller:
 
 def beside_stock(
     model: GemmaInfiller, weights: dict[str, Weight], options: argparse.Namespace, clock: Clock
-) -> Iterator[Row]:
+) -> Iterator[SpeedRow]:
     """A step of transformers' `generate` on the same tensors, and ours in turns with it."""
     config = model.network.config
     published = stock.published(config, weights)
@@ -336,8 +338,8 @@ def beside_stock(
             stocks.append(theirs)
             ratios.append(theirs / _step_ms(model, ids[0].tolist(), clock))
         name = f"a step of transformers' generate, context {length}, canvas {config.canvas_length}"
-        yield Row(what=name, value=statistics.median(stocks), unit="ms")
-        yield Row(what=f"{name} / ours", value=statistics.median(ratios), unit="x")
+        yield SpeedRow(what=name, value=statistics.median(stocks), unit="ms")
+        yield SpeedRow(what=f"{name} / ours", value=statistics.median(ratios), unit="x")
 
 
 def _step_ms(model: GemmaInfiller, ids: list[int], clock: Clock) -> float:
@@ -375,7 +377,7 @@ def main() -> int:
     card = torch.cuda.get_device_name() if device == "cuda" else "CPU"
     total = gb(weight_bytes(config, Precision.BF16))
     print(f"{card}, torch {torch.__version__}, shape {options.shape} ({total} in bf16)", flush=True)
-    rows = list[Row]()
+    rows = list[SpeedRow]()
     with torch.inference_mode():
         for row in measure(config, device, options):
             rows.append(row)

@@ -46,7 +46,7 @@ EXPRESSIONS = frozenset(
 """Node types of tree-sitter-python that a person selects as one thing."""
 
 
-class Kind(Enum):
+class SpanKind(Enum):
     """What is cut out."""
 
     LINE = "one line"
@@ -121,7 +121,7 @@ def collect(heldout: Path, out: Path, *, files_per_package: int = 16, lines_per_
     return count
 
 
-def load(path: Path = SPANS_FILE, limit: int | None = None, kind: Kind = Kind.LINE) -> list[Span]:
+def load(path: Path = SPANS_FILE, limit: int | None = None, kind: SpanKind = SpanKind.LINE) -> list[Span]:
     """The spans in a fixed shuffled order, so that the first so many are a fair sample.
 
     Raises:
@@ -140,25 +140,25 @@ def load(path: Path = SPANS_FILE, limit: int | None = None, kind: Kind = Kind.LI
     return spans[:limit]
 
 
-def _places(text: str, lines: list[int], kind: Kind, draw: random.Random) -> list[tuple[int, int]]:
+def _places(text: str, lines: list[int], kind: SpanKind, draw: random.Random) -> list[tuple[int, int]]:
     """Character ranges of the spans of one kind in a file; `lines` are the numbers that were drawn for it."""
-    if kind is Kind.EXPRESSION:
+    if kind is SpanKind.EXPRESSION:
         return _expressions(text, draw)
     starts, all_lines = [0], text.split("\n")
     for line in all_lines:
         starts.append(starts[-1] + len(line) + 1)
     places = []
-    for number in lines if kind is Kind.LINE else lines[:SPANS_PER_FILE]:
+    for number in lines if kind is SpanKind.LINE else lines[:SPANS_PER_FILE]:
         line, last = all_lines[number], number
         first = starts[number] + len(line) - len(line.lstrip())
-        if kind is Kind.LINES:
+        if kind is SpanKind.LINES:
             last = min(number + draw.randint(1, 4), len(all_lines) - 1)
             while not all_lines[last].strip():
                 last -= 1
         end = starts[last] + len(all_lines[last].rstrip())
-        if kind is Kind.REST:
+        if kind is SpanKind.REST:
             first += draw.randint(1, max(1, min(len(line.strip()) - 3, 2 * len(line.strip()) // 3)))
-        if kind is not Kind.LINES or last > number:
+        if kind is not SpanKind.LINES or last > number:
             places.append((first, end))
     return places
 

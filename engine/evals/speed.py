@@ -15,9 +15,10 @@ from pathlib import Path
 import torch
 
 from ...kernels.formats import Choice
-from ..denoise import Settings, denoise
+from ..denoise import denoise
 from ..infill import SAMPLING_TEMPERATURE, fill
 from ..protocol import Denoiser
+from ..settings import Settings
 from ..types import InfillRequest
 from .spans import Span
 

@@ -1,5 +1,5 @@
 """An engine that asks a server over HTTP; `connect` makes it. Imports no torch."""
 
-from .engine import Mode, RemoteEngine, RemoteInfill, connect
+from .engine import RemoteEngine, RemoteInfill, RemoteMode, connect
 
-__all__ = ["Mode", "RemoteEngine", "RemoteInfill", "connect"]
+__all__ = ["RemoteEngine", "RemoteInfill", "RemoteMode", "connect"]

@@ -17,7 +17,7 @@ from .api import Api
 from .block import BlockReader, CodeBlock
 from .key import Key
 from .prompt import Excerpt
-from .run import Run, empty_answer
+from .run import RemoteRun, empty_answer
 
 ANSWER_CHARS_MAX = 100_000
 DRAFT_PAUSE_S = 0.03
@@ -29,7 +29,7 @@ DRAFT_SHARE = 64
 class Chat:
     """The answer to one question."""
 
-    def __init__(self, api: Api, run: Run, around: Excerpt, prompt_tokens: int) -> None:
+    def __init__(self, api: Api, run: RemoteRun, around: Excerpt, prompt_tokens: int) -> None:
         """Args: prompt_tokens: about how many are sent; a server may count them."""
         self._api, self._run, self._around, self._prompt_tokens = api, run, around, prompt_tokens
         self._reader = BlockReader()

@@ -25,7 +25,7 @@ from .api import Api, find_served
 from .chat import Chat, refuse_key
 from .line import Line
 from .prompt import CHARS_PER_TOKEN, question
-from .run import Run, empty_answer
+from .run import RemoteRun, empty_answer
 from .wire import Client, RefusedError
 
 TIMEOUT_S = 120.0
@@ -42,7 +42,7 @@ _IGNORED_SHARE = 0.5
 """A server that changes more of the pinned tokens does not know pins at all."""
 
 
-class Mode(Enum):
+class RemoteMode(Enum):
     """How a span is asked for."""
 
     AUTO = "auto"
@@ -56,7 +56,7 @@ def connect(
     url: str,
     *,
     model: str | None = None,
-    mode: Mode = Mode.AUTO,
+    mode: RemoteMode = RemoteMode.AUTO,
     timeout_s: float = TIMEOUT_S,
     chunk_timeout_s: float = CHUNK_TIMEOUT_S,
     retries: int = RETRIES,
@@ -134,7 +134,9 @@ class RemoteEngine:
         info: what is said of it.
     """
 
-    def __init__(self, api: Api, *, mode: Mode, timeout_s: float, share_related: bool, canvas_tokens: int) -> None:
+    def __init__(
+        self, api: Api, *, mode: RemoteMode, timeout_s: float, share_related: bool, canvas_tokens: int
+    ) -> None:
         address = api.client.address
         self.info = ModelInfo(
             name=clean(api.client.hide(api.served.name), NAME_CHARS_MAX),
@@ -175,7 +177,7 @@ class RemoteEngine:
         line = Line(self._timeout_s)
         with self._lock:
             self._lines.add(line)
-        return RemoteInfill(self._frames(Run(request, line, self._api)), line, self._forget)
+        return RemoteInfill(self._frames(RemoteRun(request, line, self._api)), line, self._forget)
 
     def score(self, prefix: str, suffix: str, pieces: Sequence[str]) -> list[float]:
         """Raise: chat completions tell no probabilities of a given text."""
@@ -200,7 +202,7 @@ class RemoteEngine:
         with self._lock:
             self._notes[text] = None
 
-    def _frames(self, run: Run) -> Generator[Frame, None, None]:
+    def _frames(self, run: RemoteRun) -> Generator[Frame, None, None]:
         if self._tries_pins():
             try:
                 yield self._pinned(run)
@@ -211,11 +213,11 @@ class RemoteEngine:
         yield from self._chat(run)
 
     def _tries_pins(self) -> bool:
-        if self._mode is Mode.CHAT or self._knows_no_pins:
+        if self._mode is RemoteMode.CHAT or self._knows_no_pins:
             return False
-        return self._mode is Mode.PINNED or self._api.served.looks_diffusing
+        return self._mode is RemoteMode.PINNED or self._api.served.looks_diffusing
 
-    def _chat(self, run: Run) -> Generator[Frame, None, None]:
+    def _chat(self, run: RemoteRun) -> Generator[Frame, None, None]:
         """Frames of a chat's answer: the code so far, then the code as it fits."""
         request, tokens_max = run.request, run.tokens_max
         around = run.around(tokens_max, related=self._share_related)
@@ -238,7 +240,7 @@ class RemoteEngine:
             self._note("the server takes no seed: the same seed may give another answer")
         yield run.last(fit(chat.code(tokens_max), request), Origin.WRITTEN, chat.context)
 
-    def _pinned(self, run: Run) -> Frame:
+    def _pinned(self, run: RemoteRun) -> Frame:
         """The result from a canvas whose text around the span is held.
 
         Raises:
@@ -266,7 +268,7 @@ class RemoteEngine:
             raise empty_answer()
         return run.last(fit_exactly(text, request), Origin.DENOISED, run.context(around, prompt_tokens))
 
-    def _canvas_answer(self, run: Run, canvas: pins.Canvas, messages: list[dict[str, str]]) -> list[int]:
+    def _canvas_answer(self, run: RemoteRun, canvas: pins.Canvas, messages: list[dict[str, str]]) -> list[int]:
         body = {
             "messages": messages,
             "stream": True,
@@ -294,4 +296,4 @@ def _check_pins(canvas: pins.Canvas, ids: list[int]) -> None:
         )
 
 
-__all__ = ["Mode", "RemoteEngine", "RemoteInfill", "connect"]
+__all__ = ["RemoteEngine", "RemoteInfill", "RemoteMode", "connect"]

@@ -47,7 +47,7 @@ class NotPinnedError(Exception):
         self.lasting = lasting
 
 
-class Tokenizer(Protocol):
+class PinTokenizer(Protocol):
     """The server's."""
 
     def encode(self, text: str) -> list[int]:
@@ -138,7 +138,7 @@ def near_lines(around: Excerpt, tokens: int) -> Near:
 
 
 def build(
-    tokenizer: Tokenizer, opening: str, fence: str, around: Excerpt, request: InfillRequest, canvas_tokens: int
+    tokenizer: PinTokenizer, opening: str, fence: str, around: Excerpt, request: InfillRequest, canvas_tokens: int
 ) -> tuple[Near, list[int], list[int]]:
     """Lines that are pinned, and the ids before and after the free slots.
 
@@ -162,7 +162,7 @@ def build(
 
 
 def compose(
-    tokenizer: Tokenizer,
+    tokenizer: PinTokenizer,
     messages: Sequence[dict[str, str]],
     head: list[int],
     tail: list[int],

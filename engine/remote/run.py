@@ -39,7 +39,7 @@ _PROMPT_TOKENS = 400
 """What is said around the file."""
 
 
-class Run:
+class RemoteRun:
     """One infill under way: its clock, its count of frames, what it may send."""
 
     def __init__(self, request: InfillRequest, line: Line, api: Api) -> None:

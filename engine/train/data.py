@@ -132,7 +132,7 @@ def pack(corpus: Path, folder: Path, tokenizer: TextTokenizer) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TrainingSpan:
     """A span to fill: where it stands in the token stream, what stands in it and what goes on after it.
 
     A span that begins or ends inside a token has its edges tokenised anew, as an infill has them.
@@ -207,7 +207,7 @@ class Sampler:
         """Tokens of the longest span; left to right there is no canvas to fit."""
         return min(self.shape.canvas or LONGEST_UNCANVASED, self.shape.context // 3) - 2
 
-    def _suffix(self, span: Span, length: int, end: int) -> list[int]:
+    def _suffix(self, span: TrainingSpan, length: int, end: int) -> list[int]:
         """At most `length` tokens that stand after a span in its document."""
         rest = self.corpus.ids[span.after : min(end, span.after + length)]
         return [*span.tail, *(int(t) for t in rest)][:length]
@@ -217,7 +217,7 @@ class Sampler:
         rng: np.random.Generator,
         arrays: tuple[Ints, Ints, Floats, Ints, Ints, Ints, NDArray[np.bool_]],
         index: int,
-        span: Span,
+        span: TrainingSpan,
         depth: int,
         end: int,
     ) -> None:
@@ -254,7 +254,7 @@ class Sampler:
         group[start : start + used] = index + 1
         free[start : start + slots] = True
 
-    def _last_span(self, rng: np.random.Generator, at: int, first: int, end: int) -> Span:
+    def _last_span(self, rng: np.random.Generator, at: int, first: int, end: int) -> TrainingSpan:
         """The honest span of a row, which may begin and end at any character."""
         if rng.random() < NODE_SHARE:
             node = self._node_span(rng, at, first, end)
@@ -271,9 +271,9 @@ class Sampler:
         rest = tokenizer.encode(tokenizer.decode(span.tokens)[cut:])
         if len(rest) > self._longest:
             return span
-        return Span(span.begin, rest, span.after, head=tokenizer.encode(text[:cut]))
+        return TrainingSpan(span.begin, rest, span.after, head=tokenizer.encode(text[:cut]))
 
-    def _node_span(self, rng: np.random.Generator, at: int, first: int, end: int) -> Span | None:
+    def _node_span(self, rng: np.random.Generator, at: int, first: int, end: int) -> TrainingSpan | None:
         """A node of the syntax tree around `at` (an argument, a call, a condition, a statement), if one fits."""
         tokenizer, stream = self.corpus.tokenizer, self.corpus.ids
         around = min(PARSED_TOKENS, self.shape.context // 4)
@@ -292,15 +292,15 @@ class Sampler:
             return None
         parts = (source[: node.start_byte], source[node.start_byte : node.end_byte], source[node.end_byte :])
         head, tokens, tail = (tokenizer.encode(part.decode(errors="ignore")) for part in parts)
-        return Span(low, tokens, high, head=head, tail=tail) if 0 < len(tokens) <= self._longest else None
+        return TrainingSpan(low, tokens, high, head=head, tail=tail) if 0 < len(tokens) <= self._longest else None
 
-    def _inner_span(self, rng: np.random.Generator, first: int, cut: int, end: int) -> Span:
+    def _inner_span(self, rng: np.random.Generator, first: int, cut: int, end: int) -> TrainingSpan:
         """A span that begins inside the window's prefix."""
         low = min(first + MIN_CUT, cut)
         # No further back than the window: the canvas must see what stands right before its span.
         return self._span(rng, int(rng.integers(low, cut + 1)), first, end)
 
-    def _span(self, rng: np.random.Generator, at: int, first: int, end: int) -> Span:
+    def _span(self, rng: np.random.Generator, at: int, first: int, end: int) -> TrainingSpan:
         """A span at `at` or at the start of its line: whole lines, a line's rest, or some tokens of [first, end)."""
         kind = rng.random()
         newline = self.corpus.is_newline
@@ -321,7 +321,7 @@ class Sampler:
             begin, stop = at, self._line_end(at, min(end, at + longest), 1)
         else:
             begin, stop = at, min(end, at + 1 + int(rng.integers(0, 12)))
-        return Span(begin, [int(t) for t in stream[begin:stop]], stop)
+        return TrainingSpan(begin, [int(t) for t in stream[begin:stop]], stop)
 
     def _line_end(self, begin: int, limit: int, lines: int) -> int:
         """Index of the newline token that ends the `lines`-th line from `begin`, or the last before `limit`."""

@@ -56,7 +56,7 @@ class Recipe:
 
 
 @dataclass(slots=True)
-class Progress:
+class TrainingProgress:
     """How far a run is; part of the checkpoint."""
 
     step: int = 0
@@ -126,7 +126,7 @@ class Trainer:
         self.model = NanoDenoiser(config).to(device)
         self.optimisers = optimisers(self.model, recipe)
         self.base_rates = [group["lr"] for optimiser in self.optimisers for group in optimiser.param_groups]
-        self.progress = Progress()
+        self.progress = TrainingProgress()
         self._ceiling: float | None = None
         self._token_cost = training_flops(self.model, recipe.context)
         folder.mkdir(parents=True, exist_ok=True)
@@ -332,7 +332,7 @@ class Trainer:
                     states.setdefault(int(index), {})[name] = value
             whole["state"] = states
             optimiser.load_state_dict(whole)
-        self.progress = Progress(**state["progress"])
+        self.progress = TrainingProgress(**state["progress"])
 
 
 def _probe(noise: Noise) -> Callable[[Recipe], Noise]:

@@ -16,7 +16,7 @@ from dgedit.engine import Engine
 from dgedit.errors import ExitCode
 from dgedit.fix.candidates import Kind
 from dgedit.fix.faults import Fault, fault_in, parses
-from dgedit.fix.repair import Ending, RepairOptions, keeps, repair, spans
+from dgedit.fix.repair import RepairEnding, RepairOptions, keeps, repair, spans
 from dgedit.judges.judge import languages
 
 BROKEN = "def total(values:\n    return sum(values)\n\n\nprint(total([1, 2]))\n"
@@ -66,7 +66,7 @@ def test_every_kind_of_fault_is_mended_as_a_person_would(nano: Engine) -> None:
 def test_other_languages_are_mended_too(nano: Engine) -> None:
     for language, text, answer in OTHERS:
         done = repair(text, nano, RepairOptions(language=language))
-        assert (done.ending, done.text) == (Ending.MENDED, answer), language
+        assert (done.ending, done.text) == (RepairEnding.MENDED, answer), language
 
 
 def test_nothing_outside_of_the_changed_characters_changes(nano: Engine) -> None:
@@ -80,9 +80,9 @@ def test_nothing_outside_of_the_changed_characters_changes(nano: Engine) -> None
             assert after.endswith(text[step.mend.end :])
             assert text[step.mend.start : step.mend.end] == step.old
             text = after
-        assert done.text == (text if done.ending is Ending.MENDED else each.text)
-        assert parses(done.text, "python") is (done.ending is Ending.MENDED)
-        mended += done.ending is Ending.MENDED
+        assert done.text == (text if done.ending is RepairEnding.MENDED else each.text)
+        assert parses(done.text, "python") is (done.ending is RepairEnding.MENDED)
+        mended += done.ending is RepairEnding.MENDED
     assert mended >= 5
 
 
@@ -98,9 +98,9 @@ def test_small_changes_need_no_passes(nano: Engine) -> None:
 
 def test_a_span_is_renoised_where_nothing_small_helps_and_most_of_it_is_kept(nano: Engine) -> None:
     text = "x = 1\nfor i on range(10):\n    print(i)\n"
-    assert repair(text, nano, RepairOptions(denoise=False)).ending is Ending.LEFT
+    assert repair(text, nano, RepairOptions(denoise=False)).ending is RepairEnding.LEFT
     done = repair(text, nano, RepairOptions())
-    assert done.ending is Ending.MENDED
+    assert done.ending is RepairEnding.MENDED
     (step,) = done.steps
     assert step.mend.kind is Kind.REWRITTEN
     assert keeps(step.old, step.mend.text)
@@ -193,7 +193,7 @@ def test_no_time_leaves_the_text(nano: Engine, tmp_path: Path, capsysbinary: pyt
     path.write_text(BROKEN)
     assert fix.run(options("--timeout", "0", str(path)), nano) == 1
     assert capsysbinary.readouterr().out == BROKEN.encode()
-    assert repair(BROKEN, nano, RepairOptions(timeout_s=0.0)).ending is Ending.TIMEOUT
+    assert repair(BROKEN, nano, RepairOptions(timeout_s=0.0)).ending is RepairEnding.TIMEOUT
 
 
 def test_ctrl_c_leaves_the_text(nano: Engine) -> None:

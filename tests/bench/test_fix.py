@@ -7,7 +7,7 @@ import math
 import pytest
 
 from dgedit.bench.broken_files import Breakage, Broken
-from dgedit.bench.fix import Row, delete_line, insert_asked, measure, same_program
+from dgedit.bench.fix import FixRow, delete_line, insert_asked, measure, same_program
 from dgedit.engine import Engine
 from dgedit.fix.candidates import Kind, Mend, mends, part_around
 from dgedit.fix.faults import fault_in
@@ -21,7 +21,7 @@ def broken(text: str, original: str = GOOD, kind: Breakage = Breakage.BRACKET) -
 
 
 def test_a_row_counts_what_it_says() -> None:
-    row = Row(name="some")
+    row = FixRow(name="some")
     text = GOOD.replace("f(a):", "f(a:")
     row.add(broken(text), GOOD, 5.0)
     row.add(broken(text), GOOD.replace("f(2)", "f( 2 )"), 1.0)
@@ -33,7 +33,7 @@ def test_a_row_counts_what_it_says() -> None:
 
 
 def test_the_measure_asks_the_method_for_every_file() -> None:
-    row = Row(name="some")
+    row = FixRow(name="some")
     files = [broken(GOOD.replace(")", "", 1))] * 12
     assert list(measure(row, files, lambda each: each.original)) == [10, 12]
     assert row.restored == row.files == 12

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from dgedit import completions
-from dgedit.cli import COMMANDS, main
+from dgedit.cli import main
+from dgedit.commands import completions
 from dgedit.commands.completions import SHELLS
+from dgedit.commands.editor import COMMANDS
 from dgedit.engine.load import AUTO, HUB_NAMES, bundled_models
 
 from ..support.terminal import Terminal, terminal

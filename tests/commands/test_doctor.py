@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 import dgedit
-from dgedit import config, doctor
-from dgedit.doctor import Finding, Grade
+from dgedit import config
+from dgedit.commands import doctor
+from dgedit.commands.doctor import Finding, Grade
 from dgedit.errors import ExitCode
 from dgedit.tui.commands import COMMANDS
 
@@ -130,7 +131,7 @@ class TestWhole:
 
     def test_an_unknown_model_fails(self, capsys: pytest.CaptureFixture[str]) -> None:
         lines = list[str]()
-        assert not doctor.run("nowhere", COMMANDS, infills=True, say=lines.append)
+        assert not doctor.report("nowhere", COMMANDS, infills=True, say=lines.append)
         found = by_name(lines)
         assert found["nowhere"][0] == "BAD"
         assert "unknown model 'nowhere'; known: nano" in found["nowhere"][1]

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dgedit.engine.denoise import Settings, Step, begin, denoise
+from dgedit.engine.denoise import Step, begin, denoise
 from dgedit.engine.frames import best_row, span_ids
-from dgedit.engine.packing import PackedInfill, pack, with_drafts
-from dgedit.engine.protocol import Denoiser
+from dgedit.engine.packing import pack, with_drafts
+from dgedit.engine.protocol import Denoiser, PackedInfill
 from dgedit.engine.samplers.entropy_bound import EntropyBound
+from dgedit.engine.settings import Settings
 from dgedit.engine.tokenizer import EOM, MASK, PAD
 from dgedit.engine.types import UNDECIDED, InfillRequest
 

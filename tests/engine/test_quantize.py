@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dgedit.engine.load import CHECKPOINTS
 from dgedit.engine.models.gemma.config import GemmaConfig
-from dgedit.engine.models.gemma.layout import Part, Precision, plan
+from dgedit.engine.models.gemma.layout import Precision, WeightPart, plan
 from dgedit.engine.models.gemma.tokenizer import GemmaTokenizer
 from dgedit.engine.models.gemma.weights import read
 from dgedit.engine.models.nano.checkpoint import load
@@ -76,11 +76,16 @@ def test_the_report_says_what_was_lost(folder: Path) -> None:
     assert found.bytes_after == plan(GemmaConfig.read(folder), Precision.NF4)
     assert found.layer_errors.keys() == set(range(len(tiny_gemma.LAYER_TYPES)))
     assert all(0.05 < error < 0.15 for error in found.layer_errors.values())
-    assert found.errors.keys() == {Part.ATTENTION, Part.DENSE, Part.EXPERTS, Part.SELF_CONDITIONING}
+    assert found.errors.keys() == {
+        WeightPart.ATTENTION,
+        WeightPart.DENSE,
+        WeightPart.EXPERTS,
+        WeightPart.SELF_CONDITIONING,
+    }
     matrices = [value for name, value in before.items() if "experts" in name]
     flat = torch.cat([value.flatten() for value in matrices if isinstance(value, Tensor)])
     rounded = reference.dequantize_nf4(reference.quantize_nf4(flat[None]), torch.float32)[0]
-    assert found.errors[Part.EXPERTS] == pytest.approx(((rounded - flat).norm() / flat.norm()).item(), rel=1e-4)
+    assert found.errors[WeightPart.EXPERTS] == pytest.approx(((rounded - flat).norm() / flat.norm()).item(), rel=1e-4)
     assert [any(isinstance(value, Nf4) for value in weights.values()) for weights in asked] == [True, False]
     assert found.logits is not None
     assert 0.05 < found.logits.relative < 0.15
@@ -98,7 +103,7 @@ def test_fp8_loses_less(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
     matrices = [value for name, value in before.items() if "experts" in name and isinstance(value, Tensor)]
     lost = sum((reference.dense(reference.quantize_fp8(one), one.dtype) - one).square().sum() for one in matrices)
     size = sum(one.square().sum() for one in matrices)
-    assert eight.errors[Part.EXPERTS] == pytest.approx(float(lost / size) ** 0.5, rel=1e-4)
+    assert eight.errors[WeightPart.EXPERTS] == pytest.approx(float(lost / size) ** 0.5, rel=1e-4)
     assert main([str(folder), "--report", "--fp8"]) == 0
     assert capsys.readouterr().out.split()[:4] == ["bf16", "GB", "FP8", "GB"]
 

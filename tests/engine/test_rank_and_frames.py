@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dgedit.engine.denoise import Settings, denoise
+from dgedit.engine.denoise import denoise
 from dgedit.engine.frames import frame_spans
 from dgedit.engine.infill import fill, infill
 from dgedit.engine.packing import pack
@@ -14,6 +14,7 @@ from dgedit.engine.parsing import parses
 from dgedit.engine.protocol import Denoiser
 from dgedit.engine.rank import from_memory, from_row, measure, rank, stutters, trim_suffix
 from dgedit.engine.recall import Recalled
+from dgedit.engine.settings import Settings
 from dgedit.engine.types import Candidate, InfillRequest, Origin, SlotState
 
 from ..support.toy import ToyDenoiser

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dgedit.files import watch
-from dgedit.files.watch import LOOK_S, SETTLE_MAX_S, SETTLE_S, Kind, Watcher
+from dgedit.files.watch import LOOK_S, SETTLE_MAX_S, SETTLE_S, Watcher, WatchKind
 
 DEADLINE_S = 20.0
 
@@ -67,7 +67,7 @@ def until(reached: Callable[[], object]) -> None:
 def all_arrived(watcher: Watcher, folder: Path) -> Path:
     """Wait until every event of a folder so far is in; they come in order, so a last one tells. Returns its file."""
     last = folder / f"last-{len(os.listdir(folder))}"
-    watcher.watch(last, Kind.FILE)
+    watcher.watch(last, WatchKind.FILE)
     last.write_text("")
     until(lambda: str(last.resolve()) in watcher._inbox.changes)
     return last
@@ -78,7 +78,7 @@ def told(watcher: Watcher, clock: Clock, folder: Path) -> list[Path]:
     last = all_arrived(watcher, folder)
     clock.now_s += SETTLE_MAX_S
     found = watcher.poll()
-    watcher.unwatch(last, Kind.FILE)
+    watcher.unwatch(last, WatchKind.FILE)
     return [path for path in found if path != last]
 
 
@@ -116,7 +116,7 @@ def test_the_system_tells_of_every_kind_of_change(
     watcher: Watcher, clock: Clock, file: Path, change: Callable[[Path], None]
 ) -> None:
     watcher.start()
-    watcher.watch(file, Kind.FILE)
+    watcher.watch(file, WatchKind.FILE)
     change(file)
     assert told(watcher, clock, file.parent) == [file]
 
@@ -125,7 +125,7 @@ def test_the_system_tells_of_every_kind_of_change(
 def test_without_events_every_change_is_found_by_looking(
     watcher: Watcher, clock: Clock, file: Path, change: Callable[[Path], None]
 ) -> None:
-    watcher.watch(file, Kind.FILE)
+    watcher.watch(file, WatchKind.FILE)
     change(file)
     assert watcher.poll() == []
     clock.now_s += LOOK_S
@@ -137,7 +137,7 @@ def test_without_events_every_change_is_found_by_looking(
 @pytest.mark.usefixtures("only_events")
 def test_a_new_file_is_told_of(watcher: Watcher, clock: Clock, file: Path) -> None:
     new = file.with_name("new.py")
-    watcher.watch(new, Kind.FILE)
+    watcher.watch(new, WatchKind.FILE)
     watcher.start()
     new.write_text("")
     assert told(watcher, clock, new.parent) == [new]
@@ -146,7 +146,7 @@ def test_a_new_file_is_told_of(watcher: Watcher, clock: Clock, file: Path) -> No
 @pytest.mark.usefixtures("only_events")
 def test_reading_and_the_files_beside_it_are_not_told_of(watcher: Watcher, clock: Clock, file: Path) -> None:
     watcher.start()
-    watcher.watch(file, Kind.FILE)
+    watcher.watch(file, WatchKind.FILE)
     assert file.read_text() == "x = 1\n"
     file.with_name("beside.py").write_text("")
     assert told(watcher, clock, file.parent) == []
@@ -156,7 +156,7 @@ def test_reading_and_the_files_beside_it_are_not_told_of(watcher: Watcher, clock
 @pytest.mark.usefixtures("only_events")
 def test_many_events_are_told_once_when_all_is_quiet(watcher: Watcher, clock: Clock, file: Path) -> None:
     watcher.start()
-    watcher.watch(file, Kind.FILE)
+    watcher.watch(file, WatchKind.FILE)
     write(file)
     replace(file)
     last = all_arrived(watcher, file.parent)
@@ -171,7 +171,7 @@ def test_many_events_are_told_once_when_all_is_quiet(watcher: Watcher, clock: Cl
 def test_a_file_that_is_written_to_without_a_pause_is_told_of_all_the_same(
     watcher: Watcher, clock: Clock, file: Path
 ) -> None:
-    watcher.watch(file, Kind.FILE)
+    watcher.watch(file, WatchKind.FILE)
     found = list[Path]()
     for _ in range(round(SETTLE_MAX_S / SETTLE_S * 3)):
         watcher._inbox.put(str(file.resolve()))
@@ -190,7 +190,7 @@ def test_a_link_is_followed_and_so_is_its_new_target(watcher: Watcher, clock: Cl
     link.parent.mkdir()
     link.symlink_to(targets[0])
     watcher.start()
-    watcher.watch(link, Kind.CONFIG)
+    watcher.watch(link, WatchKind.CONFIG)
     replace(targets[0])
     assert told(watcher, clock, targets[0].parent) == [link]
     link.unlink()
@@ -206,13 +206,13 @@ def test_a_link_is_followed_and_so_is_its_new_target(watcher: Watcher, clock: Cl
 def test_a_folder_that_is_a_link_is_followed(watcher: Watcher, clock: Clock, tmp_path: Path, file: Path) -> None:
     (tmp_path / "link").symlink_to(file.parent)
     watcher.start()
-    watcher.watch(tmp_path / "link" / file.name, Kind.THEME)
+    watcher.watch(tmp_path / "link" / file.name, WatchKind.THEME)
     write(file)
     assert told(watcher, clock, file.parent) == [tmp_path / "link" / file.name]
     # A link in a folder that is a link: what happens to it is told under neither of the names it goes by.
     inner = tmp_path / "link" / "inner.py"
     inner.symlink_to(tmp_path / "nowhere.py")
-    watcher.watch(inner, Kind.THEME)
+    watcher.watch(inner, WatchKind.THEME)
     inner.unlink()
     assert told(watcher, clock, file.parent) == [inner]
 
@@ -220,7 +220,7 @@ def test_a_folder_that_is_a_link_is_followed(watcher: Watcher, clock: Clock, tmp
 def test_a_missing_folder_is_waited_for(watcher: Watcher, clock: Clock, tmp_path: Path) -> None:
     theme = tmp_path / "themes" / "mine.toml"
     watcher.start()
-    watcher.watch(theme, Kind.THEME)
+    watcher.watch(theme, WatchKind.THEME)
     assert watcher.poll() == []
     theme.parent.mkdir()
     theme.write_text("")
@@ -234,7 +234,7 @@ def test_a_missing_folder_is_waited_for(watcher: Watcher, clock: Clock, tmp_path
 @pytest.mark.parametrize("how", ["deleted", "moved away"])
 def test_a_folder_that_is_replaced_is_watched_again(watcher: Watcher, clock: Clock, file: Path, how: str) -> None:
     watcher.start()
-    watcher.watch(file, Kind.FILE)
+    watcher.watch(file, WatchKind.FILE)
     if how == "deleted":
         shutil.rmtree(file.parent)
         # Its event may come after the look that finds it, and would be told of a second time.
@@ -251,16 +251,16 @@ def test_a_folder_that_is_replaced_is_watched_again(watcher: Watcher, clock: Clo
 
 
 def test_a_path_is_watched_for_several_reasons(watcher: Watcher, clock: Clock, file: Path) -> None:
-    for kind in (Kind.FILE, Kind.CONFIG, Kind.CONFIG):
+    for kind in (WatchKind.FILE, WatchKind.CONFIG, WatchKind.CONFIG):
         watcher.watch(file, kind)
-    assert watcher.kinds(file) == {Kind.FILE, Kind.CONFIG}
-    watcher.unwatch(file, Kind.FILE)
+    assert watcher.kinds(file) == {WatchKind.FILE, WatchKind.CONFIG}
+    watcher.unwatch(file, WatchKind.FILE)
     write(file)
     clock.now_s += LOOK_S
     assert watcher.poll() == [file]
-    assert watcher.kinds(file) == {Kind.CONFIG}
-    watcher.unwatch(file, Kind.CONFIG)
-    watcher.unwatch(file, Kind.CONFIG)
+    assert watcher.kinds(file) == {WatchKind.CONFIG}
+    watcher.unwatch(file, WatchKind.CONFIG)
+    watcher.unwatch(file, WatchKind.CONFIG)
     replace(file)
     clock.now_s += LOOK_S
     assert watcher.poll() == []
@@ -271,8 +271,8 @@ def test_a_path_is_told_of_as_it_was_written(
     watcher: Watcher, clock: Clock, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(file.parent)
-    watcher.watch(Path("file.py"), Kind.FILE)
-    assert watcher.kinds(file) == {Kind.FILE}
+    watcher.watch(Path("file.py"), WatchKind.FILE)
+    assert watcher.kinds(file) == {WatchKind.FILE}
     write(file)
     clock.now_s += LOOK_S
     assert watcher.poll() == [Path("file.py")]
@@ -280,7 +280,7 @@ def test_a_path_is_told_of_as_it_was_written(
 
 def test_a_stopped_watcher_still_looks(watcher: Watcher, clock: Clock, file: Path) -> None:
     watcher.start()
-    watcher.watch(file, Kind.FILE)
+    watcher.watch(file, WatchKind.FILE)
     watcher.stop()
     watcher.stop()
     write(file)
@@ -292,11 +292,11 @@ NO_DESCRIPTORS = """
 import os, resource, sys
 from pathlib import Path
 import watchdog.observers
-from dgedit.files.watch import LOOK_S, Kind, Watcher
+from dgedit.files.watch import LOOK_S, WatchKind, Watcher
 file = Path(sys.argv[1])
 now_s = [0.0]
 watcher = Watcher(lambda: now_s[0])
-watcher.watch(file, Kind.FILE)
+watcher.watch(file, WatchKind.FILE)
 free = os.open(file, os.O_RDONLY)
 os.close(free)
 resource.setrlimit(resource.RLIMIT_NOFILE, (free, free))

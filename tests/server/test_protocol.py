@@ -116,8 +116,8 @@ def test_a_field_of_a_request_changes_what_is_sent() -> None:
     bare = InfillRequest(prefix="", suffix="")
     same = [field.name for field in fields(InfillRequest) if getattr(request, field.name) == getattr(bare, field.name)]
     assert same == [], "a new field is given a value here that is not its default"
-    again = protocol.from_line(protocol.to_line(protocol.Infill(request=request)))
-    assert again == protocol.Infill(request=request)
+    again = protocol.from_line(protocol.to_line(protocol.InfillQuestion(request=request)))
+    assert again == protocol.InfillQuestion(request=request)
 
 
 @pytest.mark.parametrize("score", [-math.inf, math.inf])
@@ -152,17 +152,17 @@ def test_anything_else_is_refused(line: bytes) -> None:
 
 
 def test_values_that_a_request_refuses_are_refused_as_messages() -> None:
-    sent = plain(protocol.Infill(request=InfillRequest(prefix="", suffix="")))
+    sent = plain(protocol.InfillQuestion(request=InfillRequest(prefix="", suffix="")))
     for name, value in (("max_passes", 0), ("seed", -1), ("strength", 10**400), ("start", {"slots": [], "passes": 0})):
         with pytest.raises(protocol.WireError):
-            protocol.from_plain(protocol.Infill, {"request": {**sent["request"], name: value}})
+            protocol.from_plain(protocol.InfillQuestion, {"request": {**sent["request"], name: value}})
 
 
 def test_refusals_repeat_nothing_of_a_text() -> None:
-    sent = plain(protocol.Infill(request=InfillRequest(prefix="secret", suffix="")))
+    sent = plain(protocol.InfillQuestion(request=InfillRequest(prefix="secret", suffix="")))
     for broken in ({**sent["request"], "suffix": ["secret"]}, {**sent["request"], "more": "secret"}):
         with pytest.raises(protocol.WireError) as caught:
-            protocol.from_plain(protocol.Infill, {"request": broken})
+            protocol.from_plain(protocol.InfillQuestion, {"request": broken})
         assert "secret" not in str(caught.value)
 
 

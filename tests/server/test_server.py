@@ -305,8 +305,8 @@ def raw_client() -> socket.socket:
         b"GET / HTTP/1.1\r\n\r\n",
         b"\0" * 5000 + b"\n",
         b"[" * 100_000 + b"\n",
-        protocol.to_line(protocol.Infill(request=REQUEST)).replace(b'"wire":1', b'"wire":2'),
-        protocol.to_line(protocol.Infill(request=REQUEST)).replace(b'"max_passes":8', b'"max_passes":0'),
+        protocol.to_line(protocol.InfillQuestion(request=REQUEST)).replace(b'"wire":1', b'"wire":2'),
+        protocol.to_line(protocol.InfillQuestion(request=REQUEST)).replace(b'"max_passes":8', b'"max_passes":0'),
         protocol.to_line(protocol.Counted(tokens=1)),
     ],
     ids=["nothing", "http", "zeros", "deep", "version", "range", "no question"],
@@ -332,7 +332,7 @@ def test_a_line_without_an_end_is_cut_off(engine: ServedEngine) -> None:
 def test_half_a_line_and_many_silent_clients_harm_nobody(engine: ServedEngine) -> None:
     clients = [raw_client() for _ in range(20)]
     for client in clients[:10]:
-        client.sendall(protocol.to_line(protocol.Infill(request=REQUEST))[:50])
+        client.sendall(protocol.to_line(protocol.InfillQuestion(request=REQUEST))[:50])
     assert answer(engine)
     for client in clients:
         client.close()

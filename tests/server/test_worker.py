@@ -8,12 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from dgedit.engine import Engine
+from dgedit.engine import Engine, EngineError
 from dgedit.engine.types import Frame, InfillRequest, ModelInfo
 from dgedit.errors import DgeditError
-from dgedit.fill import loop
 from dgedit.server import protocol, worker
-from dgedit.server.worker import Job, Worker
+from dgedit.server.worker import Worker, WorkerJob
 
 PATIENCE_S = 60.0
 REQUEST = InfillRequest(prefix="def add(a, b):\n    ", suffix="\n\n\nprint(add(1, 2))\n")
@@ -22,11 +21,11 @@ REQUEST = InfillRequest(prefix="def add(a, b):\n    ", suffix="\n\n\nprint(add(1
 class Client:
     """Collects what is answered to one job."""
 
-    def __init__(self, asked: protocol.Infill | protocol.Count, lines_max: int = 1000) -> None:
+    def __init__(self, asked: protocol.InfillQuestion | protocol.Count, lines_max: int = 1000) -> None:
         """Args: lines_max: it cancels after so many."""
         self.answers, self._lines_max = list[protocol.Message](), lines_max
         self._done = queue.SimpleQueue[bool]()
-        self.job = Job(asked=asked, emit=self._take, done=lambda: self._done.put(True))
+        self.job = WorkerJob(asked=asked, emit=self._take, done=lambda: self._done.put(True))
 
     def _take(self, line: bytes) -> None:
         self.answers.append(protocol.from_line(line))
@@ -42,7 +41,7 @@ class Client:
 @pytest.fixture
 def working(nano: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     """A worker that has the model already."""
-    monkeypatch.setattr(worker, "load_model", lambda _name, _say: nano)
+    monkeypatch.setattr(worker, "open_engine", lambda _name, *, report: nano)
     told = queue.SimpleQueue[ModelInfo | DgeditError]()
     made = Worker("nano", told.put, lambda _line: None)
     made.start()
@@ -54,7 +53,10 @@ def working(nano: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
 
 @pytest.mark.parametrize("passes", [1, 2])
 def test_no_pass_is_made_for_who_cancelled(working: Worker, passes: int) -> None:
-    leaving, staying = Client(protocol.Infill(request=REQUEST), passes), Client(protocol.Infill(request=REQUEST))
+    leaving, staying = (
+        Client(protocol.InfillQuestion(request=REQUEST), passes),
+        Client(protocol.InfillQuestion(request=REQUEST)),
+    )
     working.put(leaving.job)
     working.put(staying.job)
     assert len(leaving.wait()) == passes
@@ -66,9 +68,9 @@ def test_no_pass_is_made_for_who_cancelled(working: Worker, passes: int) -> None
 
 def test_who_cancelled_while_waiting_is_not_served(working: Worker) -> None:
     clients = [
-        Client(protocol.Infill(request=REQUEST)),
+        Client(protocol.InfillQuestion(request=REQUEST)),
         Client(protocol.Count(text="x")),
-        Client(protocol.Infill(request=REQUEST)),
+        Client(protocol.InfillQuestion(request=REQUEST)),
     ]
     for client in clients:
         client.job.cancelled.set()
@@ -77,16 +79,18 @@ def test_who_cancelled_while_waiting_is_not_served(working: Worker) -> None:
     assert working.infills == 0
 
 
-def test_another_seed_needs_no_other_preparation(working: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = list[InfillRequest]()
+def test_another_seed_needs_no_other_preparation(
+    working: Worker, nano: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, prepare = list[InfillRequest](), nano.prepare
 
-    def counted(request: InfillRequest, model: Engine) -> object:
+    def counted(request: InfillRequest) -> object:
         made.append(request)
-        return loop.prepare(request, model)
+        return prepare(request)
 
-    monkeypatch.setattr(worker, "prepare", counted)
+    monkeypatch.setattr(nano, "prepare", counted)
     for request in (REQUEST, replace(REQUEST, seed=5), replace(REQUEST, prefix="x = "), REQUEST):
-        client = Client(protocol.Infill(request=request))
+        client = Client(protocol.InfillQuestion(request=request))
         working.put(client.job)
         assert isinstance(client.wait()[-1], Frame)
     assert [request.prefix for request in made] == [REQUEST.prefix, "x = ", REQUEST.prefix]
@@ -105,12 +109,12 @@ def test_what_breaks_one_answer_breaks_no_other(working: Worker) -> None:
     assert counted.tokens > 1
 
 
-@pytest.mark.parametrize("error", [DgeditError("no such model", "another one"), MemoryError("all of it")])
+@pytest.mark.parametrize("error", [EngineError("no such model", "another one"), MemoryError("all of it")])
 def test_a_model_that_cannot_be_loaded_is_told(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def load(_name: str, _say: object) -> Engine:
+    def load(_name: str, *, report: object) -> Engine:
         raise error
 
-    monkeypatch.setattr(worker, "load_model", load)
+    monkeypatch.setattr(worker, "open_engine", load)
     told = queue.SimpleQueue[ModelInfo | DgeditError]()
     made = Worker("none", told.put, lambda _line: None)
     made.start()

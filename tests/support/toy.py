@@ -11,10 +11,9 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 
-from dgedit.engine.denoise import Settings
-from dgedit.engine.packing import PackedInfill, pack
-from dgedit.engine.protocol import CanvasFormat
-from dgedit.engine.rank import RankWeights
+from dgedit.engine.packing import pack
+from dgedit.engine.protocol import CanvasFormat, PackedInfill
+from dgedit.engine.settings import RankWeights, Settings
 from dgedit.engine.tokenizer import BOS, EOM, MASK, PAD, PRE, SPECIAL_TOKENS, SUF, TextTokenizer
 from dgedit.engine.types import InfillRequest, ModelInfo
 from dgedit.kernels import ops

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ... import config as settings
 from ...errors import DgeditError
-from ...files.watch import Kind, Watcher
+from ...files.watch import Watcher, WatchKind
 from ..commands import COMMANDS
+from ..shell import Shell
 from ..theme import Theme, find_theme, list_themes
-
-if TYPE_CHECKING:
-    from ..app import DgeditApp
 
 
 class Looks:
     """Owns the watcher of files; the app has the theme that is drawn in."""
 
-    def __init__(self, app: DgeditApp) -> None:
+    def __init__(self, app: Shell) -> None:
         self.app = app
         self.watcher: Watcher | None = None
         """None until the first picture, or where the person wants none."""
@@ -40,9 +37,9 @@ class Looks:
         """Hear of changes to the settings and to every theme."""
         self.watcher = Watcher()
         self.watcher.start()
-        self.watcher.watch(settings.config_path(), Kind.CONFIG)
+        self.watcher.watch(settings.config_path(), WatchKind.CONFIG)
         for path in list_themes(own_themes()).values():
-            self.watcher.watch(path, Kind.THEME)
+            self.watcher.watch(path, WatchKind.THEME)
         if self.watcher.note:
             self.app.say(self.watcher.note)
 
@@ -57,11 +54,11 @@ class Looks:
             return
         for path in self.watcher.poll():
             kinds = self.watcher.kinds(path)
-            if Kind.FILE in kinds:
+            if WatchKind.FILE in kinds:
                 self.app.filing.look_outside([path])
-            if Kind.THEME in kinds:
+            if WatchKind.THEME in kinds:
                 self._read_theme_again()
-            if Kind.CONFIG in kinds:
+            if WatchKind.CONFIG in kinds:
                 self._read_settings_again()
 
     def next_theme(self) -> None:

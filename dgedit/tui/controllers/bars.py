@@ -8,12 +8,12 @@ from rich.text import Text
 from textual.widgets import Static
 
 from ..commands import COMMANDS
+from ..shell import Shell
 from ..theme import Theme
 from ..widgets.status_bar import file_line, model_name
 from ..widgets.text import printable
 
 if TYPE_CHECKING:
-    from ..app import DgeditApp
     from ..widgets.code_area import CodeArea
 
 STEERING = {
@@ -35,7 +35,7 @@ STEERING = {
 class Bars:
     """Two rows under the text; the row of tabs over it is drawn with them."""
 
-    def __init__(self, app: DgeditApp) -> None:
+    def __init__(self, app: Shell) -> None:
         self.app = app
         self.status, self.keys = Static(id="status"), Static(id="help")
         self._message = ""

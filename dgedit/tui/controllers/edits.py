@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 from textual.widgets.text_area import Selection
 
 from ...text import edits
 from ...text.languages import comment_of
 from ..clipboard import Clipboard
-
-if TYPE_CHECKING:
-    from ..app import DgeditApp
+from ..shell import Shell
 
 
 class Writing:
     """Carries out the editing commands in the active text area."""
 
-    def __init__(self, app: DgeditApp) -> None:
+    def __init__(self, app: Shell) -> None:
         self.app = app
         self.clipboard = Clipboard()
         # One thread, so that a paste right after a copy gets what was copied.

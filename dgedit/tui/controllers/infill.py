@@ -19,10 +19,10 @@ from ...text.holes import MARKER, Hole
 from ..infill.review import NEXT_LINE, NEXT_WORD, Review, Segment
 from ..infill.spans import Range, hole_at, is_promising, marker_of, markers, offset_in
 from ..infill.thread import InfillJobs, Task
+from ..shell import Shell
 from ..widgets.status_bar import infill_line
 
 if TYPE_CHECKING:
-    from ..app import DgeditApp
     from ..widgets.code_area import CodeArea
 
 FRAMES_PER_SECOND = 30
@@ -34,7 +34,7 @@ HOLES_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class InfillSpan:
     """Where an infill stands, and the text around it."""
 
     area: CodeArea
@@ -48,14 +48,14 @@ class Span:
 class Infilling:
     """Owns the jobs and the one review."""
 
-    def __init__(self, app: DgeditApp, jobs: InfillJobs, options: Callable[[CodeArea], FillOptions]) -> None:
+    def __init__(self, app: Shell, jobs: InfillJobs, options: Callable[[CodeArea], FillOptions]) -> None:
         """Args: options: what the person chose, for the file of an area."""
         self.app, self.jobs = app, jobs
         self.review: Review | None = None
         self.strength = 1.0
         self.instruction = ""
         self._options = options
-        self._span: Span | None = None
+        self._span: InfillSpan | None = None
         self._seed = 0
         self._drawn_at = 0.0
         self._draw_later = False
@@ -171,14 +171,14 @@ class Infilling:
         area.begin_preview(start, end)
         self._run(Review(tuple(segments), tuple(originals)))
 
-    def _span_of(self, area: CodeArea, start: tuple[int, int], end: tuple[int, int]) -> Span:
+    def _span_of(self, area: CodeArea, start: tuple[int, int], end: tuple[int, int]) -> InfillSpan:
         document = area.document
         before, code, after = (
             document.get_text_range(*pair) for pair in (((0, 0), start), (start, end), (end, document.end))
         )
         hole = marker_of(_plain(area, code), area.syntax_name)
         rewritten = hole.code if hole is not None else _plain(area, code)
-        return Span(area, start, before, after, rewritten if rewritten.strip() else "")
+        return InfillSpan(area, start, before, after, rewritten if rewritten.strip() else "")
 
     def _chosen(self, area: CodeArea) -> FillOptions:
         return replace(self._options(area), seed=self._seed, instruction=self.instruction)

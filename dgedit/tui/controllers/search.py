@@ -16,9 +16,9 @@ from ...text import search
 from ...text.edits import Change
 from ...text.search import Matches, Query
 from ..dialogs import Ask, FindBar, FindSettings, Item, Pick
+from ..shell import Shell
 
 if TYPE_CHECKING:
-    from ..app import DgeditApp
     from ..widgets.code_area import CodeArea
 
 SEARCH_S = 1.0
@@ -26,10 +26,10 @@ SEARCH_S = 1.0
 HISTORY_MAX = 50
 
 
-class Finding:
+class Search:
     """Carries out searches in the active text area."""
 
-    def __init__(self, app: DgeditApp, bar: FindBar) -> None:
+    def __init__(self, app: Shell, bar: FindBar) -> None:
         self.app, self.bar = app, bar
         self.patterns = list[str]()
         self.replacements = list[str]()

@@ -10,10 +10,8 @@ import contextlib
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...errors import DgeditError
 from ...files import disk, journal
@@ -23,41 +21,18 @@ from ...files.locations import OpenAt
 from ...text import encoding as encodings
 from ...text.encoding import UTF_8
 from ..dialogs import Ask, Choose, Compare, OpenFile
+from ..shell import Shell
+from ..tab import UNTITLED, Tab
 from ..widgets.code_area import CodeArea
 from ..widgets.document import line_ending
 
-if TYPE_CHECKING:
-    from ..app import DgeditApp
-
-UNTITLED = "untitled"
 COMPLETIONS_MAX = 200
-
-
-@dataclass(slots=True, eq=False)
-class Tab:
-    """One open file."""
-
-    buffer: Buffer
-    area: CodeArea
-    journal: Journal
-    dirty: bool = False
-    kept_version: int = -1
-    """The version of the text that the journal holds."""
-    asked: bool = False
-    """A question about this file is on the screen."""
-    gone: bool = False
-    """The file was deleted or moved, and that was said."""
-
-    @property
-    def name(self) -> str:
-        """The file's name without its folder."""
-        return self.buffer.path.name if self.buffer.path is not None else UNTITLED
 
 
 class Filing:
     """Owns the tabs."""
 
-    def __init__(self, app: DgeditApp) -> None:
+    def __init__(self, app: Shell) -> None:
         self.app = app
         self.tabs = list[Tab]()
         self.at = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .base import NAMES, ROW_BYTES_MAX, Edit, Highlight, Highlights, Symbol, Syntax, syntax_of
+from .base import NAMES, ROW_BYTES_MAX, Edit, Highlight, Highlights, Symbol, Syntax
+from .registry import syntax_of
 
 __all__ = ["NAMES", "ROW_BYTES_MAX", "Edit", "Highlight", "Highlights", "Symbol", "Syntax", "syntax_of"]

@@ -1,8 +1,7 @@
 """What the editor knows of a text's language: colours of rows, ranges of its structure, its symbols.
 
-`syntax_of` chooses: a grammar where there is one, a Pygments lexer for other languages, and a `Syntax` that knows
-lines alone for the rest. Each is imported when it is first needed. A syntax reads the document's own list of lines,
-is told of every edit before the next question, and must know nothing of widgets or colours.
+A `Syntax` that knows lines alone, and what those that know more must answer too. A syntax reads the document's own list
+of lines, is told of every edit before the next question, and must know nothing of widgets or colours.
 """
 
 from __future__ import annotations
@@ -24,8 +23,6 @@ NAMES = (
 """All names that a highlight can have."""
 ROW_BYTES_MAX = 5_000
 """A row is highlighted up to here."""
-TREE_CHARS_MAX = 10_000_000
-"""Longer texts get no tree, which takes some thirty times their own memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +82,3 @@ class Syntax:
     def symbols(self) -> list[Symbol]:
         """What can be gone to, in the order of the text."""
         return []
-
-
-def syntax_of(language: str, text: str, lines: list[str]) -> Syntax:
-    """The best that is known for a language; `lines` are the text's rows, and stay so as it is edited."""
-    if language == "text":
-        return Syntax(lines)
-    return (len(text) <= TREE_CHARS_MAX and _by_tree(language, text, lines)) or _by_lexer(language, lines)
-
-
-def _by_tree(language: str, text: str, lines: list[str]) -> Syntax | None:
-    from .grammars import load
-    from .trees import TreeSyntax
-
-    grammar = load(language)
-    return TreeSyntax(grammar, text, lines) if grammar else None
-
-
-def _by_lexer(language: str, lines: list[str]) -> Syntax:
-    from .lexer import LexedSyntax, lexer_of
-
-    lexer = lexer_of(language)
-    return LexedSyntax(language, lexer, lines) if lexer else Syntax(lines)

@@ -18,7 +18,7 @@ QUERIES = Path(__file__).parent / "queries"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class GrammarSource:
     """Where a grammar comes from."""
 
     package: str
@@ -28,25 +28,25 @@ class Source:
 
 
 SOURCES = {
-    "bash": Source("tree_sitter_bash", "language", ("bash",)),
-    "c": Source("tree_sitter_c", "language", ("c",)),
-    "cpp": Source("tree_sitter_cpp", "language", ("c", "cpp")),
-    "css": Source("tree_sitter_css", "language", ("css",)),
-    "go": Source("tree_sitter_go", "language", ("go",)),
-    "html": Source("tree_sitter_html", "language", ("html",)),
-    "java": Source("tree_sitter_java", "language", ("java",)),
-    "javascript": Source("tree_sitter_javascript", "language", ("javascript", "jsx")),
-    "json": Source("tree_sitter_json", "language", ("json",)),
-    "jsonc": Source("tree_sitter_json", "language", ("json",)),
-    "markdown": Source("tree_sitter_markdown", "language", ("markdown",)),
-    "markdown_inline": Source("tree_sitter_markdown", "inline_language", ("markdown_inline",)),
-    "python": Source("tree_sitter_python", "language", ("python",)),
-    "ruby": Source("tree_sitter_ruby", "language", ("ruby",)),
-    "rust": Source("tree_sitter_rust", "language", ("rust",)),
-    "toml": Source("tree_sitter_toml", "language", ("toml",)),
-    "tsx": Source("tree_sitter_typescript", "language_tsx", ("javascript", "typescript", "jsx")),
-    "typescript": Source("tree_sitter_typescript", "language_typescript", ("javascript", "typescript")),
-    "yaml": Source("tree_sitter_yaml", "language", ("yaml",)),
+    "bash": GrammarSource("tree_sitter_bash", "language", ("bash",)),
+    "c": GrammarSource("tree_sitter_c", "language", ("c",)),
+    "cpp": GrammarSource("tree_sitter_cpp", "language", ("c", "cpp")),
+    "css": GrammarSource("tree_sitter_css", "language", ("css",)),
+    "go": GrammarSource("tree_sitter_go", "language", ("go",)),
+    "html": GrammarSource("tree_sitter_html", "language", ("html",)),
+    "java": GrammarSource("tree_sitter_java", "language", ("java",)),
+    "javascript": GrammarSource("tree_sitter_javascript", "language", ("javascript", "jsx")),
+    "json": GrammarSource("tree_sitter_json", "language", ("json",)),
+    "jsonc": GrammarSource("tree_sitter_json", "language", ("json",)),
+    "markdown": GrammarSource("tree_sitter_markdown", "language", ("markdown",)),
+    "markdown_inline": GrammarSource("tree_sitter_markdown", "inline_language", ("markdown_inline",)),
+    "python": GrammarSource("tree_sitter_python", "language", ("python",)),
+    "ruby": GrammarSource("tree_sitter_ruby", "language", ("ruby",)),
+    "rust": GrammarSource("tree_sitter_rust", "language", ("rust",)),
+    "toml": GrammarSource("tree_sitter_toml", "language", ("toml",)),
+    "tsx": GrammarSource("tree_sitter_typescript", "language_tsx", ("javascript", "typescript", "jsx")),
+    "typescript": GrammarSource("tree_sitter_typescript", "language_typescript", ("javascript", "typescript")),
+    "yaml": GrammarSource("tree_sitter_yaml", "language", ("yaml",)),
 }
 
 

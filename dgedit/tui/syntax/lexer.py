@@ -81,7 +81,7 @@ _NAMES = {
 }
 
 
-class Row(NamedTuple):
+class LexedRow(NamedTuple):
     """A row that is lexed."""
 
     stack: Stack | None
@@ -97,7 +97,7 @@ class LexedSyntax(Syntax):
         self._language = language
         self._lexer = lexer
         self._has_states = _has_states(language, lexer)
-        self._known: list[Row | None] = []
+        self._known: list[LexedRow | None] = []
         self._first_dirty: int | None = None
         """The first row that was edited since rows were last lexed."""
         self._cuts = 0
@@ -146,7 +146,7 @@ class LexedSyntax(Syntax):
             return first_row
         return dirty
 
-    def _row(self, row: int) -> Row | None:
+    def _row(self, row: int) -> LexedRow | None:
         return self._known[row] if row < len(self._known) else None
 
     def _lex(self, dirty: int, last_row: int, deadline: float) -> int:
@@ -172,7 +172,7 @@ class LexedSyntax(Syntax):
             name = _name_of(kind)
             if name:
                 _add(spans, rows, index, position - begins[index], value, name)
-        self._keep(start, [Row(stacks.get(index), spans[index]) for index in range(stop)], stacks.get(stop))
+        self._keep(start, [LexedRow(stacks.get(index), spans[index]) for index in range(stop)], stacks.get(stop))
         return start + stop
 
     def _restart(self, row: int) -> tuple[int, Stack]:
@@ -189,7 +189,7 @@ class LexedSyntax(Syntax):
         known = self._row(row)
         return row > dirty and known is not None and stack is not None and known.stack == stack
 
-    def _keep(self, start: int, rows: list[Row], next_stack: Stack | None) -> None:
+    def _keep(self, start: int, rows: list[LexedRow], next_stack: Stack | None) -> None:
         """Take the rows in; what comes after them stays only if it was lexed from the state that they end in."""
         self._known += [None] * (start - len(self._known))
         self._known[start : start + len(rows)] = rows
@@ -204,6 +204,12 @@ class LexedSyntax(Syntax):
         else:
             for position, kind, value in self._lexer.get_tokens_unprocessed(text):
                 yield position, kind, value, None
+
+
+def by_lexer(language: str, lines: list[str]) -> Syntax:
+    """What a Pygments lexer knows of a language; lines alone where there is none."""
+    lexer = lexer_of(language)
+    return LexedSyntax(language, lexer, lines) if lexer else Syntax(lines)
 
 
 def lexer_of(language: str) -> Any:

@@ -20,7 +20,7 @@ STEP = 512
 """A cache grows by so many positions at least."""
 
 
-class Kind(Enum):
+class CacheKind(Enum):
     """How far a layer looks back; the published names."""
 
     SLIDING = SLIDING
@@ -31,7 +31,7 @@ class Kind(Enum):
 class Sizes:
     """What a cache must know of its layers."""
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[CacheKind, ...]
     heads: tuple[int, ...]
     head_dims: tuple[int, ...]
     window: int
@@ -41,11 +41,11 @@ class Sizes:
 class Board:
     """A context and room behind it; see the module's docstring."""
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[CacheKind, ...]
     keys: list[Tensor]
     """[G, C + room, K] a layer."""
     values: list[Tensor]
-    places: dict[Kind, Tensor]
+    places: dict[CacheKind, Tensor]
     """Positions [C] of the context that is kept, -1 where there is none."""
     whole: bool
     """No place is -1, so that a run that sees everything needs no mask."""
@@ -101,7 +101,7 @@ class Board:
         places = {kind: torch.full_like(each, -1) for kind, each in self.places.items()}
         return Board(self.kinds, keys, values, places, False, 0)
 
-    def mask(self, kind: Kind, positions: Tensor, own: Tensor | None, window: int | None) -> Tensor | None:
+    def mask(self, kind: CacheKind, positions: Tensor, own: Tensor | None, window: int | None) -> Tensor | None:
         """Boolean [N, M]: what each position of a run sees; none where all see everything.
 
         Args:
@@ -109,7 +109,7 @@ class Board:
             window: how far a sliding layer looks back; none means over all that is kept.
         """
         places = self.places[kind]
-        slides = kind is Kind.SLIDING and window is not None
+        slides = kind is CacheKind.SLIDING and window is not None
         if own is None and self.whole and not slides:
             return None
         count = len(positions)
@@ -158,8 +158,8 @@ class ContextCache:
         """
         sizes, length = self.sizes, len(self.ids)
         places = {
-            Kind.SLIDING: self._places(min(length, sizes.window - 1), sizes.window - 1 if bucket > 1 else 0),
-            Kind.FULL: self._places(length, -(-length // bucket) * bucket),
+            CacheKind.SLIDING: self._places(min(length, sizes.window - 1), sizes.window - 1 if bucket > 1 else 0),
+            CacheKind.FULL: self._places(length, -(-length // bucket) * bucket),
         }
         board = Board(sizes.kinds, [], [], places, all(bool((p >= 0).all()) for p in places.values()), length)
         for layer, kind in enumerate(sizes.kinds):

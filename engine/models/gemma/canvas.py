@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from ...packing import BRANCHES, CHARS_PER_TOKEN, PackedInfill
-from ...protocol import CanvasFormat
+from ...packing import BRANCHES, CHARS_PER_TOKEN
+from ...protocol import CanvasFormat, PackedInfill
 from ...types import UNDECIDED, ContextUse, EngineError, InfillRequest
 from .prompt import LINES, Prompt, PromptWriter, span_line, without_broken_end
 from .tokenizer import GemmaTokenizer
@@ -44,7 +44,7 @@ class Pins:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class CanvasRows:
     """How the slots of a canvas begin; as in `PackedInfill`."""
 
     slots: tuple[int, ...]
@@ -84,7 +84,7 @@ def pack_next(
     prompt = PromptWriter(request, tokenizer, form, ahead=sum(sizes) if len(sizes) > 1 else 0).write()
     context_ids, lead_ids = _split_lead(prompt, committed, tokenizer, form)
     if number < len(sizes) - 1:
-        pins, rows = Pins([], []), Rows((sizes[number],), ((),))
+        pins, rows = Pins([], []), CanvasRows((sizes[number],), ((),))
     else:
         width = form.canvas_tokens - len(lead_ids)
         room = max(PINNED_MIN, min(form.near_suffix_tokens, width - sizes[-1]))
@@ -103,16 +103,18 @@ def wanted_tokens(request: InfillRequest, tokenizer: GemmaTokenizer) -> int:
     return max(1, request.exact_tokens or request.expected_tokens or DEFAULT_SLOTS[0])
 
 
-def choose_rows(request: InfillRequest, wanted: int, room: int, tokenizer: GemmaTokenizer) -> Rows:
+def choose_rows(request: InfillRequest, wanted: int, room: int, tokenizer: GemmaTokenizer) -> CanvasRows:
     """Row lengths within the room for so many tokens, and what the rows begin with."""
     if request.start is not None:
         slots = request.start.slots
-        return Rows((len(slots),) * BRANCHES, (slots,) * BRANCHES, min(request.start.passes, request.max_passes - 1))
+        return CanvasRows(
+            (len(slots),) * BRANCHES, (slots,) * BRANCHES, min(request.start.passes, request.max_passes - 1)
+        )
     if request.strength < 1:
         starts = mended_rows(tokenizer.encode(request.original), request.strength, request.seed)
-        return Rows(tuple(map(len, starts)), starts, round((1 - request.strength) * (request.max_passes - 1)))
+        return CanvasRows(tuple(map(len, starts)), starts, round((1 - request.strength) * (request.max_passes - 1)))
     lengths = row_lengths(request, wanted, room)
-    return Rows(lengths, ((),) * len(lengths))
+    return CanvasRows(lengths, ((),) * len(lengths))
 
 
 def row_lengths(request: InfillRequest, wanted: int, room: int) -> tuple[int, ...]:
@@ -173,7 +175,7 @@ def pin_suffix(suffix: str, fence: str, room: int, tokenizer: GemmaTokenizer) ->
 
 
 def _packed(
-    prompt: Prompt, context_ids: list[int], lead_ids: list[int], pins: Pins, rows: Rows, form: CanvasFormat
+    prompt: Prompt, context_ids: list[int], lead_ids: list[int], pins: Pins, rows: CanvasRows, form: CanvasFormat
 ) -> PackedInfill:
     pinned_ids = [*pins.suffix_ids, *pins.end_ids]
     use = ContextUse(

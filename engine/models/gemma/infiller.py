@@ -16,11 +16,9 @@ from torch import Tensor
 
 from ....kernels import ops
 from ....kernels.formats import BLOCK, Choice, Chosen
-from ...denoise import Settings
-from ...packing import PackedInfill
-from ...protocol import CanvasFormat
-from ...rank import RankWeights
+from ...protocol import CanvasFormat, PackedInfill
 from ...samplers.entropy_bound import EntropyBound
+from ...settings import RankWeights, Settings
 from ...types import InfillRequest, ModelInfo
 from ..scoring import flat
 from ..settings_file import SettingsFile

@@ -35,7 +35,7 @@ class Precision(Enum):
         return torch.float32 if self is Precision.FLOAT32 else torch.bfloat16
 
 
-class Part(Enum):
+class WeightPart(Enum):
     """What a weight belongs to."""
 
     EMBEDDINGS = "embeddings"
@@ -46,7 +46,7 @@ class Part(Enum):
     SELF_CONDITIONING = "self-conditioning"
 
 
-QUANTISED = frozenset({Part.ATTENTION, Part.DENSE, Part.EXPERTS, Part.SELF_CONDITIONING})
+QUANTISED = frozenset({WeightPart.ATTENTION, WeightPart.DENSE, WeightPart.EXPERTS, WeightPart.SELF_CONDITIONING})
 """Parts whose matrices may be in FP8 or NF4: all but what is looked up, or decides which experts work."""
 
 
@@ -55,7 +55,7 @@ class Slot:
     """The place of a weight."""
 
     shape: tuple[int, ...]
-    part: Part
+    part: WeightPart
 
     def is_nf4(self, precision: Precision) -> bool:
         """Whether it is held in NF4."""
@@ -83,18 +83,18 @@ class Slot:
 def layout(config: GemmaConfig) -> dict[str, Slot]:
     """Every weight of the network by name."""
     hidden, inner = config.hidden_size, config.intermediate_size
-    slots = {"embed_tokens.weight": Slot((config.vocab_size, hidden), Part.EMBEDDINGS)}
-    slots |= _gated("self_conditioning.", hidden, inner, Part.SELF_CONDITIONING)
-    slots["self_conditioning.pre_norm.weight"] = Slot((hidden,), Part.ROUTER_NORMS)
+    slots = {"embed_tokens.weight": Slot((config.vocab_size, hidden), WeightPart.EMBEDDINGS)}
+    slots |= _gated("self_conditioning.", hidden, inner, WeightPart.SELF_CONDITIONING)
+    slots["self_conditioning.pre_norm.weight"] = Slot((hidden,), WeightPart.ROUTER_NORMS)
     for index in range(config.num_layers):
         slots |= _layer(config, index)
-    slots["norm.weight"] = Slot((hidden,), Part.ROUTER_NORMS)
+    slots["norm.weight"] = Slot((hidden,), WeightPart.ROUTER_NORMS)
     return slots
 
 
-def plan(config: GemmaConfig, precision: Precision) -> dict[Part, int]:
+def plan(config: GemmaConfig, precision: Precision) -> dict[WeightPart, int]:
     """Bytes of each part."""
-    sums = dict.fromkeys(Part, 0)
+    sums = dict.fromkeys(WeightPart, 0)
     for slot in layout(config).values():
         sums[slot.part] += slot.nbytes(precision)
     return sums
@@ -117,10 +117,10 @@ def _layer(config: GemmaConfig, index: int) -> dict[str, Slot]:
     small |= {"layer_scalar": (1,), ENCODER_SCALAR: (1,)}
     small |= {"router.proj.weight": (experts, hidden), "router.scale": (hidden,), "router.per_expert_scale": (experts,)}
     slots = _attention(config, index)
-    slots |= _gated("mlp.", hidden, config.intermediate_size, Part.DENSE)
-    slots |= {name: Slot(shape, Part.ROUTER_NORMS) for name, shape in small.items()}
-    slots["experts.gate_up_proj"] = Slot((experts, 2 * size, hidden), Part.EXPERTS)
-    slots["experts.down_proj"] = Slot((experts, hidden, size), Part.EXPERTS)
+    slots |= _gated("mlp.", hidden, config.intermediate_size, WeightPart.DENSE)
+    slots |= {name: Slot(shape, WeightPart.ROUTER_NORMS) for name, shape in small.items()}
+    slots["experts.gate_up_proj"] = Slot((experts, 2 * size, hidden), WeightPart.EXPERTS)
+    slots["experts.down_proj"] = Slot((experts, hidden, size), WeightPart.EXPERTS)
     return {f"layers.{index}.{name}": slot for name, slot in slots.items()}
 
 
@@ -130,12 +130,14 @@ def _attention(config: GemmaConfig, index: int) -> dict[str, Slot]:
     head = config.head_dim if sliding else config.global_head_dim
     kv_heads = config.num_kv_heads if sliding else config.global_num_kv_heads
     rows = {"q": config.num_heads * head, "k": kv_heads * head} | ({"v": kv_heads * head} if sliding else {})
-    slots = {f"self_attn.{name}_proj.weight": Slot((count, hidden), Part.ATTENTION) for name, count in rows.items()}
-    slots["self_attn.o_proj.weight"] = Slot((hidden, config.num_heads * head), Part.ATTENTION)
-    return slots | {f"self_attn.{name}_norm.weight": Slot((head,), Part.ROUTER_NORMS) for name in "qk"}
+    slots = {
+        f"self_attn.{name}_proj.weight": Slot((count, hidden), WeightPart.ATTENTION) for name, count in rows.items()
+    }
+    slots["self_attn.o_proj.weight"] = Slot((hidden, config.num_heads * head), WeightPart.ATTENTION)
+    return slots | {f"self_attn.{name}_norm.weight": Slot((head,), WeightPart.ROUTER_NORMS) for name in "qk"}
 
 
-def _gated(stem: str, hidden: int, inner: int, part: Part) -> dict[str, Slot]:
+def _gated(stem: str, hidden: int, inner: int, part: WeightPart) -> dict[str, Slot]:
     """A GeGLU block."""
     slots = {f"{stem}{name}_proj.weight": Slot((inner, hidden), part) for name in ("gate", "up")}
     return slots | {f"{stem}down_proj.weight": Slot((hidden, inner), part)}

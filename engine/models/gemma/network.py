@@ -21,7 +21,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from ....kernels import ops
 from ....kernels.formats import Choice, Chosen, Weight
-from .cache import Board, Kind
+from .cache import Board, CacheKind
 from .config import GemmaConfig
 
 
@@ -35,11 +35,11 @@ class Side(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class GemmaLayer:
     """One layer's names and sizes."""
 
     stem: str
-    kind: Kind
+    kind: CacheKind
     kv_heads: int
     head_dim: int
 
@@ -55,7 +55,7 @@ class GemmaNetwork:
         # The published class rounds the scale to the type of the weights.
         self.embed_scale = torch.tensor(config.hidden_size**0.5, dtype=self.dtype, device=self.device)
         self.layers = [layer_of(config, index) for index in range(config.num_layers)]
-        self.frequencies = {kind: rotary_frequencies(config, kind).to(self.device) for kind in Kind}
+        self.frequencies = {kind: rotary_frequencies(config, kind).to(self.device) for kind in CacheKind}
 
     def tensor(self, name: str) -> Tensor:
         """A weight that is never quantised."""
@@ -92,9 +92,9 @@ class GemmaNetwork:
             own: boolean [N, N], which of these positions see each other; none means all.
             board: the context; keys and values of these positions are written behind it.
         """
-        rotary = {kind: rotary_table(self.frequencies[kind], positions, x.dtype) for kind in Kind}
+        rotary = {kind: rotary_table(self.frequencies[kind], positions, x.dtype) for kind in CacheKind}
         window = self.config.sliding_window if side is Side.ENCODER else None
-        masks = {kind: board.mask(kind, positions, own, window) for kind in Kind}
+        masks = {kind: board.mask(kind, positions, own, window) for kind in CacheKind}
         for index, layer in enumerate(self.layers):
             x = self._layer(x, index, layer, rotary[layer.kind], masks[layer.kind], board, side)
         return self.norm(x, "norm.weight")
@@ -126,7 +126,7 @@ class GemmaNetwork:
         self,
         x: Tensor,
         index: int,
-        layer: Layer,
+        layer: GemmaLayer,
         rotary: tuple[Tensor, Tensor],
         mask: Tensor | None,
         board: Board,
@@ -146,7 +146,7 @@ class GemmaNetwork:
         self,
         x: Tensor,
         index: int,
-        layer: Layer,
+        layer: GemmaLayer,
         rotary: tuple[Tensor, Tensor],
         mask: Tensor | None,
         board: Board,
@@ -176,17 +176,17 @@ SCORED = 128
 """So many tokens are scored at once: their logits are held whole."""
 
 
-def layer_of(config: GemmaConfig, index: int) -> Layer:
+def layer_of(config: GemmaConfig, index: int) -> GemmaLayer:
     """What tells one layer from another."""
     stem = f"layers.{index}."
-    if config.layer_types[index] == Kind.SLIDING.value:
-        return Layer(stem, Kind.SLIDING, config.num_kv_heads, config.head_dim)
-    return Layer(stem, Kind.FULL, config.global_num_kv_heads, config.global_head_dim)
+    if config.layer_types[index] == CacheKind.SLIDING.value:
+        return GemmaLayer(stem, CacheKind.SLIDING, config.num_kv_heads, config.head_dim)
+    return GemmaLayer(stem, CacheKind.FULL, config.global_num_kv_heads, config.global_head_dim)
 
 
-def rotary_frequencies(config: GemmaConfig, kind: Kind) -> Tensor:
+def rotary_frequencies(config: GemmaConfig, kind: CacheKind) -> Tensor:
     """Radians a position of each pair, float32 [K / 2]; full layers turn a part of their pairs only."""
-    if kind is Kind.SLIDING:
+    if kind is CacheKind.SLIDING:
         size, base, turned = config.head_dim, config.sliding_rope_theta, 1.0
     else:
         size, base, turned = config.global_head_dim, config.full_rope_theta, config.full_rotary_factor

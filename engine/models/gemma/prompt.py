@@ -63,7 +63,7 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class PromptLines:
     """Lines of a text as ids: those that are near enough to be kept."""
 
     rows: list[list[int]]
@@ -178,7 +178,7 @@ class PromptWriter:
         behind, suffix_cut = self._behind(after, after_room)
         return ids + behind, left > 0, suffix_cut
 
-    def _behind(self, after: Lines, room: int) -> tuple[list[int], bool]:
+    def _behind(self, after: PromptLines, room: int) -> tuple[list[int], bool]:
         """The mark and what follows the span; ends with a line break."""
         tokenizer = self.tokenizer
         line_break = tokenizer.encode("\n")
@@ -213,7 +213,7 @@ class PromptWriter:
         """The ids with a line break at their end."""
         return ids if self.tokenizer.decode(ids[-1:]).endswith("\n") else [*ids, *self.tokenizer.encode("\n")]
 
-    def _note_room(self, lines: Lines) -> int:
+    def _note_room(self, lines: PromptLines) -> int:
         """What `_left_out` takes at most."""
         return len(self._left_out(0)) + len(str(lines.total)) + 2
 
@@ -235,25 +235,25 @@ def span_line(request: InfillRequest, tokenizer: GemmaTokenizer, form: CanvasFor
     return ids[-limit:], len(near) < len(line) or len(ids) > limit
 
 
-def last_lines(text: str, tokens: int, tokenizer: GemmaTokenizer) -> Lines:
+def last_lines(text: str, tokens: int, tokenizer: GemmaTokenizer) -> PromptLines:
     """The last lines of a text that ends with a line break or is empty: as many as fit, or more."""
-    lines = Lines([], [0], 0, whole=True)
+    lines = PromptLines([], [0], 0, whole=True)
     for chars in REACHES:
         at = max(0, len(text) - tokens * chars)
         if at:
             at = text.find("\n", at) + 1 or len(text)
         parts = LINES.findall(text[at:])
         numbers = [*accumulate((part.count("\n") for part in parts), initial=text.count("\n", 0, at))]
-        lines = Lines(tokenizer.encode_many(parts), numbers, numbers[-1], whole=at == 0)
+        lines = PromptLines(tokenizer.encode_many(parts), numbers, numbers[-1], whole=at == 0)
         if lines.whole or lines.tokens > tokens:
             break
     return lines
 
 
-def first_lines(text: str, tokens: int, tokenizer: GemmaTokenizer) -> Lines:
+def first_lines(text: str, tokens: int, tokenizer: GemmaTokenizer) -> PromptLines:
     """The first lines of a text: as many as fit, or more; or the beginning of a long one."""
     total = text.count("\n") + (not text.endswith("\n"))
-    lines = Lines([], [0], total, whole=True)
+    lines = PromptLines([], [0], total, whole=True)
     for chars in REACHES:
         kept = text[: tokens * chars]
         whole = len(kept) == len(text)
@@ -263,13 +263,13 @@ def first_lines(text: str, tokens: int, tokenizer: GemmaTokenizer) -> Lines:
         numbers = [*accumulate((part.count("\n") for part in parts), initial=0)]
         if whole:
             numbers[-1] = total
-        lines = Lines(tokenizer.encode_many(parts), numbers, total, whole)
+        lines = PromptLines(tokenizer.encode_many(parts), numbers, total, whole)
         if whole or lines.tokens > tokens:
             break
     return lines
 
 
-def snapped(lines: Lines, first: int) -> int:
+def snapped(lines: PromptLines, first: int) -> int:
     """The row at or behind `first` where a quote begins: it moves rarely while lines are added below.
 
     It is the next one that reaches a line whose number is a multiple of a power of two.

@@ -29,7 +29,7 @@ from ..settings_file import SettingsFile
 from ..stored import FLOATS, Stored, check, index, refuse_unknown
 from .config import REMEDY, GemmaConfig
 from .files import Fp8Rows, Reader, Rows, fill, fill_fp8, fill_nf4
-from .layout import ENCODER_SCALAR, Part, Precision, Slot, layout
+from .layout import ENCODER_SCALAR, Precision, Slot, WeightPart, layout
 
 DECODER, ENCODER = "model.decoder.", "model.encoder.language_model."
 UNREAD = ("model.encoder.vision_tower.", "model.encoder.embed_vision.", "lm_head.")
@@ -279,7 +279,7 @@ class _Matrix:
 def _matrices(found: Mapping[str, Stored], name: str, slot: Slot, folder: Path) -> list[_Matrix]:
     """The tensors that a weight is made of: itself, or gate, up or down of one expert after another."""
     whole = _names(name)
-    experts = [_expert_names(full, slot) for full in whole if slot.part is Part.EXPERTS]
+    experts = [_expert_names(full, slot) for full in whole if slot.part is WeightPart.EXPERTS]
     for full in whole:
         if full in found:
             return [_matrix(found, full, slot.shape, folder)]

@@ -19,10 +19,9 @@ from torch import Tensor
 
 from ....kernels import ops
 from ....kernels.formats import Choice, Chosen
-from ...denoise import Settings
-from ...packing import PackedInfill, pack
-from ...protocol import CanvasFormat
-from ...rank import RankWeights
+from ...packing import pack
+from ...protocol import CanvasFormat, PackedInfill
+from ...settings import RankWeights, Settings
 from ...tokenizer import TextTokenizer
 from ...types import EngineError, InfillRequest, ModelInfo
 from ..canvas_file import canvas_format

@@ -13,7 +13,7 @@ from dgedit.engine.evals import humaneval, methods, spans
 from dgedit.engine.evals.__main__ import line
 from dgedit.engine.evals.exact_match import Answer, evaluate, interval
 from dgedit.engine.evals.fit import Example, accuracy, fit
-from dgedit.engine.evals.spans import Kind, Span
+from dgedit.engine.evals.spans import Span, SpanKind
 from dgedit.engine.train.corpus import HELD_OUT_PACKAGES
 
 from ...support.toy import ToyDenoiser
@@ -79,8 +79,8 @@ def test_the_interval_holds_the_share_and_narrows_with_more_spans() -> None:
     assert interval([True] * 9) == (1.0, 1.0)
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_every_kind_of_span_is_what_it_says(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", list(SpanKind))
+def test_every_kind_of_span_is_what_it_says(kind: SpanKind) -> None:
     loaded = spans.load(kind=kind)
     assert len(loaded) > 200
     assert loaded[:5] == spans.load(kind=kind, limit=5)
@@ -88,11 +88,11 @@ def test_every_kind_of_span_is_what_it_says(kind: Kind) -> None:
         lines = each.answer.count("\n")
         assert each.answer.strip()
         assert each.text not in each.related
-        if kind is Kind.LINES:
+        if kind is SpanKind.LINES:
             assert 1 <= lines <= 4
         else:
             assert lines == 0
-        if kind is Kind.REST:
+        if kind is SpanKind.REST:
             assert each.prefix.rsplit("\n", 1)[-1].strip(), "the line has begun"
             assert each.suffix[:1] in ("\n", "", " ", "\t")
 
@@ -124,7 +124,7 @@ def test_weights_are_found_that_put_the_right_candidate_first() -> None:
     assert accuracy(examples, weights) == 1.0
 
 
-PROBLEM = humaneval.Task(
+PROBLEM = humaneval.HumanEvalTask(
     name="t",
     prompt="def double(x):\n",
     suffix="    return y\n",

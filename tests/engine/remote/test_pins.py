@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dgedit.engine.remote import Mode, RemoteEngine, connect
+from dgedit.engine.remote import RemoteEngine, RemoteMode, connect
 from dgedit.engine.remote.pins import CANVAS_TOKENS, END_OF_TURN, NO_THOUGHT
 from dgedit.engine.types import EngineError, Frame, InfillRequest, Origin
 
@@ -221,14 +221,14 @@ def test_dense_lines_are_left_out_until_they_fit() -> None:
 @pytest.mark.parametrize(
     ("mode", "name", "owner", "pinned"),
     [
-        (Mode.AUTO, NAME, "vllm", True),
-        (Mode.AUTO, NAME, "someone", False),
-        (Mode.AUTO, "qwen", "vllm", False),
-        (Mode.CHAT, NAME, "vllm", False),
-        (Mode.PINNED, "mine", "someone", True),
+        (RemoteMode.AUTO, NAME, "vllm", True),
+        (RemoteMode.AUTO, NAME, "someone", False),
+        (RemoteMode.AUTO, "qwen", "vllm", False),
+        (RemoteMode.CHAT, NAME, "vllm", False),
+        (RemoteMode.PINNED, "mine", "someone", True),
     ],
 )
-def test_when_pins_are_tried(mode: Mode, name: str, owner: str, pinned: bool) -> None:
+def test_when_pins_are_tried(mode: RemoteMode, name: str, owner: str, pinned: bool) -> None:
     tokens = Tokens()
 
     def either(wire: Wire) -> None:

@@ -12,8 +12,7 @@ from dgedit.engine.denoise import begin
 from dgedit.engine.models.gemma.canvas import pack_next as pack
 from dgedit.engine.models.gemma.infiller import common
 from dgedit.engine.models.gemma.prompt import fence_for, mark_for
-from dgedit.engine.packing import PackedInfill
-from dgedit.engine.protocol import CanvasFormat
+from dgedit.engine.protocol import CanvasFormat, PackedInfill
 from dgedit.engine.types import EngineError
 
 from ....support.gemma_text import instruct_form, request, shown, small_tokenizer

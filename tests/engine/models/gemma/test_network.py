@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTensorMode
 
-from dgedit.engine.denoise import Settings, begin, denoise
+from dgedit.engine.denoise import begin, denoise
 from dgedit.engine.load import CHECKPOINTS
 from dgedit.engine.models.gemma import infiller as diffusiongemma
 from dgedit.engine.models.gemma.config import GemmaConfig
@@ -22,8 +22,8 @@ from dgedit.engine.models.gemma.network import GemmaNetwork
 from dgedit.engine.models.gemma.tokenizer import GemmaTokenizer
 from dgedit.engine.models.gemma.weights import read
 from dgedit.engine.models.nano import checkpoint
-from dgedit.engine.packing import PackedInfill
-from dgedit.engine.protocol import CanvasFormat
+from dgedit.engine.protocol import CanvasFormat, PackedInfill
+from dgedit.engine.settings import Settings
 from dgedit.engine.types import ContextUse, EngineError, InfillRequest, ModelInfo
 from dgedit.kernels.formats import Choice
 

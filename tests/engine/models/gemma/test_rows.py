@@ -10,7 +10,8 @@ import pytest
 
 from dgedit.engine.models.gemma.canvas import DEFAULT_SLOTS, canvases, mended_rows
 from dgedit.engine.models.gemma.canvas import pack_next as pack
-from dgedit.engine.packing import BRANCHES, PackedInfill
+from dgedit.engine.packing import BRANCHES
+from dgedit.engine.protocol import PackedInfill
 from dgedit.engine.types import UNDECIDED, EngineError, InfillRequest, Start
 
 from ....support.gemma_text import instruct_form, request, shown, small_tokenizer

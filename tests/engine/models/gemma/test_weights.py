@@ -18,7 +18,7 @@ from torch import Tensor
 from dgedit.engine.models.gemma import files
 from dgedit.engine.models.gemma import weights as gemma_weights
 from dgedit.engine.models.gemma.config import FULL, SLIDING, GemmaConfig
-from dgedit.engine.models.gemma.layout import Part, Precision, layout, plan
+from dgedit.engine.models.gemma.layout import Precision, WeightPart, layout, plan
 from dgedit.engine.models.gemma.weights import (
     DECODER,
     ENCODER,
@@ -201,8 +201,8 @@ def test_damaged_and_missing_files_are_refused(model: Any, tmp_path: Path) -> No
         read(folder, Precision.BF16)
 
 
-def held_bytes(weights: dict[str, Weight], config: GemmaConfig) -> dict[Part, int]:
-    sums = dict.fromkeys(Part, 0)
+def held_bytes(weights: dict[str, Weight], config: GemmaConfig) -> dict[WeightPart, int]:
+    sums = dict.fromkeys(WeightPart, 0)
     for name, weight in weights.items():
         sums[layout(config)[name].part] += weight.nbytes
     return sums
@@ -229,7 +229,7 @@ def test_the_published_model_fits_in_16_gb() -> None:
     forms = (Precision.BF16, Precision.FP8, Precision.NF4)
     whole, half, small = (sum(plan(config, precision).values()) for precision in forms)
     assert whole // 2 == pytest.approx(25.25e9, rel=1e-3)
-    assert plan(config, Precision.BF16)[Part.EXPERTS] // 2 == pytest.approx(22.8e9, rel=2e-3)
+    assert plan(config, Precision.BF16)[WeightPart.EXPERTS] // 2 == pytest.approx(22.8e9, rel=2e-3)
     assert half == 26_067_796_088
     assert small < 15.5e9
     assert [config.layer_types.count(kind) for kind in (SLIDING, FULL)] == [25, 5]

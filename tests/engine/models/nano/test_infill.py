@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dgedit.engine.denoise import Settings, closing_tokens, edge_bias
+from dgedit.engine.denoise import closing_tokens, edge_bias
 from dgedit.engine.infill import fill, fill_text, infill
 from dgedit.engine.packing import pack
 from dgedit.engine.protocol import Denoiser
+from dgedit.engine.settings import Settings
 from dgedit.engine.types import InfillRequest, Origin
 
 PREFIX = "def total(values):\n    result = 0\n    for value in values:\n        "

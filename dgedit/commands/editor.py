@@ -1,0 +1,79 @@
+"""`dgedit [FILE...]`: the editor's command line, and the commands that it tells of."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from ..errors import DgeditError
+from .arguments import add_engine
+
+if TYPE_CHECKING:
+    from ..config import Infill
+
+COMMANDS = {
+    "fill": ("FILE|-", "fill every <FILL_ME> and every --lines A-B; the whole text goes to standard output"),
+    "fix": ("FILE|-", "mend what keeps a file from parsing"),
+    "serve": ("", "keep a model loaded for the other commands; ends when nobody asks"),
+    "bench": ("", "time the model (or, with --ui, the editor) on this machine"),
+    "config": ("", "print every setting with its default, as a file to keep and change"),
+    "hook": ("COMMAND", "stop commits with places that are not filled; install, run, fill, fix"),
+    "doctor": ("", "look at all that an infill needs, and time one"),
+    "completions": ("SHELL", "print the completion script of bash, zsh or fish"),
+    "stats": ("", "print what was shown and accepted; the counts stay on this machine"),
+}
+"""Modules of `dgedit.commands`: what follows the name, and what it does."""
+
+EPILOG = """\
+places: +LINE FILE, +LINE:COLUMN FILE, FILE:LINE, FILE:LINE:COLUMN; after -- everything is a file
+
+commands (each has its own --help):
+  dgedit FILE...       edit files; select a span or stand in an empty place and press Ctrl+G
+{commands}
+
+A file with the name of a command is opened as ./NAME.
+"""
+
+
+def parser(infill: Infill) -> argparse.ArgumentParser:
+    """`dgedit [FILE...]`."""
+    lines = (f"  {f'dgedit {name} {what}':20} {does}" for name, (what, does) in COMMANDS.items())
+    made = argparse.ArgumentParser(
+        prog="dgedit",
+        description="A terminal editor whose infill is diffusion.",
+        epilog=EPILOG.format(commands="\n".join(lines)),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("files", nargs="*", metavar="FILE", help="files to edit; they may be new")
+    made.add_argument("--version", action="version", version=f"dgedit {metadata.version('dgedit')}")
+    add_engine(made, model=infill.model, seed=infill.seed, steps=infill.passes, engine=infill.engine)
+    return made
+
+
+def run(arguments: list[str]) -> int:
+    """Edit; returns the exit code.
+
+    Raises:
+        DgeditError: for settings, places or a terminal that cannot be used.
+    """
+    from .. import config
+    from ..files import locations
+    from ..tui.commands import COMMANDS as KEYS
+
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    # Help and version come before a broken settings file is complained of.
+    parser(config.Infill()).parse_args(arguments[:split])
+    loaded = config.load(commands=KEYS)
+    options = parser(loaded.infill).parse_args(arguments[:split])
+    if not sys.stdin.isatty() or not sys.stderr.isatty():
+        raise DgeditError("the editor needs a terminal", "in a pipe, use: dgedit fill -")
+    places = locations.parse([*options.files, *arguments[split:]])
+
+    from ..fill.loop import FillOptions
+    from ..tui.app import run as edit
+
+    chosen = replace(loaded, infill=replace(loaded.infill, model=options.model, engine=options.engine))
+    return edit(places, config=chosen, options=FillOptions(seed=options.seed, passes=options.steps))

@@ -1,0 +1,128 @@
+"""What a controller may ask of the app: the active text, what matters of other controllers, words for the person.
+
+`DgeditApp` is the one that answers. A controller knows this module and no other controller, and nothing imports the
+app but what starts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from textual.app import App
+from textual.widgets import ContentSwitcher
+
+from ..config import Config
+from ..stats import Event
+from .colourless import Colourless
+from .infill.review import Review
+from .infill.thread import InfillJobs
+from .tab import Tab
+from .theme import Theme
+from .widgets.code_area import CodeArea
+from .widgets.tab_bar import OpenFile, TabBar
+
+
+class OpenFiles(Protocol):
+    """The tabs."""
+
+    tabs: list[Tab]
+    at: int
+    """Which of them is active."""
+
+    @property
+    def tab(self) -> Tab:
+        """The active one."""
+
+    def listed(self) -> list[OpenFile]:
+        """As the tab bar shows them."""
+
+    def look_outside(self, paths: Sequence[Path] | None = None) -> None:
+        """See what other programs did to open files."""
+
+
+class OpenInfill(Protocol):
+    """The infill that is under way or looked at."""
+
+    review: Review | None
+
+    @property
+    def area(self) -> CodeArea | None:
+        """The text that it is in."""
+
+    def line(self) -> str:
+        """What the status line says of it."""
+
+    def cancel(self) -> None:
+        """Give the text back as it was."""
+
+
+class StatusLines(Protocol):
+    """The status line and the line of keys."""
+
+    def use(self, theme: Theme) -> None:
+        """Draw them in a theme."""
+
+
+class Shell(App[int]):
+    """The app as its controllers see it."""
+
+    config: Config
+    palette: Theme
+    colourless: Colourless
+    jobs: InfillJobs
+    filing: OpenFiles
+    infilling: OpenInfill
+    bars: StatusLines
+    switcher: ContentSwitcher
+    tab_bar: TabBar
+
+    @property
+    def area(self) -> CodeArea:
+        """The active text."""
+        raise NotImplementedError
+
+    def key(self, command: str) -> str:
+        """The key of a command, as people write it."""
+        raise NotImplementedError
+
+    def language_of(self, path: Path | None, text: str) -> str:
+        """What a text is written in."""
+        raise NotImplementedError
+
+    def say(self, message: str) -> None:
+        """Put a message into the status line."""
+        raise NotImplementedError
+
+    def refresh_status(self) -> None:
+        """Draw the status line, the keys and the tabs anew."""
+        raise NotImplementedError
+
+    def tell(self, call: Callable[..., object], *values: object) -> None:
+        """Call something on the screen's thread, from another one."""
+        raise NotImplementedError
+
+    def ask(self, steps: Coroutine[Any, Any, Any]) -> None:
+        """Carry out steps that may wait for the person."""
+        raise NotImplementedError
+
+    def count(self, event: Event, elapsed_ms: float = 0.0) -> None:
+        """Add to the local counters."""
+        raise NotImplementedError
+
+    def accepted(self, area: CodeArea, event: Event) -> None:
+        """Take note that an infill went into a text."""
+        raise NotImplementedError
+
+    def watch_file(self, path: Path) -> None:
+        """Hear of changes that other programs make to a file."""
+        raise NotImplementedError
+
+    def use_settings(self, config: Config) -> None:
+        """Take settings that were read again."""
+        raise NotImplementedError
+
+    def leave(self, code: int) -> None:
+        """End the editor."""
+        raise NotImplementedError

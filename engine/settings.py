@@ -1,0 +1,86 @@
+"""What a checkpoint brings beside its weights: how its canvas is denoised, what its candidates are ranked by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .samplers.entropy_bound import EntropyBound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a canvas is denoised.
+
+    Raises:
+        ValueError: when a number is out of its range.
+    """
+
+    passes_max: int = 8
+    sampler: EntropyBound = field(default_factory=EntropyBound)
+    temperature: float = 0.0
+    """0 takes the likeliest token; above it tokens are drawn, from a distribution flattened by so much."""
+    as_multinomial: bool = False
+    """Draw what `torch.multinomial` would from the same generator: slower, for comparison with `generate`."""
+    schedule: tuple[float, float] = (1.0, 1.0)
+    """What logits are divided by before all else: the first number fades into the second as the passes go."""
+    shows_likeliest: bool = False
+    """The guess, and so the answer, is the likeliest token even where the canvas gets a drawn one."""
+    hurries: bool = True
+    """Every pass accepts at least its share of the slots, so that all are accepted after the last."""
+    stop_entropy: float = 0.005
+    """A row is finished when its guesses hold still and their mean entropy in nats is below this."""
+    stops_settled: bool = True
+    """A row is also finished when all its slots are accepted and a pass changes none."""
+
+    rows_kept: int = 3
+    """After `prune_after` passes only so many rows go on, the most certain ones; the others stay as they are."""
+    prune_after: int = 3
+
+    def __post_init__(self) -> None:
+        if min(self.rows_kept, self.prune_after) < 1:
+            raise ValueError(f"rows_kept and prune_after must be at least 1, got {self.rows_kept}, {self.prune_after}")
+        if self.passes_max < 1:
+            raise ValueError(f"passes_max must be at least 1, got {self.passes_max}")
+        if self.temperature < 0:
+            raise ValueError(f"temperature must not be negative, got {self.temperature}")
+        if min(self.schedule) <= 0:
+            raise ValueError(f"schedule must be above 0, got {self.schedule}")
+
+    def divisor(self, pass_index: int) -> float:
+        """What the logits of a pass are divided by; passes count from 1."""
+        first, last = self.schedule
+        return last + (first - last) * ((self.passes_max - pass_index + 1) / self.passes_max)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankWeights:
+    """What each thing known of a candidate is worth."""
+
+    mean: float = 0.21
+    """A nat of mean log-probability a token, the end included."""
+    total: float = 0.04
+    """A nat of summed log-probability."""
+    end: float = -0.11
+    """A nat of the end-of-span token's log-probability."""
+    recalled: float = -0.15
+    recall_score: float = 1.2
+    first_recalled: float = 0.42
+    """The best of the recalled pieces."""
+    times: float = 0.12
+    """A nat of the number of places it was recalled from."""
+    adapted: float = 0.26
+    """Names in it were changed to those of the span's surroundings."""
+    denoised: float = 0.09
+    written: float = 0.7
+    unknown_names: float = -0.9
+    """A name in it that stands nowhere else in the file, up to three."""
+    unparsable: float = -3.07
+    stutter: float = -1.0
+    repeats: float = -1.0
+    """These two by hand: the fit met too few of them."""
+    noise: float = 1.0
+    """With a seed the numbers get Gumbel noise of this size: 1 where they are logarithms of probabilities."""
+
+    def value(self, known: dict[str, float]) -> float:
+        """The number to rank by; what is not in `known` is 0."""
+        return sum(float(getattr(self, name)) * amount for name, amount in known.items())
