@@ -63,7 +63,7 @@ def run(options: PipeOptions, filler: Filler | None = None) -> ExitCode:
 
 
 class FillTask:
-    """Fills the holes of texts; see `run.Task`."""
+    """Fills the holes of texts; see `run.BatchTask`."""
 
     doing = "filled"
 

@@ -56,7 +56,7 @@ class FixOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Broken:
+class BrokenText:
     """A text that was read, and may be broken."""
 
     name: str
@@ -77,7 +77,7 @@ def run(options: FixOptions, model: Engine | None = None) -> ExitCode:
 
 
 class FixTask:
-    """Mends texts; see `run.Task`."""
+    """Mends texts; see `run.BatchTask`."""
 
     records = False
     doing = "mended"
@@ -91,7 +91,7 @@ class FixTask:
         """
         self._options, self._model, self._load = options, model, load
 
-    def read(self, source: Source) -> Broken:
+    def read(self, source: Source) -> BrokenText:
         """A source as text.
 
         Raises:
@@ -106,15 +106,15 @@ class FixTask:
             count = f"{len(decoded.text):,} characters, more than {JUDGED_CHARS_MAX:,}"
             raise DgeditError(f"{source.label} has {count}", "split it first")
         text = plain(decoded.text)
-        return Broken(
+        return BrokenText(
             name=source.label, raw=source.raw, decoded=decoded, text=text, language=language, path=source.path
         )
 
-    def is_idle(self, work: Broken) -> bool:
+    def is_idle(self, work: BrokenText) -> bool:
         """Never: whether it is broken is not known yet, and to judge it may take long."""
         return False
 
-    def do(self, work: Broken, mode: Mode, until: float, tell: Callable[[Any], None]) -> Done:
+    def do(self, work: BrokenText, mode: Mode, until: float, tell: Callable[[Any], None]) -> Done:
         """Judge, and mend what is broken."""
         if mode is Mode.CHECK:
             return self._checked(work, until)
@@ -127,11 +127,11 @@ class FixTask:
         repair = mended(self._document(work), self._loaded, chosen, conflicts=self._options.conflicts)
         return self._done(work, repair)
 
-    def late(self, work: Broken) -> Done:
+    def late(self, work: BrokenText) -> Done:
         """The text as it was."""
         return self._done(work, Repair(text=work.text, ending=RepairEnding.TIMEOUT))
 
-    def watch(self, work: Broken, tell: Callable[[records.Record], None]) -> Callable[[Any], None]:
+    def watch(self, work: BrokenText, tell: Callable[[records.Record], None]) -> Callable[[Any], None]:
         """Nothing is shown while it goes on."""
         return lambda _what: None
 
@@ -152,7 +152,7 @@ class FixTask:
         found = languages.detect(path, text)
         return "python" if path is None and found == "text" else found
 
-    def _document(self, work: Broken) -> Document:
+    def _document(self, work: BrokenText) -> Document:
         return Document(
             name=work.name,
             text=work.text,
@@ -162,7 +162,7 @@ class FixTask:
             trust_grammar=self._options.trust_grammar,
         )
 
-    def _checked(self, work: Broken, until: float) -> Done:
+    def _checked(self, work: BrokenText, until: float) -> Done:
         with programs.until(until):
             document = self._document(work)
             verdict = standing(document)
@@ -174,7 +174,7 @@ class FixTask:
         place = f"{where}: {verdict.message if conflict is None else 'a conflict'}"
         return Done(raw=work.raw, code=FAULTY, places=() if self._options.quiet else (place,))
 
-    def _noted(self, work: Broken) -> Iterator[str]:
+    def _noted(self, work: BrokenText) -> Iterator[str]:
         """A conflict that a merge left inside of a string keeps nothing from parsing."""
         line = conflict_in_valid(work.text)
         if line is not None and not self._options.quiet:
@@ -187,7 +187,7 @@ class FixTask:
             self._model = self._load() if self._load is not None else load_model(self._options.model)
         return self._model
 
-    def _done(self, work: Broken, repair: Repair) -> Done:
+    def _done(self, work: BrokenText, repair: Repair) -> Done:
         edits = edits_between(work.decoded.text, repair.text)
         whole = repair.ending in (RepairEnding.WHOLE, RepairEnding.MENDED)
         said = [] if whole and self._options.quiet else list(_said_of(work, repair))
@@ -203,7 +203,7 @@ class FixTask:
         )
 
 
-def _encoded(work: Broken, edits: list[tuple[int, int, str]]) -> bytes:
+def _encoded(work: BrokenText, edits: list[tuple[int, int, str]]) -> bytes:
     """The bytes of a text with edits made.
 
     Raises:
@@ -221,7 +221,7 @@ def _encoded(work: Broken, edits: list[tuple[int, int, str]]) -> bytes:
         raise DgeditError(f"{work.name}: {trouble}", trouble.hint) from trouble
 
 
-def _said_of(work: Broken, repair: Repair) -> Iterator[str]:
+def _said_of(work: BrokenText, repair: Repair) -> Iterator[str]:
     """A line for each change, or why there is none."""
     if repair.ending is RepairEnding.WHOLE:
         return

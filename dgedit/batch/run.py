@@ -24,7 +24,9 @@ from ..errors import DgeditError, ExitCode
 from ..files import disk
 from ..fill import records
 from ..text.encoding import Encoding
+from . import echo
 from .child import Child, OverdueError, can_fork, internal
+from .input import read_input
 from .interrupts import Interrupts
 from .output import Output, OutputGoneError, diff_of
 
@@ -89,7 +91,7 @@ class Done:
     """For the records; none where there are no records."""
 
 
-class Task(Protocol[Work]):
+class BatchTask(Protocol[Work]):
     """What is done to texts."""
 
     records: bool
@@ -150,7 +152,7 @@ class RunOptions:
 class Run(Generic[Work]):
     """All sources of one command line, one after the other."""
 
-    def __init__(self, options: RunOptions, task: Task[Work], caught: Interrupts) -> None:
+    def __init__(self, options: RunOptions, task: BatchTask[Work], caught: Interrupts) -> None:
         """Args: caught: signals that come meanwhile."""
         self._options, self._task, self._caught = options, task, caught
         self._output = Output()
@@ -192,9 +194,9 @@ class Run(Generic[Work]):
     def _one(self, source: Source) -> ExitCode:
         """One source; signals interrupt it until its output begins."""
         self._raw = b""
-        self._caught.check()
         try:
             source = self._with_bytes(source)
+            self._caught.check()
             work = self._task.read(source)
             done = self._worked(work)
             self._caught.check()
@@ -212,7 +214,9 @@ class Run(Generic[Work]):
         if source.given == "-":
             if sys.stdin is None:
                 raise DgeditError("standard input is closed", "give it a text, or name a file")
-            self._raw = disk.read_stream(sys.stdin.buffer, "standard input")
+            echo.take()
+            with self._caught.held():
+                self._raw = read_input(lambda: self._caught.have_come)
             return replace(source, raw=self._raw)
         if self._options.mode is Mode.IN_PLACE:
             assert source.path is not None, "only a file is written"

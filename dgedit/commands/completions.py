@@ -15,6 +15,7 @@ from pathlib import Path
 from .. import config
 from ..text.languages import EXTENSIONS
 from . import editor
+from .arguments import CommandParser
 
 SHELLS = ("bash", "zsh", "fish")
 EPILOG = """\
@@ -63,7 +64,7 @@ class CommandLine:
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="dgedit completions",
         description="Print what a shell needs to complete the command line of dgedit.",
         epilog=EPILOG,

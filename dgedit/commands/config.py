@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 
+from .arguments import CommandParser
+
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    return argparse.ArgumentParser(
+    return CommandParser(
         prog="dgedit config", description="Print every setting with its default, as a file to keep and change."
     )
 

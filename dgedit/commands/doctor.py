@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from .. import config
 from ..errors import DgeditError, ExitCode
+from .arguments import CommandParser
 
 if TYPE_CHECKING:
     from ..config import Bindable
@@ -74,7 +75,7 @@ class Finding:
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="dgedit doctor",
         description="Look at all that an infill needs: versions, terminal, settings, device, model, one timed infill.",
         epilog=EPILOG,

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import number
+from .arguments import CommandParser, number
 
 if TYPE_CHECKING:
     from ..hook.git import Repository
@@ -37,7 +37,7 @@ FILE_VERBS = {
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="dgedit hook",
         description="Stop commits with places that are not filled; fill and mend on request. Nothing is ever staged.",
         epilog=SETTINGS + EXITS,

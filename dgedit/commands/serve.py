@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ..errors import ExitCode
+from .arguments import CommandParser
 
 if TYPE_CHECKING:
     from ..server.client import Status
@@ -24,7 +25,7 @@ exit codes: 0 done (--status, --stop: there was one), 1 there is none, or it doe
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="dgedit serve",
         description="Keep a model loaded for the other commands.",
         epilog=EPILOG,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 
+from .arguments import CommandParser
+
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    return argparse.ArgumentParser(
+    return CommandParser(
         prog="dgedit stats", description="Print what was shown and accepted; the counts stay on this machine."
     )
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..batch.fill import FillTask, PipeOptions
 from ..batch.fix import FixOptions, FixTask
 from ..batch.interrupts import caught
-from ..batch.run import Done, Mode, Run, RunOptions, Source, Task
+from ..batch.run import BatchTask, Done, Mode, Run, RunOptions, Source
 from ..errors import DgeditError, ExitCode
 from ..fill.document import Filled, LocalFiller, said_of
 from ..fill.loop import Limits
@@ -92,7 +92,7 @@ def _options(sources: Sequence[Source], effort: Effort, say: Say) -> RunOptions:
     return RunOptions(sources=tuple(sources), mode=Mode.IN_PLACE, timeout_s=effort.deadline_s, say=say, raises=True)
 
 
-def _run(task: Task[Any], options: RunOptions) -> Mapping[str, bytes]:
+def _run(task: BatchTask[Any], options: RunOptions) -> Mapping[str, bytes]:
     # Whatever a model's loader would ask a server, it does not from here on.
     os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     with caught() as interrupts:
