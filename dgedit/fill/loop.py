@@ -7,8 +7,10 @@ the first load, and by nothing above.
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -267,16 +269,39 @@ def _within(until: float, request: InfillRequest | None, model: Engine, lengths:
     if request is None:
         return
     finals: list[Frame] = []
-    # What is mended keeps its length.
-    for length in (lengths if request.strength == 1 else ()) or (None,):
-        for frame in _attempts(replace(request, exact_tokens=length), model, None):
-            if frame.result is not None:
-                finals.append(frame)
-                break
-            yield frame
-            if time.monotonic() >= until:
-                return
+    try:
+        with _cancelled_at(until, model):
+            # What is mended keeps its length.
+            for length in (lengths if request.strength == 1 else ()) or (None,):
+                for frame in _attempts(replace(request, exact_tokens=length), model, None):
+                    if frame.result is not None:
+                        finals.append(frame)
+                        break
+                    yield frame
+                    if time.monotonic() >= until:
+                        return
+    except DgeditError:
+        # An engine that was waited for may have been broken off by the clock.
+        if time.monotonic() < until:
+            raise
+        return
     yield _best(finals)
+
+
+@contextmanager
+def _cancelled_at(until: float, model: Engine) -> Iterator[None]:
+    """Break off what runs when it is time: an engine elsewhere may say nothing for ever."""
+    left_s = until - time.monotonic()
+    if left_s > threading.TIMEOUT_MAX:
+        yield
+        return
+    timer = threading.Timer(max(0.0, left_s), model.cancel)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _best(finals: list[Frame]) -> Frame:
