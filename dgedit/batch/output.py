@@ -13,6 +13,8 @@ import select
 import sys
 from collections.abc import Iterable, Sequence
 
+from .. import terminal
+from ..errors import ExitCode
 from ..text import diff
 from ..text.encoding import UTF_8_BOM, UTF_16_BE, UTF_16_LE, Encoding
 
@@ -73,13 +75,26 @@ class Output:
             rest = rest[count:]
 
 
+def printed(words: str) -> ExitCode:
+    """Print lines for a person, or for a file that they are kept in: whole, or an error; returns the exit code."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    output = Output()
+    if trouble := output.write(terminal.shown_lines(words).encode(encoding, "backslashreplace")):
+        terminal.say(trouble)
+    return ExitCode.ERROR if output.is_gone else ExitCode.OK
+
+
 def diff_of(text: str, edits: Sequence[tuple[int, int, str]], encoding: Encoding, name: str) -> bytes:
     """The diff in the encoding of the file, so that `patch` can apply it; of UTF-16 it is there to be read."""
     if encoding is UTF_8_BOM:
         text, edits = "\ufeff" + text, [(start + 1, end + 1, new) for start, end, new in edits]
     lines: Iterable[str] = diff.unified(text, edits, name)
-    if sys.stdout is not None and sys.stdout.isatty() and _wants_colour():
-        lines = diff.coloured(lines)
+    on_terminal = sys.stdout is not None and sys.stdout.isatty()
+    if on_terminal and _wants_colour():
+        lines = diff.coloured(map(terminal.shown_lines, lines))
+    elif on_terminal:
+        # There it is to be read, not applied.
+        lines = map(terminal.shown_lines, lines)
     codec = "utf-8" if encoding in (UTF_16_LE, UTF_16_BE) else encoding.codec
     # A name is not in the encoding of what is in the file.
     return b"".join(os.fsencode(line) if number < 2 else line.encode(codec) for number, line in enumerate(lines))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import config
+from ..batch.output import printed
 from ..text.languages import EXTENSIONS
 from . import editor
 from .arguments import CommandParser
@@ -76,8 +77,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Print; returns the exit code."""
-    print(script(options.shell), end="")
-    return 0
+    return printed(script(options.shell))
 
 
 def script(shell: str) -> str:

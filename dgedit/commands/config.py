@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..batch.output import printed
 from .arguments import CommandParser
 
 
@@ -19,5 +20,4 @@ def run(_options: argparse.Namespace) -> int:
     from ..config import document
     from ..tui.commands import COMMANDS
 
-    print(document(commands=COMMANDS), end="")
-    return 0
+    return printed(document(commands=COMMANDS))

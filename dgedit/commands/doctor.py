@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import config
+from ..batch.output import printed
 from ..errors import DgeditError, ExitCode
+from ..terminal import shown
 from .arguments import CommandParser
 
 if TYPE_CHECKING:
@@ -98,9 +100,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(line: str) -> None:
-    """One line at once, also where the terminal knows fewer characters."""
-    encoding = sys.stdout.encoding
-    print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    """One line at once."""
+    printed(f"{shown(line)}\n")
 
 
 def report(model: str, keys: Sequence[Bindable], *, infills: bool, say: Callable[[str], None]) -> bool:

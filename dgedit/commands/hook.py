@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import terminal
 from .arguments import CommandParser, number
 
 if TYPE_CHECKING:
@@ -141,6 +142,4 @@ def _seconds(repository: Repository, name: str, default: int) -> int:
 
 
 def _say(message: str) -> None:
-    from ..hook.words import shown
-
-    print(f"dgedit: {shown(message)}", file=sys.stderr)
+    terminal.say(message)

@@ -6,6 +6,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING
 
+from ..batch.output import printed
 from ..errors import ExitCode
 from .arguments import CommandParser
 
@@ -58,12 +59,13 @@ def run(options: argparse.Namespace) -> int:
 
     found = statuses(options.model)
     if not found:
-        print("no warm process")
+        printed("no warm process\n")
     all_well = bool(found)
     for status in found:
         went = not options.stop or stop(status)
         all_well = all_well and went
-        print(shown(status) if options.status else f"{'ended' if went else 'does not end'}: {shown(status)}")
+        line = shown(status) if options.status else f"{'ended' if went else 'does not end'}: {shown(status)}"
+        printed(f"{line}\n")
     return ExitCode.OK if all_well else ExitCode.HOLES_LEFT
 
 

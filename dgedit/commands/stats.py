@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..batch.output import printed
 from .arguments import CommandParser
 
 
@@ -18,5 +19,4 @@ def run(_options: argparse.Namespace) -> int:
     """Print; returns the exit code."""
     from ..stats import Stats
 
-    print(Stats().summary())
-    return 0
+    return printed(f"{Stats().summary()}\n")

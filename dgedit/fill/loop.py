@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -20,6 +20,7 @@ from ..engine import InfillRequest
 from ..errors import DgeditError
 from ..files.siblings import related_texts
 from ..text.holes import CHARS_PER_TOKEN, MARKER, STAND_IN, Hole, holds_marker
+from .harmless import harmless
 from .open import check_may_leave, trouble_said
 from .windows import Surroundings
 
@@ -131,8 +132,9 @@ def frames(request: InfillRequest, model: Engine, prepared: Preparation | None =
     Raises:
         DgeditError: while it is read, when a server or the way there fails.
     """
-    with trouble_said():
-        yield from model.infill(request, prepared)
+    with trouble_said(), closing(model.infill(request, prepared)) as passes:
+        for frame in passes:
+            yield harmless(frame)
 
 
 def prepare(request: InfillRequest, model: Engine) -> Preparation | None:

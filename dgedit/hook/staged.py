@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import ExitCode
+from ..terminal import shown
 from .checks import (
     ATTRIBUTES,
     BYTES_MAX,
@@ -27,7 +28,7 @@ from .checks import (
     stopping,
 )
 from .git import FILE_MODES, LINK_MODE, SUBMODULE_MODE, Repository, StagedFile
-from .words import Say, listed, say_problems, say_skipped, shown
+from .words import Say, listed, say_problems, say_skipped
 from .writing import Effort, Work, fill, fix, is_missing
 
 

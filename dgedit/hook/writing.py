@@ -21,8 +21,9 @@ from ..errors import DgeditError, ExitCode
 from ..fill.document import Filled, LocalFiller, said_of
 from ..fill.loop import Limits
 from ..fill.open import load_model
+from ..terminal import shown
 from .checks import parses
-from .words import Say, shown
+from .words import Say
 
 if TYPE_CHECKING:
     from ..engine import Engine
