@@ -97,6 +97,10 @@ class Infill:
     """0 takes the likeliest tokens; any other number samples, and repeats exactly."""
     passes: Annotated[int, Between(0, 100)] = 0
     """Denoising passes at most; 0: as many as the model is made for."""
+    min_confidence: Annotated[int, Between(0, 100)] = 3
+    """An answer that is less likely right than this, in percent, is called nothing good."""
+    any_language: bool = False
+    """Offer what the model writes in languages that it does not know."""
     warm_up: bool = True
     """Load the model behind the first picture of the editor, not at the first infill."""
 

@@ -231,7 +231,7 @@ def _scatter(mask: Tensor, values: Tensor, fill: float) -> Tensor:
 def edge_bias(packed: PackedInfill, model: Denoiser) -> tuple[Tensor, Tensor]:
     """Minus infinity [V] where a token must not stand, in the first slot and in later ones.
 
-    Roles stand nowhere, an end of the span not first; a borrowed line break stands first.
+    Roles stand nowhere, an end of the span not first; what is borrowed of the text before stands first.
     """
     form, tokenizer = model.format, model.tokenizer
     later = torch.zeros(tokenizer.vocab_size)
@@ -239,8 +239,10 @@ def edge_bias(packed: PackedInfill, model: Denoiser) -> tuple[Tensor, Tensor]:
     first = later.clone()
     if not packed.exact:
         later[[form.eom_id, form.pad_id]] = 0.0
-    if packed.leading_newline:
-        first += torch.where(tokenizer.begins_line(), 0.0, -math.inf)
+    if packed.borrowed:
+        first += torch.where(tokenizer.begins_with(packed.borrowed), 0.0, -math.inf)
+    if packed.guidance is not None and not packed.exact:
+        first, later = first + packed.guidance[0], later + packed.guidance[1]
     return first, later
 
 
@@ -266,7 +268,7 @@ def _rules(packed: PackedInfill, model: Denoiser, free: Tensor) -> tuple[Tensor,
     counts = free.sum(-1)
     first = counts.cumsum(0) - counts
     biases = [later, first_bias]
-    if packed.leading_newline:
+    if packed.borrowed == "\n":
         second = torch.where(model.tokenizer.begins_line(), -math.inf, later)
         second[[model.format.eom_id, model.format.pad_id]] = -math.inf
         biases.append(second)

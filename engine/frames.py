@@ -60,8 +60,8 @@ def frame_spans(step: Step, row: int, packed: PackedInfill, model: Denoiser) -> 
             pieces.append(Piece(NOISE_GLYPH * 2, SlotState.NOISE, confidence))
             continue
         pieces.append(_piece(model.tokenizer.decode([token]), accepted, bool(step.changed[row, place]), confidence))
-    if packed.leading_newline and pieces:
-        pieces[0] = Piece(pieces[0].text.removeprefix("\n"), pieces[0].state, pieces[0].confidence)
+    if packed.borrowed and pieces:
+        pieces[0] = Piece(pieces[0].text.removeprefix(packed.borrowed), pieces[0].state, pieces[0].confidence)
     return _merge(pieces)
 
 

@@ -79,8 +79,7 @@ class LocalEngine:
         with torch.inference_mode(), _memory_said():
             packed = model.pack(InfillRequest(prefix=prefix, suffix=suffix))
             context = model.encode(packed.context_ids)
-            lead = "\n" * packed.leading_newline
-            rows = [[*model.tokenizer.encode(lead + piece), *packed.closing_ids] for piece in pieces]
+            rows = [[*model.tokenizer.encode(packed.borrowed + piece), *packed.closing_ids] for piece in pieces]
             for place in range(0, len(rows), SCORED_AT_ONCE):
                 found += [float(logs.sum()) for logs in model.score(context, rows[place : place + SCORED_AT_ONCE])]
         return found

@@ -32,7 +32,7 @@ def pack(request: InfillRequest, tokenizer: Tokenizer, form: CanvasFormat) -> Pa
     Raises:
         EngineError: when a text to mend is longer than the canvas.
     """
-    prefix, leading_newline = _move_line_break(request.prefix)
+    prefix, borrowed = _move_line_break(request.prefix)
     prefix_ids, prefix_whole = _tail(prefix, form.context_tokens, tokenizer)
     suffix_limit = form.near_suffix_tokens + form.far_suffix_tokens
     suffix_ids, suffix_whole = _head(request.suffix, suffix_limit, tokenizer)
@@ -44,7 +44,7 @@ def pack(request: InfillRequest, tokenizer: Tokenizer, form: CanvasFormat) -> Pa
     body = prefix_ids[-room:] if prefix_cut else [form.start_id, *prefix_ids]
     context_ids = header + body
 
-    slots, starts, passes = choose_rows(request, leading_newline, tokenizer, form)
+    slots, starts, passes = choose_rows(request, borrowed, tokenizer, form)
     exact = request.exact_tokens is not None
     # A long span takes room from the pinned suffix, never the other way round.
     near = near[: max(0, form.canvas_tokens - max(slots) - exact)]
@@ -62,7 +62,7 @@ def pack(request: InfillRequest, tokenizer: Tokenizer, form: CanvasFormat) -> Pa
         exact=exact,
         starts=starts,
         passes=passes,
-        leading_newline=leading_newline,
+        borrowed=borrowed,
         context=use,
         closing_ids=(form.eom_id,),
     )
@@ -83,14 +83,14 @@ def with_drafts(packed: PackedInfill, drafts: Sequence[Sequence[int]], form: Can
 
 
 def choose_rows(
-    request: InfillRequest, leading_newline: bool, tokenizer: Tokenizer, form: CanvasFormat
+    request: InfillRequest, borrowed: str, tokenizer: Tokenizer, form: CanvasFormat
 ) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...], int]:
     """Slots and starting tokens of each row, and the passes behind them."""
     if request.start is not None:
         slots = request.start.slots[: form.canvas_tokens]
         return (len(slots),) * BRANCHES, (slots,) * BRANCHES, min(request.start.passes, request.max_passes - 1)
     if request.strength < 1:
-        ids = tokenizer.encode("\n" * leading_newline + request.original)
+        ids = tokenizer.encode(borrowed + request.original)
         if len(ids) > form.canvas_tokens - DRAFT_SLACK:
             room = form.canvas_tokens - DRAFT_SLACK
             raise EngineError(f"the span has {len(ids)} tokens, the model mends at most {room}", "choose fewer lines")
@@ -128,11 +128,11 @@ def choose_slots(request: InfillRequest, form: CanvasFormat) -> tuple[int, ...]:
     return tuple(sorted({max(2, min(count, form.canvas_tokens)) for count in wanted}))
 
 
-def _move_line_break(prefix: str) -> tuple[str, bool]:
+def _move_line_break(prefix: str) -> tuple[str, str]:
     """A span at the start of a line takes the line break before it into the canvas."""
     if prefix.endswith("\n") and len(prefix) > 1:
-        return prefix[:-1].removesuffix("\r"), True
-    return prefix, False
+        return prefix[:-1].removesuffix("\r"), "\n"
+    return prefix, ""
 
 
 def _tail(text: str, limit: int, tokenizer: Tokenizer) -> tuple[list[int], bool]:

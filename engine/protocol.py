@@ -63,6 +63,9 @@ class Tokenizer(Protocol):
     def begins_line(self) -> Tensor:
         """Which tokens start with a line break, boolean [V]."""
 
+    def begins_with(self, text: str) -> Tensor:
+        """Which tokens start with a text, boolean [V]."""
+
     def decode(self, ids: Iterable[int]) -> str:
         """Text of the ids, special ones left out."""
 
@@ -84,8 +87,9 @@ class PackedInfill:
     """What each row begins with: tokens of a draft, `UNDECIDED` where it has noise; nothing for noise alone."""
     passes: int
     """Passes that are behind the rows: above 0 for a start or a partial strength."""
-    leading_newline: bool
-    """The line break before the span is part of it, so that the model chooses the indentation."""
+    borrowed: str
+    """The character before the span where it is part of it: a line break, so that the model chooses the indentation, or
+    the space that a token begins with. The first token begins with it, and it is taken off the answer."""
     context: ContextUse
     closing_ids: tuple[int, ...]
     """What is scored behind every candidate: an end-of-span token, or the text that follows."""
@@ -93,6 +97,8 @@ class PackedInfill:
     """What stands before the slots of every row."""
     committed_ids: tuple[int, ...] = ()
     """What earlier canvases of a long span wrote; the context ends with it."""
+    guidance: tuple[Tensor, Tensor] | None = None
+    """Biases [V] of the first token and of later ones that the place of the span asks for."""
 
 
 class Denoiser(Protocol):

@@ -25,8 +25,7 @@ from torch import Tensor
 from ..kernels import reference
 from ..kernels.formats import Weight
 from .evals import methods, spans
-from .evals.__main__ import HEADER, line
-from .evals.exact_match import Row, evaluate
+from .evals.exact_match import HEADER, Row, evaluate, line
 from .load import DEFAULT_MODEL, checkpoint_folder
 from .models.gemma.config import GemmaConfig
 from .models.gemma.files import quantize, slices

@@ -1,9 +1,10 @@
 """Chooses among candidates: denoised rows, spans written left to right, pieces recalled from the file.
 
 Each candidate gets one number, linear in what is known of it: how likely the causal encoder finds it and its end,
-how alike the surroundings of a recalled piece are, how it was found. `RankWeights` were fitted by
-`python -m dgedit.engine.evals.fit` on held-out spans that no reported figure uses. The score of whole candidates by a
-left-to-right model is what chooses between lengths (Hsu et al., PILL).
+how alike the surroundings of a recalled piece are, how it was found, what the guard says of it. `RankWeights` were
+fitted by `python -m dgedit.engine.evals.fit` on held-out spans that no reported figure uses. The score of whole
+candidates by a left-to-right model is what chooses between lengths (Hsu et al., PILL). Before any number counts what
+the guard found: an answer that breaks the file comes after all that do not.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ import keyword
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .parsing import parses
+from .confidence import signs
+from .guard import Guard, Verdict
 from .protocol import Denoiser, PackedInfill
 from .recall import Recalled
-from .settings import RankWeights
 from .types import Candidate, InfillRequest, Origin
 
 NAME = re.compile(r"[^\W\d]\w*")
@@ -32,8 +33,6 @@ NAMES_CHARS = 200_000
 UNKNOWN_MAX = 3
 PROSE = frozenset(("markdown", "text", "html", "rst", "tex", ""))
 """Languages in which a new word is nothing to wonder at."""
-PARSED_MAX = 4
-"""So many candidates are parsed at most, from the best down."""
 
 
 @dataclass(slots=True)
@@ -42,12 +41,14 @@ class Proposal:
 
     text: str
     ids: list[int]
-    """Its tokens as they would stand in a row, the borrowed line break included."""
+    """Its tokens as they would stand in a row, what it borrowed included."""
     origins: set[Origin]
     repeats_suffix: bool = False
     recalled: Recalled | None = None
     place: int = 0
     """Among those of its origin, best first."""
+    named_place: int = 0
+    """Among names in reach, where it is one."""
 
     def known(self, logs: Tensor) -> dict[str, float]:
         """What `RankWeights` weighs; `logs` are the log-probabilities of its tokens and of what closes it."""
@@ -59,6 +60,11 @@ class Proposal:
             "repeats": float(self.repeats_suffix),
             "denoised": float(Origin.DENOISED in self.origins),
             "written": float(Origin.WRITTEN in self.origins),
+            "named": float(Origin.NAMED in self.origins),
+            "nearest": float(Origin.NAMED in self.origins and self.named_place == 0),
+            "least": float(logs.min()),
+            "length": math.log(1 + len(self.text)),
+            "found_twice": float(len(self.origins) > 1),
         }
         if self.recalled is not None:
             known |= {
@@ -77,21 +83,77 @@ def rank(
     packed: PackedInfill,
     request: InfillRequest,
     proposals: Sequence[Proposal],
-    weights: RankWeights | None = None,
+    guard: Guard,
 ) -> list[Candidate]:
-    """Candidates of the proposals, best first; equal texts appear once, blank ones last."""
-    weights = weights or model.weights
+    """The best candidates of the proposals, best first; equal texts appear once, blank ones last.
+
+    All of them are judged: what breaks the file, says names that nothing defines or only repeats what stands next to
+    it comes after what does not, whatever its number.
+    """
     merged = merge(proposals)
-    known = measure(model, context, packed, request, merged)
-    values = [weights.value(each) for each in known]
+    known, verdicts = weighed(model, context, packed, request, merged, guard)
+    values = [model.weights.value(each) for each in known]
+    told = model.weights.confidence
+    sure = [told.of(signs(known, values, place)) if told is not None else None for place in range(len(known))]
     if request.seed and not request.rejected:
         # Of logarithms of probabilities with Gumbel noise the first one is a sample.
         uniform = torch.rand(len(values), generator=torch.Generator().manual_seed(request.seed))
         noise = -(-uniform.clamp(1e-6, 1 - 1e-6).log()).log()
-        values = [value + weights.noise * each for value, each in zip(values, noise.tolist(), strict=True)]
-    valued = list(zip(values, merged, strict=True))
-    valued.sort(key=lambda pair: (not pair[1].text.strip(), is_refused(pair[1].text, request), -pair[0]))
-    return _with_parses(valued, request, weights)
+        values = [value + model.weights.noise * each for value, each in zip(values, noise.tolist(), strict=True)]
+    ranked = sorted(
+        (_candidate(*each) for each in zip(merged, verdicts, values, sure, strict=True)),
+        key=lambda pair: (not pair[0].text.strip(), *_order(pair[1], pair[0].text, request), -pair[0].score),
+    )
+    return _offered([candidate for candidate, _ in ranked], guard, request.offered)
+
+
+def weighed(
+    model: Denoiser,
+    context: Any,
+    packed: PackedInfill,
+    request: InfillRequest,
+    merged: Sequence[Proposal],
+    guard: Guard,
+) -> tuple[list[dict[str, float]], list[Verdict]]:
+    """What is known of each proposal, and the guard's verdict on it."""
+    least = guard.least_faults([proposal.text for proposal in merged])
+    verdicts = [guard.verdict(proposal.text, least) for proposal in merged]
+    known = measure(model, context, packed, request, merged, verdicts)
+    mid_line = float(guard.place.is_mid_line)
+    return [each | {"mid_line": mid_line} for each in known], verdicts
+
+
+def _order(verdict: Verdict, text: str, request: InfillRequest) -> tuple[bool, bool, int]:
+    """What counts before the number: a broken file, then what the person turned down, then what else is to be said."""
+    return verdict.breaks, is_refused(text, request), verdict.tier
+
+
+def _candidate(proposal: Proposal, verdict: Verdict, value: float, sure: float | None) -> tuple[Candidate, Verdict]:
+    candidate = Candidate(
+        text=proposal.text,
+        score=value,
+        parses=verdict.parses,
+        repeats_suffix=proposal.repeats_suffix,
+        origins=frozenset(proposal.origins),
+        breaks=verdict.breaks,
+        unknown_names=tuple(sorted(verdict.unknown)),
+        confidence=0.0 if verdict.breaks and sure is not None else sure,
+    )
+    return candidate, verdict
+
+
+def _offered(ranked: list[Candidate], guard: Guard, count: int) -> list[Candidate]:
+    """The first few, the very first of which was read in the whole file; what was to be rewritten is among them."""
+    for place, candidate in enumerate(ranked):
+        if candidate.breaks or guard.fits_whole(candidate.text):
+            best, found = candidate, [*ranked[:place], *ranked[place + 1 :]]
+            break
+    else:
+        sure = None if ranked[0].confidence is None else 0.0
+        best, found = replace(ranked[0], parses=False, breaks=True, confidence=sure), ranked[1:]
+    kept = [each for each in found if Origin.KEPT in each.origins]
+    others = [each for each in found if each not in kept]
+    return [best, *sorted([*others[: max(0, count - 1 - len(kept))], *kept], key=found.index)]
 
 
 def merge(proposals: Sequence[Proposal]) -> list[Proposal]:
@@ -103,25 +165,51 @@ def merge(proposals: Sequence[Proposal]) -> list[Proposal]:
             merged[proposal.text] = proposal
         else:
             seen.origins |= proposal.origins
+            if Origin.NAMED in proposal.origins:
+                seen.named_place = proposal.named_place
             if seen.recalled is None:
                 seen.recalled, seen.place = proposal.recalled, proposal.place
     return list(merged.values())
 
 
 def measure(
-    model: Denoiser, context: Any, packed: PackedInfill, request: InfillRequest, proposals: Sequence[Proposal]
+    model: Denoiser,
+    context: Any,
+    packed: PackedInfill,
+    request: InfillRequest,
+    proposals: Sequence[Proposal],
+    verdicts: Sequence[Verdict],
 ) -> list[dict[str, float]]:
-    """What is known of each proposal, from one causal pass over all of them and the names in the file."""
+    """What is known of each proposal: one causal pass over all of them, the names in the file, the guard's verdict."""
     lead = list(packed.lead_ids)
     rows = [[*lead, *proposal.ids, *packed.closing_ids] for proposal in proposals]
     # The lead stands between the context and every candidate alike; its own likelihood tells nothing.
     logs = [each[len(lead) :] if len(each) > len(lead) else torch.zeros(1) for each in model.score(context, rows)]
-    names = names_in(request.prefix[-NAMES_CHARS:]) | names_in(request.suffix[:NAMES_CHARS]) | ORDINARY_NAMES
+    around = request.prefix[-NAMES_CHARS:] + "\n" + request.suffix[:NAMES_CHARS]
+    names = names_in(around) | ORDINARY_NAMES
     unknown_max = 0 if request.language in PROSE else UNKNOWN_MAX
     return [
-        proposal.known(each) | {"unknown_names": float(min(unknown_max, len(names_in(proposal.text) - names)))}
-        for proposal, each in zip(proposals, logs, strict=True)
+        proposal.known(each)
+        | {
+            "unknown_names": float(min(unknown_max, len(names_in(proposal.text) - names))),
+            "often": math.log(1 + around.count(proposal.text.strip())) if proposal.text.strip() else 0.0,
+        }
+        | of_verdict(verdict)
+        for proposal, each, verdict in zip(proposals, logs, verdicts, strict=True)
     ]
+
+
+def of_verdict(verdict: Verdict) -> dict[str, float]:
+    """What `RankWeights` weighs of a verdict; what decides by itself is not in it."""
+    return {
+        "unparsable": float(verdict.breaks),
+        "resolved": float(verdict.resolved),
+        "idle": float(verdict.idle),
+        "used": float(verdict.used),
+        "in_function": float(verdict.in_function),
+        "in_class": float(verdict.in_class),
+        "next_to": float(verdict.next_to),
+    }
 
 
 def names_in(text: str) -> frozenset[str]:
@@ -130,38 +218,32 @@ def names_in(text: str) -> frozenset[str]:
 
 
 def from_row(
-    model: Denoiser, packed: PackedInfill, request: InfillRequest, ids: list[int], origin: Origin, place: int
+    model: Denoiser, packed: PackedInfill, ids: list[int], origin: Origin, place: int, guard: Guard
 ) -> Proposal:
-    """The proposal of a row's span ids."""
-    text = span_text(model, packed, ids)
-    trimmed = trim_suffix(text, request.suffix)
-    return Proposal(trimmed, ids, {origin}, repeats_suffix=trimmed != text, place=place)
+    """The proposal of a row's span ids, as it fits its place."""
+    return _fitted(model, packed, Proposal(span_text(model, packed, ids), ids, {origin}, place=place), guard)
 
 
-def from_memory(model: Denoiser, packed: PackedInfill, recalled: Recalled, place: int) -> Proposal:
-    """The proposal of a recalled piece."""
-    ids = model.tokenizer.encode("\n" * packed.leading_newline + recalled.text)
-    return Proposal(recalled.text, ids, {Origin.RECALLED}, recalled=recalled, place=place)
+def from_memory(model: Denoiser, packed: PackedInfill, recalled: Recalled, place: int, guard: Guard) -> Proposal:
+    """The proposal of a recalled piece, as it fits its place."""
+    return _fitted(model, packed, Proposal(recalled.text, [], {Origin.RECALLED}, recalled=recalled, place=place), guard)
 
 
-def _with_parses(valued: list[tuple[float, Proposal]], request: InfillRequest, weights: RankWeights) -> list[Candidate]:
-    """Candidates in order, after those that look best were parsed in the file, down to the first that does."""
-    found, candidates = False, list[Candidate]()
-    for place, (value, proposal) in enumerate(valued):
-        fits = None
-        if not found and place < PARSED_MAX and proposal.text.strip():
-            fits = parses(request, proposal.text)
-            found = fits is not False
-        candidates.append(
-            Candidate(
-                text=proposal.text,
-                score=value + (weights.unparsable if fits is False else 0.0),
-                parses=fits,
-                repeats_suffix=proposal.repeats_suffix,
-                origins=frozenset(proposal.origins),
-            )
-        )
-    return sorted(candidates, key=lambda c: (not c.text.strip(), is_refused(c.text, request), -c.score))
+def from_names(model: Denoiser, packed: PackedInfill, guard: Guard) -> list[Proposal]:
+    """Proposals of names that could stand in the span by themselves."""
+    found = [Proposal(text, [], {Origin.NAMED}, named_place=place) for place, text in enumerate(guard.names())]
+    return [_fitted(model, packed, proposal, guard) for proposal in found]
+
+
+def _fitted(model: Denoiser, packed: PackedInfill, proposal: Proposal, guard: Guard) -> Proposal:
+    """A proposal trimmed by the guard; what was cut is no part of what is scored."""
+    said = proposal.text
+    proposal.text = guard.trimmed(said)
+    proposal.repeats_suffix = proposal.text.rstrip() != said.rstrip()
+    if proposal.text != said or not proposal.ids:
+        whole = model.tokenizer.encode(packed.borrowed + proposal.text)
+        proposal.ids = whole[len(packed.committed_ids) :] if packed.committed_ids else whole
+    return proposal
 
 
 def is_refused(text: str, request: InfillRequest) -> bool:
@@ -176,15 +258,6 @@ def stutters(ids: list[int]) -> bool:
 
 
 def span_text(model: Denoiser, packed: PackedInfill, ids: list[int]) -> str:
-    """The text of a row's span, what earlier canvases wrote of it included, without the line break that it borrowed."""
+    """The text of a row's span, what earlier canvases wrote of it included, without what it borrowed."""
     text = model.tokenizer.decode([*packed.committed_ids, *ids])
-    return text.removeprefix("\n") if packed.leading_newline else text
-
-
-def trim_suffix(text: str, suffix: str) -> str:
-    """`text` without a last line that only says the next line again."""
-    following = next((line.strip() for line in suffix.split("\n") if line.strip()), "")
-    lines = text.split("\n")
-    if len(following) > 3 and len(lines) > 1 and lines[-1].strip() == following:
-        return "\n".join(lines[:-1]).rstrip(" \t\n")
-    return text
+    return text.removeprefix(packed.borrowed)

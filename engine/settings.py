@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from .confidence import Confidence, names_of, read_fitted
 from .samplers.entropy_bound import EntropyBound
 
 
@@ -72,15 +74,54 @@ class RankWeights:
     """Names in it were changed to those of the span's surroundings."""
     denoised: float = 0.09
     written: float = 0.7
+    least: float = 0.0
+    """A nat of the log-probability of its least likely token."""
+    length: float = 0.0
+    """A nat of its count of characters."""
+    often: float = 0.0
+    """A nat of how often it stands in the file as it is."""
+    nearest: float = 0.0
+    """It is the nearest of such names, or the first way that a word may go on."""
+    named: float = 0.0
+    """It is a name that the text around the span suggests."""
+    found_twice: float = 0.0
+    """In two ways or more."""
     unknown_names: float = -0.9
     """A name in it that stands nowhere else in the file, up to three."""
     unparsable: float = -3.07
     stutter: float = -1.0
     repeats: float = -1.0
     """These two by hand: the fit met too few of them."""
+    resolved: float = 0.0
+    """A name that it binds, that the text around it reads, and that nothing else binds."""
+    idle: float = 0.0
+    """A name that it binds and nothing reads."""
+    used: float = 0.0
+    """A name that it reads and nothing else does."""
+    in_function: float = 0.0
+    """All its lines stand in the same function already."""
+    in_class: float = 0.0
     noise: float = 1.0
     """With a seed the numbers get Gumbel noise of this size: 1 where they are logarithms of probabilities."""
 
+    confidence: Confidence | None = None
+    """What tells how likely a candidate is right; none where that was not fitted."""
+
     def value(self, known: dict[str, float]) -> float:
-        """The number to rank by; what is not in `known` is 0."""
-        return sum(float(getattr(self, name)) * amount for name, amount in known.items())
+        """The number to rank by; what has no weight here counts nothing."""
+        return sum(float(getattr(self, name, 0.0)) * amount for name, amount in known.items())
+
+
+def fitted_weights(folder: Path) -> RankWeights:
+    """The weights that are stored beside a checkpoint, or the usual ones.
+
+    Raises:
+        EngineError: when they cannot be read.
+    """
+    found = read_fitted(folder)
+    if found is None:
+        return RankWeights()
+    known = names_of(RankWeights)
+    return RankWeights(
+        **{name: value for name, value in found.weights.items() if name in known}, confidence=found.confidence
+    )

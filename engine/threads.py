@@ -34,8 +34,9 @@ def cores() -> int:
 
 
 def most() -> int:
-    """Threads that a pass may use at most."""
-    return min(THREADS_MAX, cores())
+    """Threads that a pass may use at most; a person's OMP_NUM_THREADS is heeded."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return min(THREADS_MAX, cores(), int(given) if given.isdecimal() and int(given) else THREADS_MAX)
 
 
 def in_use() -> int:

@@ -26,7 +26,7 @@ class TextTokenizer:
         self._backend = backend
         self._backend.encode_special_tokens = True
         self.vocab_size: int = backend.get_vocab_size()
-        self._begins_line: Tensor | None = None
+        self._begins: dict[str, Tensor] = {}
 
     @classmethod
     def load(cls, path: Path) -> TextTokenizer:
@@ -44,10 +44,14 @@ class TextTokenizer:
 
     def begins_line(self) -> Tensor:
         """Which tokens start with a line break, boolean [V]."""
-        if self._begins_line is None:
-            texts = (self.decode([index]) for index in range(self.vocab_size))
-            self._begins_line = torch.tensor([text.startswith("\n") for text in texts])
-        return self._begins_line
+        return self.begins_with("\n")
+
+    def begins_with(self, text: str) -> Tensor:
+        """Which tokens start with a text, boolean [V]."""
+        if text not in self._begins:
+            pieces = (self.decode([index]) for index in range(self.vocab_size))
+            self._begins[text] = torch.tensor([piece.startswith(text) for piece in pieces])
+        return self._begins[text]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of the ids, special ones left out; bytes that form no character become U+FFFD."""

@@ -85,6 +85,10 @@ class InfillRequest:
     language: str = "python"
     recall: bool = True
     """Whether pieces of the file are offered beside what the model writes."""
+    any_language: bool = False
+    """Offer what the model writes in a language that it was not trained on, not only pieces of the files."""
+    offered: int = 5
+    """So many candidates are offered at most."""
     rejected: tuple[str, ...] = ()
     """Answers that were turned down: they come after all others."""
     stand_in: str = ""
@@ -103,6 +107,8 @@ class InfillRequest:
     def __post_init__(self) -> None:
         if self.max_passes < 1:
             raise ValueError(f"max_passes must be at least 1, got {self.max_passes}")
+        if self.offered < 1:
+            raise ValueError(f"offered must be at least 1, got {self.offered}")
         if not 0 < self.strength <= 1:
             raise ValueError(f"strength must be above 0 and at most 1, got {self.strength}")
         if self.strength < 1 and not self.original:
@@ -165,6 +171,9 @@ class Origin(Enum):
     DENOISED = "denoised"
     WRITTEN = "written left to right"
     RECALLED = "recalled"
+    NAMED = "a name in reach"
+    KEPT = "as it stands"
+    """The text that was to be rewritten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +188,12 @@ class Candidate:
     repeats_suffix: bool
     origins: frozenset[Origin]
     """More than one where the same text was found in several ways."""
+    breaks: bool = False
+    """The file would parse with another text in the span, and does not with this one."""
+    unknown_names: tuple[str, ...] = ()
+    """Names in it that nothing in the file defines."""
+    confidence: float | None = None
+    """The probability that it is what belongs there, 0..1; none where nothing was measured to tell it from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,5 +223,12 @@ class ModelInfo:
     """Denoising passes that it is made for, at most."""
     span_tokens: int = 70
     """Tokens of the longest span that it writes."""
+    languages: tuple[str, ...] = ()
+    """What it was trained to write; empty where that is not said, and all are taken as known."""
+
+    def knows(self, language: str) -> bool:
+        """Whether it was trained to write a language."""
+        return not self.languages or language in self.languages
+
     is_remote: bool = False
     """Whether the text is sent to a server of the network."""

@@ -20,13 +20,14 @@ if not torch.cuda.is_available():
     # Triton's interpreter stands in for a GPU; it must be asked for before any module imports triton.
     os.environ["TRITON_INTERPRET"] = "1"
 
-from dgedit.engine.local import LocalEngine, load_local
+from dgedit.engine.load import load
+from dgedit.engine.local import LocalEngine
 
 
 @pytest.fixture(scope="session")
 def nano() -> LocalEngine:
     """The engine of the bundled checkpoint; in tests/engine it is the model alone."""
-    return load_local("nano")
+    return LocalEngine(load("nano"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -48,6 +48,8 @@ def test_the_wheel_holds_dgedit_alone_and_all_of_it(tmp_path: Path) -> None:
         "dgedit/engine/checkpoints/nano/model.safetensors",
         "dgedit/engine/checkpoints/nano/tokenizer.json",
         "dgedit/engine/evals/heldout-lines.jsonl.gz",
+        "dgedit/engine/evals/fresh-spans.jsonl.gz",
+        "dgedit/engine/evals/fresh-packages.json",
         "dgedit/themes/dgedit-dark.toml",
         "dgedit/example.py.txt",
         "dgedit/py.typed",

@@ -13,7 +13,7 @@ from .. import terminal
 from ..errors import ExitCode
 from ..fill import records
 from ..fill.document import Filled, Filler, Job, LocalFiller, fill_job, job_of, said_of, shortened
-from ..fill.loop import Ending, FillOptions, Limits, Outcome
+from ..fill.loop import Ending, FillOptions, Limits, Outcome, unlearned
 from ..fill.open import Where
 from ..text.holes import MARKER, Wanted, lines_of
 from .interrupts import caught
@@ -73,6 +73,8 @@ class FillTask:
         self._began = time.monotonic()
         self._model: ModelInfo | None = None
         self._named = dict[str, str]()
+        self._said = set[str]()
+        """What is said once, however many files it is true of."""
 
     def read(self, source: Source) -> Job:
         """The holes of a source."""
@@ -189,6 +191,10 @@ class FillTask:
         results = [outcome.result for outcome in filled.outcomes if outcome.result is not None]
         if any(result.context.prefix_cut or result.context.suffix_cut for result in results):
             told.append("the file is longer than the model reads: text far from the span was left out of its context")
+        foreign = "" if self._options.fill.any_language else unlearned(model, job.language, job.path)
+        if foreign and foreign not in self._said:
+            self._said.add(foreign)
+            told.append(f"{foreign}; --any-language lets it write")
         if not model.instructed and any(hole.instruction for hole in job.holes):
             told.append(f"{model.name} cannot follow an instruction; it fills from the code alone")
         return [*told, *self._filler.notes]

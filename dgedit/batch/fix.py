@@ -16,14 +16,22 @@ from ..errors import DgeditError, ExitCode
 from ..files.committed import committed_text
 from ..files.siblings import related_texts
 from ..fill import records
-from ..fix.document import FAULTY, Document, conflict_in_valid, conflict_line, mended, refuse_unknown, standing
+from ..fix.document import (
+    FAULTY,
+    Document,
+    conflict_in_valid,
+    conflict_line,
+    mended,
+    refuse_unknown,
+    standing,
+    standing_until,
+)
 from ..fix.faults import JUDGED_CHARS_MAX, Fault
 from ..fix.repair import Repair, RepairEnding, RepairOptions
-from ..judges import programs
 from ..judges.judge import languages as judged_languages
 from ..text import languages
 from ..text.encoding import Decoded, decode_any, encode
-from ..text.holes import replaced
+from ..text.holes import replaced, without_marked_lines
 from ..text.line_breaks import edits_between, plain
 from .interrupts import caught
 from .run import Done, Mode, Run, RunOptions, Source
@@ -120,7 +128,7 @@ class FixTask:
             return self._checked(work, until)
         chosen = replace(
             self._options.repair,
-            related=related_texts(work.path) if work.path is not None else (),
+            related=tuple(map(without_marked_lines, related_texts(work.path))),
             timeout_s=max(0.0, until - time.monotonic()),
             watch=lambda: tell(None),
         )
@@ -163,9 +171,8 @@ class FixTask:
         )
 
     def _checked(self, work: BrokenText, until: float) -> Done:
-        with programs.until(until):
-            document = self._document(work)
-            verdict = standing(document)
+        document = self._document(work)
+        verdict = standing_until(document, until)
         conflict = conflict_line(work.text)
         if not verdict.is_broken and not (verdict.is_unknown and conflict is not None):
             refuse_unknown(document, verdict)

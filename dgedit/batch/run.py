@@ -21,7 +21,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from .. import terminal
 from ..errors import DgeditError, ExitCode
-from ..files import disk
+from ..files import disk, in_place
 from ..fill import records
 from ..text.encoding import Encoding
 from . import echo
@@ -253,10 +253,10 @@ class Run(Generic[Work]):
             raise OutputGoneError
 
     def _finish(self, source: Source, done: Done) -> ExitCode:
-        in_place = self._options.mode is Mode.IN_PLACE
-        with self._caught.held(mortal=not in_place):
+        writes = self._options.mode is Mode.IN_PLACE
+        with self._caught.held(mortal=not writes):
             changed = bool(done.edits)
-            if in_place:
+            if writes:
                 try:
                     changed = self._write(source, done)
                 except DgeditError as trouble:
@@ -291,14 +291,15 @@ class Run(Generic[Work]):
         path = source.path
         if done.raw == source.raw or path is None:
             return False
-        status = disk.status_of(path)
-        if status is None or disk.Stamp.of(status) != source.stamp:
-            what = f"{path} changed while it was {self._task.doing}; it is as the other program left it"
-            raise DgeditError(what, "run it again")
         try:
-            disk.write_atomically(path, done.raw)
+            note = in_place.save(path, done.raw, source.stamp)
+        except disk.ChangedError as trouble:
+            what = f"{path} changed while it was {self._task.doing}; it is as the other program left it"
+            raise DgeditError(what, "run it again") from trouble
         except DgeditError as trouble:
             raise DgeditError(str(trouble), "the file is as it was") from trouble
+        if note:
+            self._options.say(f"{source.label}: {note}")
         self._written[source.given] = done.raw
         return True
 

@@ -29,7 +29,7 @@ _SKIPPED_FOLDERS = frozenset({".git", "__pycache__"})
 
 
 @dataclass(slots=True)
-class Row:
+class ValidRow:
     """What the judges said of files of one language."""
 
     files: int = 0
@@ -53,12 +53,12 @@ def main() -> int:
     """Judge and print; ends with 1 where a file was flagged."""
     options = _parser().parse_args()
     wanted = frozenset(options.languages.split(",")) if options.languages else frozenset(languages())
-    rows = dict[str, Row]()
+    rows = dict[str, ValidRow]()
     seen = set[bytes]()
     for path in drawn(options.folders, options.per_language, options.seed, wanted):
         _judge(path, rows, seen)
     print(HEADER)
-    total = Row()
+    total = ValidRow()
     for language in sorted(rows):
         row = rows[language]
         print(row.line(language))
@@ -117,7 +117,7 @@ _ENDINGS = frozenset(ending for language in languages() for ending in EXTENSIONS
 _NAMED = frozenset(name for language in languages() for name in NAMES.get(language, "").split())
 
 
-def _judge(path: Path, rows: dict[str, Row], seen: set[bytes]) -> None:
+def _judge(path: Path, rows: dict[str, ValidRow], seen: set[bytes]) -> None:
     try:
         raw = path.read_bytes()
         text = plain(decode_any(raw, str(path)).text)
@@ -130,7 +130,7 @@ def _judge(path: Path, rows: dict[str, Row], seen: set[bytes]) -> None:
     language = detect(path, text)
     began = time.perf_counter()
     verdict = standing(Document(name=str(path), text=text, language=language, path=path))
-    row = rows.setdefault(language, Row())
+    row = rows.setdefault(language, ValidRow())
     row.files += 1
     row.seconds += time.perf_counter() - began
     told = f"{path}:{verdict.line + 1}: {verdict.message} ({verdict.by})"

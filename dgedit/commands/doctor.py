@@ -303,6 +303,8 @@ def infill(model: str) -> Iterator[Finding]:
         loaded = load_model(model)
         took_s, info = time.perf_counter() - began, loaded.info
         yield Finding("model", f"{info.name} {info.digest} on {info.device}, loaded in {took_s:.1f} s")
+        known = ", ".join(info.languages) or "not said which"
+        yield Finding("languages", f"{known}; in others only pieces of your files are offered unless asked")
         _, first_ms = _fill(loaded)
         answer, ms = _fill(loaded)
     except DgeditError as error:

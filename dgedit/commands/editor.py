@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "fill": ("FILE|-", "fill every <FILL_ME> and every --lines A-B; the whole text goes to standard output"),
     "fix": ("FILE|-", "mend what keeps a file from parsing"),
+    "recover": ("[NUMBER]", "list unsaved work that was left or discarded, or give one back"),
     "serve": ("", "keep a model loaded for the other commands; ends when nobody asks"),
     "bench": ("", "time the model (or, with --ui, the editor) on this machine"),
     "config": ("", "print every setting with its default, as a file to keep and change"),

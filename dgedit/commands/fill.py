@@ -21,8 +21,9 @@ The comment sign is that of the language (#, //, --, ;, %, /* */, <!-- -->, ...)
 be written there. An instruction is for models that can follow one; nano cannot, and says so.
 
 what comes out: the text on standard output, messages on standard error. With nothing to fill the text comes out as it
-went in. Whatever fails, it does too, and the exit code is not 0. A hole that is not done in time, or that the model has
-nothing for, stays as it is; the others are filled, and the exit code is 1.
+went in. Whatever fails, it does too, and the exit code is not 0. A hole that is not done in time, that the model has
+nothing for, or whose every answer would break a file that can be read otherwise, stays as it is; the others are filled,
+and the exit code is 1.
 
 exit codes:
   0    done, or nothing to do
@@ -32,7 +33,7 @@ exit codes:
 
 --json writes one object a line, each with "version": 1 and a "type":
   frame    file hole start end pass passes spans [{text state confidence}] elapsed_ms ...     a pass over a hole
-  result   file hole start end ending text candidates [{text score parses origins}] ...       a hole is done
+  result   file hole start end ending text candidates [{text score parses breaks confidence origins}] ...
   error    file message hint
   summary  files model seed elapsed_ms exit                                                   always last
   start and end are {offset line column} of the input: offset in characters from 0, line and column from 1; text is
@@ -67,6 +68,21 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--warm", action="store_true", help="start `dgedit serve` if it does not run; later calls use it by themselves"
+    )
+    made.add_argument(
+        "--force", action="store_true", help="take the best answer even where the file does not parse with it"
+    )
+    made.add_argument(
+        "--min-confidence",
+        type=_probability,
+        default=0.0,
+        metavar="P",
+        help="leave holes whose answer is less likely right than P, 0 to 1 (default: 0)",
+    )
+    made.add_argument(
+        "--any-language",
+        action="store_true",
+        help="let the model write languages that it was not trained on, not only recall pieces of the files",
     )
     made.add_argument("--timeout", type=_seconds, default=math.inf, metavar="S", help="seconds for everything")
     made.add_argument("--hole-timeout", type=_seconds, default=math.inf, metavar="S", help="seconds for each hole")
@@ -135,7 +151,13 @@ def run(options: argparse.Namespace) -> int:
             language=options.language,
             model=options.model,
             engine=options.engine,
-            fill=FillOptions(seed=options.seed, passes=options.steps),
+            fill=FillOptions(
+                seed=options.seed,
+                passes=options.steps,
+                force=options.force,
+                min_confidence=options.min_confidence,
+                any_language=options.any_language,
+            ),
             limits=Limits(total_s=options.timeout, hole_s=options.hole_timeout, lengths=options.lengths),
             quiet=options.quiet,
             warm=options.warm,
@@ -165,6 +187,13 @@ def _seconds(value: str) -> float:
     found = float(value)
     if not 0 <= found < math.inf:
         raise argparse.ArgumentTypeError(f"must be at least 0, got {value}")
+    return found
+
+
+def _probability(value: str) -> float:
+    found = float(value)
+    if not 0 <= found <= 1:
+        raise argparse.ArgumentTypeError(f"must be 0 to 1, got {value}")
     return found
 
 

@@ -6,6 +6,7 @@ whether they would change the file, and to tell whether someone else changed it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..text import encoding as encodings
 from ..text.encoding import UTF_8, Encoding
 from . import disk
 from .disk import Fingerprint, Stamp
+from .in_place import write_in_place
 
 
 class Outside(IntEnum):
@@ -40,6 +42,8 @@ class Buffer:
     """Why the text cannot be edited and saved where it is; none where it can."""
     notice: str = ""
     """What a person should know before the first save; mostly nothing."""
+    in_place: bool = False
+    """The person chose that the file is overwritten, because no other file can take its place."""
     _stamp: Stamp | None = None
 
     @classmethod
@@ -59,8 +63,8 @@ class Buffer:
             decoded.encoding,
             Fingerprint.of(raw),
             disk.read_only_reason(path, len(raw)),
-            disk.saving_notice(status),
-            Stamp.of(status),
+            disk.saving_notice(status, path),
+            _stamp=Stamp.of(status),
         )
         return buffer, decoded.text
 
@@ -107,36 +111,43 @@ class Buffer:
         self._stamp = Stamp.of(status)
         return Outside.SAME
 
-    def keep_own(self) -> None:
-        """Take what is on disk now as known: a person chose the own text over it, and the next save replaces it.
-
-        Raises:
-            DgeditError: when the file is there but cannot be read.
-        """
-        self.saved, self._stamp = None, None
-        if self.path is not None and disk.status_of(self.path) is not None:
-            raw, status = disk.read_regular(self.path)
-            self.saved, self._stamp = Fingerprint.of(raw), Stamp.of(status)
+    def knows(self, other: Buffer) -> None:
+        """Take what another buffer read of the file as known: a person saw it and chose the own text over it."""
+        self.saved, self._stamp = other.saved, other._stamp
 
     def save(self, text: str, *, encoding: Encoding | None = None) -> int:
-        """Write atomically, in another encoding where one is given; returns the number of bytes.
+        """Write in one step, in another encoding where one is given; returns the number of bytes.
 
         Raises:
+            ChangedError: when another program wrote to the file since it was last looked at.
+            FixedPlaceError: when the file can only be written in place, and `in_place` does not say so.
             DgeditError: when it cannot be encoded or written; the old file is then untouched.
         """
         if self.path is None:
             raise DgeditError("this text has no name yet", "save it under a name")
-        return self._write(self.path, text, encoding or self.encoding)
+        known = {Outside.SAME, self.changed_outside()} - {Outside.CHANGED}
+        return self._write(self.path, text, encoding or self.encoding, lambda: self.changed_outside() in known)
 
-    def save_as(self, path: Path, text: str, *, encoding: Encoding | None = None) -> int:
+    def save_as(
+        self,
+        path: Path,
+        text: str,
+        *,
+        encoding: Encoding | None = None,
+        unchanged: Callable[[], bool] | None = None,
+    ) -> int:
         """Save under another name, which the buffer then has; a file that is there is replaced, so ask before.
 
+        Args: unchanged: whether what is there is still what was asked about; that is looked at last of all.
+
         Raises:
+            ChangedError: when the file there was written to meanwhile.
+            FixedPlaceError: when the file there can only be written in place, and `in_place` does not say so.
             DgeditError: when it cannot be encoded or written; name and old file are then untouched.
         """
         disk.status_of(path)
         disk.check_parent(path)
-        size_bytes = self._write(path, text, encoding or self.encoding)
+        size_bytes = self._write(path, text, encoding or self.encoding, unchanged)
         self.path, self.read_only_reason = path, disk.read_only_reason(path, size_bytes)
         return size_bytes
 
@@ -151,12 +162,24 @@ class Buffer:
         if disk.status_of(self.path) is None:
             raise DgeditError(f"{self.path} is gone", "save the text, or close it")
         anew, text = Buffer.open(self.path)
+        anew.in_place = self.in_place
         for field in fields(self):
             setattr(self, field.name, getattr(anew, field.name))
         return text
 
-    def _write(self, path: Path, text: str, encoding: Encoding) -> int:
+    def _write(self, path: Path, text: str, encoding: Encoding, unchanged: Callable[[], bool] | None) -> int:
         raw = encodings.encode(text, encoding)
-        self._stamp = disk.write_atomically(path, raw)
+        write = write_in_place if self.in_place else disk.write_atomically
+        self._stamp = write(path, raw, unchanged=unchanged)
         self.encoding, self.saved, self.notice = encoding, Fingerprint.of(raw), ""
         return len(raw)
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """The stamp of a file; none where there is no file.
+
+    Raises:
+        DgeditError: when it cannot be asked for, and when it is no regular file.
+    """
+    status = disk.status_of(path)
+    return None if status is None else Stamp.of(status)

@@ -1,8 +1,8 @@
 """Bytes of files in, and an atomic way back.
 
 Reading never waits for another process and never takes in more than it can hold. A save is a new file renamed over
-the old one, or it is refused: nothing is ever overwritten in place, so that no crash can tear a file. It must know
-nothing of screens; which encoding the bytes are in is `encoding`'s to say.
+the old one, so that no crash can tear a file, or it is refused; where no rename can replace a file, `in_place` can. It
+must know nothing of screens; which encoding the bytes are in is `encoding`'s to say.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import stat
 import sys
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -38,6 +39,8 @@ LEFTOVER = re.compile(r"\.dgedit-(?P<pid>\d+)-(?P<start>\d+)-(?P<host>[0-9a-f]{8
 LANGUAGES = {".py": "python", ".pyi": "python", ".pyw": "python"}
 
 ELSEWHERE = "your text is still in the editor; save elsewhere"
+NO_RENAME = frozenset({errno.EBUSY, errno.EACCES, errno.EPERM, errno.EROFS, errno.EXDEV})
+"""How the system says that no new file may take this one's place: a mount of this one file, a folder that is closed."""
 FOLDER_CLOSED = (
     "dgedit saves by renaming a new file over the old one, which this folder does not permit; save elsewhere"
 )
@@ -50,6 +53,14 @@ HINTS = {
     errno.EDQUOT: "your text is still in the editor; free some space, or save elsewhere",
     errno.ENOENT: "its directory is gone: make it again, or save elsewhere",
 }
+
+
+class ChangedError(DgeditError):
+    """Another program has written to the file since it was looked at; it is as that program left it."""
+
+
+class FixedPlaceError(DgeditError):
+    """The file may be written to, but no other file can take its place; it is as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +184,7 @@ def read_regular(path: Path) -> tuple[bytes, os.stat_result]:
         try:
             status = os.fstat(handle)
             _require_regular(path, status)
-            raw = b"" if status.st_size > MAX_READ_BYTES else _read_all(handle, status.st_size)
+            raw = b"" if status.st_size > MAX_READ_BYTES else read_all(handle, status.st_size)
         finally:
             os.close(handle)
     except OSError as error:
@@ -184,7 +195,7 @@ def read_regular(path: Path) -> tuple[bytes, os.stat_result]:
     return raw, status
 
 
-def _read_all(handle: int, expected: int) -> bytes:
+def read_all(handle: int, expected: int) -> bytes:
     """Read to the end, or a little over the hard limit; some files of the system do not know their size."""
     pieces: list[bytes] = []
     size = 0
@@ -199,21 +210,24 @@ def read_only_reason(path: Path, size_bytes: int) -> str | None:
     if size_bytes > MAX_BYTES:
         return f"read-only: {size_bytes:,} bytes, more than {MAX_BYTES:,}"
     target = os.path.realpath(path)
-    if os.path.exists(target) and not os.access(target, os.W_OK):
-        return "read-only: no permission to write"
-    folder = os.path.dirname(target)
-    if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK):
-        return "read-only: no permission to write in its folder"
-    return None
+    if os.path.exists(target):
+        return None if os.access(target, os.W_OK) else "read-only: no permission to write"
+    return "read-only: no permission to write in its folder" if _is_closed(os.path.dirname(target)) else None
 
 
-def saving_notice(status: os.stat_result) -> str:
+def saving_notice(status: os.stat_result, path: Path | None = None) -> str:
     """What a person should know before the file is replaced by a new one; mostly nothing."""
+    if path is not None and _is_closed(os.path.dirname(os.path.realpath(path))):
+        return "its folder takes no new files: it can only be saved in place"
     if status.st_nlink > 1:
         return f"this file has {status.st_nlink} names (hard links); saving changes it under this name alone"
     if os.geteuid() not in (0, status.st_uid):
         return "this file is another user's; saving makes it yours"
     return ""
+
+
+def _is_closed(folder: str) -> bool:
+    return os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK)
 
 
 def check_parent(path: Path) -> None:
@@ -227,7 +241,9 @@ def check_parent(path: Path) -> None:
         raise DgeditError(f"{path}: its directory does not exist", f"make it first: mkdir -p {parent}")
 
 
-def write_atomically(path: Path, raw: bytes, *, new_mode: int = 0o666) -> Stamp:
+def write_atomically(
+    path: Path, raw: bytes, *, new_mode: int = 0o666, unchanged: Callable[[], bool] | None = None
+) -> Stamp:
     """Replace a file's bytes in one step: a crash at any moment leaves the old file or the new one.
 
     Mode and extended attributes are kept, owner and group where the system allows; a symbolic link stays one and its
@@ -237,17 +253,23 @@ def write_atomically(path: Path, raw: bytes, *, new_mode: int = 0o666) -> Stamp:
         path: the file; its directory must exist and permit new files.
         raw: what it shall hold.
         new_mode: permissions of a file that does not exist yet, less the umask.
+        unchanged: whether the file is still the one that may be replaced; asked last of all, when the new file is whole
+            and nothing but the rename is left to do.
 
     Raises:
-        DgeditError: when it cannot be written; the old file is then untouched.
+        ChangedError: when it is not.
+        FixedPlaceError: when the file can be written to but not be replaced.
+        DgeditError: when it cannot be written. The old file is then untouched, as it is in the other cases.
     """
     try:
         target = Path(os.path.realpath(path))
         before = _replaceable(target)
         remove_leftovers(target.parent, target.name)
-        stamp = _replace(target, raw, before, new_mode)
+        stamp = _replace(target, raw, before, new_mode, unchanged or (lambda: True))
     except (OSError, ValueError) as error:
         number, reason = (error.errno, error.strerror) if isinstance(error, OSError) else (None, str(error))
+        if number in NO_RENAME and _takes_writing(target):
+            raise FixedPlaceError(f"cannot replace {path}: {reason}", "it can be written in place") from error
         raise DgeditError(f"cannot save {path}: {reason}", HINTS.get(number or 0, ELSEWHERE)) from error
     _sync_directory(target.parent)
     return stamp
@@ -299,15 +321,27 @@ def _replaceable(target: Path) -> os.stat_result | None:
     return before
 
 
-def _replace(target: Path, raw: bytes, before: os.stat_result | None, new_mode: int) -> Stamp:
+def _takes_writing(target: Path) -> bool:
+    try:
+        os.close(os.open(target, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def _replace(
+    target: Path, raw: bytes, before: os.stat_result | None, new_mode: int, unchanged: Callable[[], bool]
+) -> Stamp:
     temporary = target.with_name(_temporary_name(target.name))
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     handle = os.open(temporary, flags, new_mode if before is None else 0o600)
     try:
-        _write_all(handle, raw)
+        write_all(handle, raw)
         if before is not None:
             _keep_attributes(handle, target, before)
         os.fsync(handle)
+        if not unchanged():
+            raise ChangedError(f"{target} was changed by another program just now", "save again to see how")
         os.replace(temporary, target)
         # The rename itself changes a time in the status, so it is asked for last.
         return Stamp.of(os.fstat(handle))
@@ -319,7 +353,8 @@ def _replace(target: Path, raw: bytes, before: os.stat_result | None, new_mode: 
         os.close(handle)
 
 
-def _write_all(handle: int, raw: bytes) -> None:
+def write_all(handle: int, raw: bytes) -> None:
+    """Write all of it, however little the system takes at a time."""
     rest = memoryview(raw)
     while rest:
         rest = rest[os.write(handle, rest) :]

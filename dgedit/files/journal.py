@@ -1,8 +1,9 @@
 """Unsaved work, kept beside the file: what survives a killed process or a lost terminal.
 
 Every open text has one file in the journal's folder: a line of JSON that says whose it is, then the text. It goes when
-the text is saved, discarded or closed; what is found of a process that ended is unsaved work, and what is found of one
-that runs means that the file is open there. It must know nothing of screens, nor of when an editor writes.
+the text is saved or closed; what is found of a process that ended is unsaved work, and what is found of one that runs
+means that the file is open there. What a person discards stays for a month under another ending, and so does what is
+damaged. It must know nothing of screens, nor of when an editor writes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,9 @@ from .process import Process, this_process
 VERSION = 1
 KEPT_S = 30 * 24 * 3600
 """How long what needs no one is kept all the same."""
-SUFFIX, TORN_SUFFIX = ".journal", ".torn"
+SUFFIX, TORN_SUFFIX, DISCARDED_SUFFIX = ".journal", ".torn", ".discarded"
+LATEST_S = 1e11
+"""No time is later, in the year 5138; calendars of some systems end there."""
 
 _numbers = itertools.count()
 
@@ -42,7 +45,7 @@ class Recovered:
     text: str
     encoding: Encoding
     written_s: float
-    """When it was kept, in seconds since the epoch."""
+    """When it was kept or discarded, in seconds since the epoch."""
     host: str
     """The machine that it was written on."""
     base: Fingerprint | None
@@ -88,11 +91,14 @@ class Journal:
         self._closed = False
 
     def claim(self) -> None:
-        """Let others see that the file is open here, though nothing is unsaved yet; where that fails, `write` tells."""
+        """Let others see that the file is open here, though nothing is unsaved yet.
+
+        Raises:
+            DgeditError: when the folder cannot be written.
+        """
         with self._lock:
             if self._path is not None and self._written is None and not self._closed:
-                with contextlib.suppress(DgeditError):
-                    self._put(None, UTF_8, None)
+                self._put(None, UTF_8, None)
 
     def write(self, text: str, encoding: Encoding, base: Fingerprint | None) -> bool:
         """Keep an unsaved text; returns whether it had to be written.
@@ -134,26 +140,30 @@ class Journal:
             _unlink(self._file)
 
     def _put(self, raw: bytes | None, encoding: Encoding, base: Fingerprint | None) -> None:
-        here = this_process()
-        header = {
-            "version": VERSION,
-            "path": None if self._path is None else str(self._path),
-            "encoding": encoding.name,
-            "pid": here.pid,
-            "start_ticks": here.start_ticks,
-            "host": here.host,
-            "written_s": time.time(),
-            "base": _as_json(base),
-            "text": None if raw is None else _as_json(Fingerprint.of(raw)),
-        }
-        # A path may hold bytes that are no UTF-8; as ASCII, JSON gives them back.
-        line = json.dumps(header, ensure_ascii=True).encode("ascii")
         try:
-            _make_folder(self._file.parent)
-            disk.write_atomically(self._file, line + b"\n" + (raw or b""), new_mode=0o600)
+            _put(self._file, self._path, raw, encoding, base)
         except (OSError, DgeditError) as error:
             hint = f"save often; unsaved work is kept in {self._file.parent}"
             raise DgeditError(f"unsaved work would not survive a crash: {error}", hint) from error
+
+
+def _put(file: Path, path: Path | None, raw: bytes | None, encoding: Encoding, base: Fingerprint | None) -> None:
+    here = this_process()
+    header = {
+        "version": VERSION,
+        "path": None if path is None else str(path),
+        "encoding": encoding.name,
+        "pid": here.pid,
+        "start_ticks": here.start_ticks,
+        "host": here.host,
+        "written_s": time.time(),
+        "base": _as_json(base),
+        "text": None if raw is None else _as_json(Fingerprint.of(raw)),
+    }
+    # A path may hold bytes that are no UTF-8; as ASCII, JSON gives them back.
+    line = json.dumps(header, ensure_ascii=True).encode("ascii")
+    _make_folder(file.parent)
+    disk.write_atomically(file, line + b"\n" + (raw or b""), new_mode=0o600)
 
 
 def pending(path: Path) -> Recovered | None:
@@ -170,9 +180,45 @@ def all_pending() -> list[Recovered]:
     return _recoverable(_entries(""))
 
 
-def discard(recovered: Recovered) -> None:
-    """Take recovered work away; where it goes on in an open text, only once that text's own journal is written."""
+def forget(recovered: Recovered) -> None:
+    """Take recovered work away because it goes on in an open text, whose own journal must be written before."""
     _unlink(recovered.file)
+
+
+def discard(recovered: Recovered) -> None:
+    """Offer recovered work no more; it stays for a month, see `discarded`."""
+    with contextlib.suppress(OSError):
+        os.utime(recovered.file)
+        os.replace(recovered.file, recovered.file.with_suffix(DISCARDED_SUFFIX))
+
+
+def set_aside(path: Path | None, text: str, encoding: Encoding) -> Path:
+    """Keep a text for a month that is about to be thrown away, see `discarded`; returns where.
+
+    Raises:
+        DgeditError: when the folder cannot be written.
+    """
+    here, real = this_process(), None if path is None else Path(os.path.realpath(path))
+    file = folder() / f"{_key(real)}-{here.pid}-{here.start_ticks}-{next(_numbers)}{DISCARDED_SUFFIX}"
+    try:
+        _put(file, real, text.encode("utf-8", "surrogatepass"), encoding, None)
+    except (OSError, DgeditError) as error:
+        raise DgeditError(f"what is discarded cannot be kept: {error}", f"it is kept in {file.parent}") from error
+    return file
+
+
+def discarded() -> list[Recovered]:
+    """What was thrown away in the last month, the newest first."""
+    found = [_recovered(entry) for entry in _entries("", DISCARDED_SUFFIX) if entry.text is not None]
+    aged = [replace(work, written_s=_modified_s(work.file)) for work in found]
+    return sorted(aged, key=lambda work: work.written_s, reverse=True)
+
+
+def damaged() -> list[Path]:
+    """Files of the journal that do not hold together."""
+    with contextlib.suppress(OSError):
+        return sorted(folder().glob(f"*{TORN_SUFFIX}"))
+    return []
 
 
 def open_elsewhere(path: Path) -> int | None:
@@ -191,9 +237,9 @@ def clean_up() -> None:
         if not entry.owner.is_running and (entry.text is None or (old and _is_on_disk(entry))):
             _unlink(entry.file)
     with contextlib.suppress(OSError):
-        for torn in folder().glob(f"*{TORN_SUFFIX}"):
-            if torn.stat().st_mtime < oldest_s:
-                _unlink(torn)
+        for kept in [*folder().glob(f"*{TORN_SUFFIX}"), *folder().glob(f"*{DISCARDED_SUFFIX}")]:
+            if _modified_s(kept) < oldest_s:
+                _unlink(kept)
     disk.remove_leftovers(folder())
 
 
@@ -205,19 +251,21 @@ def _recoverable(entries: Iterator[_Entry]) -> list[Recovered]:
         if entry.text is None or _is_on_disk(entry):
             _unlink(entry.file)
             continue
-        found.append(
-            Recovered(
-                path=entry.path,
-                text=entry.text,
-                encoding=entry.encoding,
-                written_s=entry.written_s,
-                host=entry.owner.host,
-                base=entry.base,
-                changed_since=_changed_since(entry),
-                file=entry.file,
-            )
-        )
+        found.append(_recovered(entry))
     return sorted(found, key=lambda work: work.written_s, reverse=True)
+
+
+def _recovered(entry: _Entry) -> Recovered:
+    return Recovered(
+        path=entry.path,
+        text=entry.text or "",
+        encoding=entry.encoding,
+        written_s=entry.written_s,
+        host=entry.owner.host,
+        base=entry.base,
+        changed_since=_changed_since(entry),
+        file=entry.file,
+    )
 
 
 def _is_on_disk(entry: _Entry) -> bool:
@@ -241,13 +289,13 @@ def _changed_since(entry: _Entry) -> bool:
         return True
 
 
-def _entries(key: str) -> Iterator[_Entry]:
+def _entries(key: str, suffix: str = SUFFIX) -> Iterator[_Entry]:
     """The readable entries whose names begin with a key; one that is torn is set aside under another name."""
     names: list[str] = []
     with contextlib.suppress(OSError):
         names = os.listdir(folder())
     for name in names:
-        if not name.startswith(key) or not name.endswith(SUFFIX):
+        if not name.startswith(key) or not name.endswith(suffix):
             continue
         file = folder() / name
         try:
@@ -255,7 +303,8 @@ def _entries(key: str) -> Iterator[_Entry]:
         except DgeditError:
             # Unreadable, or in an encoding that only a newer dgedit knows.
             continue
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+            # Whatever a field may hold that no editor has written.
             with contextlib.suppress(OSError):
                 os.replace(file, file.with_suffix(TORN_SUFFIX))
             continue
@@ -272,12 +321,16 @@ def _parse(file: Path, raw: bytes) -> _Entry | None:
     kept = _from_json(header["text"])
     if kept is not None and not kept.fits(body):
         raise ValueError("the text is not the one that the header speaks of")
+    path = header["path"]
+    if path is not None and (not os.path.isabs(path) or "\0" in path):
+        raise ValueError("the path is none")
+    written_s = float(header["written_s"])
     return _Entry(
         file=file,
-        path=None if header["path"] is None else Path(header["path"]),
+        path=None if path is None else Path(path),
         encoding=named(header["encoding"]),
         owner=Process(int(header["pid"]), int(header["start_ticks"]), str(header["host"])),
-        written_s=float(header["written_s"]),
+        written_s=written_s if 0 <= written_s < LATEST_S else _modified_s(file),
         base=_from_json(header["base"]),
         text=None if kept is None else body.decode("utf-8", "surrogatepass"),
     )
@@ -303,6 +356,13 @@ def _make_folder(path: Path) -> None:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.stat().st_mode & 0o077:
         path.chmod(0o700)
+
+
+def _modified_s(file: Path) -> float:
+    try:
+        return min(max(0.0, file.stat().st_mtime), LATEST_S)
+    except OSError:
+        return 0.0
 
 
 def _unlink(file: Path) -> None:

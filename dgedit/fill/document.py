@@ -196,6 +196,8 @@ def said_of(filled: Filled) -> Iterator[str]:
 REASONS = {
     Ending.TIMEOUT: "it was not done in time",
     Ending.BLANK: "the model found no text; try another --seed",
+    Ending.BREAKS: "every answer would leave a file that does not parse; try another --seed, or --force",
+    Ending.UNSURE: "nothing good: no answer is as sure as --min-confidence asks",
     Ending.OVER_BUDGET: "no answer fits the lines or tokens that its marker allows",
 }
 SHOWN_CHARS = 60

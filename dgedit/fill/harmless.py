@@ -6,30 +6,32 @@ character is no candidate; while it is drafted, a stand-in is shown. It must kno
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..text.controls import unseen, without_unseen
+
 if TYPE_CHECKING:
     from ..engine import Frame, InfillResult
-
-HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Controls but tabs and line breaks; marks, overrides and isolates of direction; separators that editors hide."""
-STAND_IN = "\ufffd"
+    from ..engine.types import FrameSpan
 
 
 def harmless(frame: Frame) -> Frame:
     """A frame whose drafts show nothing harmful, and whose result offers nothing harmful."""
-    spans = tuple(
-        replace(span, text=HARMFUL.sub(STAND_IN, span.text)) if HARMFUL.search(span.text) else span
-        for span in frame.spans
-    )
-    result = None if frame.result is None else _result(frame.result)
+    spans = tuple(map(_span, frame.spans))
+    result = None if frame.result is None else _seen(frame.result)
     return frame if spans == frame.spans and result is frame.result else replace(frame, spans=spans, result=result)
 
 
-def _result(result: InfillResult) -> InfillResult:
-    kept = tuple(each for each in result.candidates if not HARMFUL.search(each.text))
-    if len(kept) == len(result.candidates) and not HARMFUL.search(result.text):
+def _span(span: FrameSpan) -> FrameSpan:
+    return replace(span, text=without_unseen(span.text)) if unseen(span.text) else span
+
+
+def _seen(result: InfillResult) -> InfillResult:
+    """A result without candidates that hold control characters; where all do, the best one without those."""
+    if not any(unseen(candidate.text) for candidate in result.candidates) and not unseen(result.text):
         return result
-    return replace(result, candidates=kept, text=kept[0].text if kept else "")
+    kept = tuple(candidate for candidate in result.candidates if not unseen(candidate.text))
+    if not kept:
+        kept = tuple(replace(best, text=without_unseen(best.text)) for best in result.candidates[:1])
+    return replace(result, text=kept[0].text if kept else without_unseen(result.text), candidates=kept)

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from ..engine import InfillRequest
 from ..errors import DgeditError
 from ..files.siblings import related_texts
-from ..text.holes import CHARS_PER_TOKEN, MARKER, STAND_IN, Hole, holds_marker
+from ..text.holes import CHARS_PER_TOKEN, MARKER, STAND_IN, Hole, holds_marker, without_marked_lines
+from ..text.line_breaks import lines_fed
 from .harmless import harmless
 from .open import check_may_leave, trouble_said
 from .windows import Surroundings
@@ -48,6 +49,12 @@ class FillOptions:
     """Texts of other open files of the same language; they are looked through first."""
     instruction: str = ""
     """What a person asks for; used where the model can follow one."""
+    force: bool = False
+    """Take an answer even where the file would parse with another one and does not with it."""
+    min_confidence: float = 0.0
+    """Answers that are less likely right, 0..1, are not taken; those of which that is not known are."""
+    any_language: bool = False
+    """Offer what the model writes in a language that it was not trained on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,23 +118,34 @@ def make_request(prefix: str, suffix: str, gap: Gap, options: FillOptions, info:
         expected_tokens=expected,
         language=options.language,
         rejected=(*gap.rejected, gap.code) if mends else gap.rejected,
-        related=tuple(_plain(text) for text in (*options.open_texts, *related_texts(options.path))),
+        related=tuple(
+            _plain(without_marked_lines(text)) for text in (*options.open_texts, *related_texts(options.path))
+        ),
         # A model that follows instructions is shown what it rewrites.
         original=gap.code.replace("\r\n", "\n") if mends or info.instructed else "",
         strength=gap.strength if mends else 1.0,
         start=gap.start,
         stand_in=STAND_IN if MARKER in prefix or MARKER in suffix else "",
         instruction=options.instruction,
+        any_language=options.any_language,
     )
+
+
+def unlearned(info: ModelInfo, language: str, path: Path | None) -> str:
+    """What a person should know where the model was not trained on a language; nothing where it was."""
+    is_notebook = language == "json" and path is not None and path.suffix == ".ipynb"
+    if info.knows("python" if is_notebook else language):
+        return ""
+    return f"{info.name} was not trained on {language}: it offers only pieces of your files"
 
 
 def _plain(text: str) -> str:
     """A text as the model is shown it: its own line breaks, and no markers, which would be copied into answers."""
-    return text.replace("\r\n", "\n").replace(MARKER, STAND_IN)
+    return lines_fed(text.replace("\r\n", "\n")).replace(MARKER, STAND_IN)
 
 
 def frames(request: InfillRequest, model: Engine, prepared: Preparation | None = None) -> Iterator[Frame]:
-    """The frames of an infill; close the iterator to cancel.
+    """The frames of an infill, whose answers hold nothing that is not seen; close the iterator to cancel.
 
     Raises:
         DgeditError: while it is read, when a server or the way there fails.
@@ -176,20 +194,27 @@ def fill_gaps(
 
 
 def _attempts(request: InfillRequest, model: Engine, prepared: Preparation | None) -> Iterator[Frame]:
-    """Frames of the first seed, and of the next ones while the answer is blank."""
+    """Frames of the first seed, and of the next ones while the answer is blank or breaks the file."""
     ready = prepared if prepared is not None and prepared.serves(request) else prepare(request, model)
     for attempt in range(ATTEMPTS):
         for frame in frames(replace(request, seed=request.seed + attempt), model, ready):
-            blank = frame.result is not None and not frame.result.text.strip()
-            if blank and attempt + 1 < ATTEMPTS:
+            poor = frame.result is not None and _is_poor(frame.result)
+            if poor and attempt + 1 < ATTEMPTS:
                 continue
             yield frame
             if frame.result is not None:
                 return
 
 
+def _is_poor(result: InfillResult) -> bool:
+    """Whether nothing was found, or nothing that leaves the file whole."""
+    return not result.text.strip() or result.candidates[0].breaks
+
+
 def with_line_ending(answer: str, text: str) -> str:
     """The answer with the line ending that the text uses."""
+    if "\n" not in text and "\r" in text:
+        return answer.replace("\n", "\r")
     return answer.replace("\n", "\r\n") if text.count("\r\n") * 2 > text.count("\n") else answer
 
 
@@ -201,6 +226,10 @@ class Ending(Enum):
     """It was not done in time."""
     BLANK = "blank"
     """The model found no text."""
+    BREAKS = "breaks"
+    """Every answer would break a file that parses with another text there."""
+    UNSURE = "unsure"
+    """No answer is as likely right as was asked for."""
     OVER_BUDGET = "over budget"
     """No answer fits the lines or tokens that its marker allows."""
 
@@ -249,12 +278,12 @@ def fill_holes(
         for frame in _within(until, request, model, limits.lengths):
             yield number, frame
             result = frame.result
-        answer = _usable(result, hole, model) if result is not None else ""
+        answer, trouble = ("", Ending.BLANK) if result is None else _usable(result, hole, model, options)
         if answer:
             surroundings.answer(number, answer)
             answer, ending = (hole.indent + answer).replace("\n", line_break), Ending.FILLED
         elif result is not None:
-            ending = Ending.OVER_BUDGET if hole.is_limited and result.text.strip() else Ending.BLANK
+            ending = trouble
         yield number, Outcome(ending=ending, text=answer, result=result)
 
 
@@ -316,14 +345,20 @@ def _best(finals: list[Frame]) -> Frame:
     return replace(frame, result=replace(result, candidates=tuple(each for *_, each in offers)))
 
 
-def _usable(result: InfillResult, hole: Hole, model: Engine) -> str:
-    """The best answer within the hole's budget, or the first lines of one; nothing where not one line fits."""
+def _usable(result: InfillResult, hole: Hole, model: Engine, options: FillOptions) -> tuple[str, Ending]:
+    """The best answer that may be taken, or the first lines of one; else nothing, and why."""
 
     def fits(text: str) -> bool:
         short = hole.lines_max is None or text.count("\n") < hole.lines_max
         return short and (hole.tokens_max is None or model.count_tokens(text) <= hole.tokens_max)
 
-    answers = [each.text for each in result.candidates if each.text.strip() and not holds_marker(each.text)]
+    offered = [each for each in result.candidates if each.text.strip() and not holds_marker(each.text)]
+    whole = [each for each in offered if options.force or not each.breaks]
+    taken = [each for each in whole if each.confidence is None or each.confidence >= options.min_confidence]
+    answers = [each.text for each in taken]
     lines = answers[0].split("\n") if answers else []
     shorter = ("\n".join(lines[:count]).rstrip() for count in range(len(lines) - 1, 0, -1))
-    return next((text for text in (*answers, *shorter) if text.strip() and fits(text)), "")
+    found = next((text for text in (*answers, *shorter) if text.strip() and fits(text)), "")
+    if found or not offered:
+        return found, Ending.FILLED if found else Ending.BLANK
+    return "", Ending.OVER_BUDGET if taken else Ending.UNSURE if whole else Ending.BREAKS

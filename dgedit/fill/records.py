@@ -90,6 +90,8 @@ class FileRecords:
                 "text": (indent + candidate.text).replace("\n", self._line_break),
                 "score": round(candidate.score, 3),
                 "parses": candidate.parses,
+                "breaks": candidate.breaks,
+                "confidence": None if candidate.confidence is None else round(candidate.confidence, 3),
                 "origins": sorted(origin.value for origin in candidate.origins),
             }
             for candidate in (result.candidates if result is not None else ())

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..text.holes import STAND_IN, Hole
+from ..text.line_breaks import lines_fed
 
 SIDE_CHARS = 200_000
 """At least so much on either side, where it is there; nothing farther away is recalled from or looked through."""
@@ -70,4 +71,4 @@ def _near_end(parts: Iterable[str], chars: int) -> str:
 
 def _plain(text: str) -> str:
     """With the line breaks that models know; done once, because it would shorten a window later on."""
-    return text.replace("\r\n", "\n")
+    return lines_fed(text.replace("\r\n", "\n"))

@@ -22,7 +22,7 @@ from ..text.holes import MARKER
 from .alarm import late_after
 from .faults import Fault
 from .merge import merge
-from .notebook import Cell, cells_of, is_notebook, with_cells
+from .notebook import CodeCell, cells_of, is_notebook, with_cells
 from .repair import LateError, Repair, RepairEnding, RepairOptions, RepairStep, repair
 
 if TYPE_CHECKING:
@@ -68,6 +68,19 @@ def standing(document: Document) -> Verdict:
     )
 
 
+def standing_until(document: Document, deadline_s: float) -> Verdict:
+    """How a document stands, told by a time of the monotonic clock.
+
+    Raises:
+        DgeditError: when it took longer.
+    """
+    try:
+        with programs.until(deadline_s), late_after(deadline_s - time.monotonic()):
+            return standing(document)
+    except LateError as late:
+        raise DgeditError(f"{document.name}: it was not judged in time", "give it more with --timeout") from late
+
+
 def refuse_unknown(document: Document, verdict: Verdict) -> None:
     """Nothing is done to what nobody can judge.
 
@@ -75,7 +88,9 @@ def refuse_unknown(document: Document, verdict: Verdict) -> None:
         DgeditError: when it is such a document.
     """
     if verdict.is_unknown:
-        hint = _PYTHON_HINT if document.language == "python" else _GRAMMAR_HINT
+        hint = _GRAMMAR_HINT
+        if document.language == "python" or is_notebook(document.path):
+            hint = _PYTHON_HINT if "newer" in verdict.message else "it is left as it is"
         raise DgeditError(f"{document.name}:{verdict.line + 1}: cannot be judged: {verdict.message}", hint)
 
 
@@ -98,24 +113,37 @@ def mended(document: Document, load: Callable[[], Engine], options: RepairOption
         DgeditError: when it holds a marker or a conflict that nobody asked to resolve, or cannot be judged.
     """
     until = time.monotonic() + options.timeout_s
-    with programs.until(until):
-        verdict = standing(document)
-        conflict = conflict_in_valid(document.text) if conflicts else None
-        if not verdict.is_broken and not verdict.is_unknown and conflict is None:
-            return Repair(text=document.text, ending=RepairEnding.WHOLE)
-        at = conflict or conflict_line(document.text)
-        if at is None:
-            refuse_unknown(document, verdict)
-        _refuse_marked(document, at, conflicts)
-        options = replace(options, language=document.language)
-        model = load()
-        options.watch()
-        fault = Fault(line=verdict.line, column=verdict.column, message=verdict.message, suspects=(verdict.line,))
-        try:
-            with late_after(until - time.monotonic()):
-                return _of(document, model, options, is_conflict=at is not None)
-        except LateError:
-            return Repair(text=document.text, ending=RepairEnding.TIMEOUT, fault=fault)
+    verdict = None
+    try:
+        with programs.until(until), late_after(options.timeout_s):
+            verdict = standing(document)
+            conflict = conflict_in_valid(document.text) if conflicts else None
+            if not verdict.is_broken and not verdict.is_unknown and conflict is None:
+                return Repair(text=document.text, ending=RepairEnding.WHOLE)
+            at = conflict or conflict_line(document.text)
+            if at is None:
+                refuse_unknown(document, verdict)
+            _refuse_marked(document, at, conflicts)
+            model = _loaded(load, until)
+            options.watch()
+            left_s = max(0.0, until - time.monotonic())
+            chosen = replace(options, language=document.language, timeout_s=left_s)
+            return _of(document, model, chosen, is_conflict=at is not None)
+    except LateError:
+        fault = verdict and Fault(
+            line=verdict.line, column=verdict.column, message=verdict.message, suspects=(verdict.line,)
+        )
+        return Repair(text=document.text, ending=RepairEnding.TIMEOUT, fault=fault)
+
+
+def _loaded(load: Callable[[], Engine], until: float) -> Engine:
+    """The model; what an import says that was stopped half way is that it is late."""
+    try:
+        return load()
+    except Exception as trouble:
+        if time.monotonic() >= until:
+            raise LateError from trouble
+        raise
 
 
 def _refuse_marked(document: Document, conflict: int | None, conflicts: bool) -> None:
@@ -177,7 +205,7 @@ def without(text: str, steps: Sequence[RepairStep], left_out: Sequence[RepairSte
     return text
 
 
-def _notebook(document: Document, cells: list[Cell], model: Engine, options: RepairOptions) -> Repair:
+def _notebook(document: Document, cells: list[CodeCell], model: Engine, options: RepairOptions) -> Repair:
     """The broken cells mended, each as a text of its own; the notebook counts as mended when all of them are."""
     codes, steps = dict[int, str](), list[RepairStep]()
     for number, cell in enumerate(cells):

@@ -23,7 +23,7 @@ _LANGUAGES = frozenset({"", "python", "ipython", "python3"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class CodeCell:
     """A code cell: its code, and where its source stands in the notebook."""
 
     number: int
@@ -55,7 +55,7 @@ def is_notebook(path: Path | None) -> bool:
     return path is not None and path.suffix.lower() == ".ipynb"
 
 
-def cells_of(text: str) -> list[Cell] | None:
+def cells_of(text: str) -> list[CodeCell] | None:
     """The Python code cells of a notebook; none where it is no JSON, or no notebook in Python."""
     try:
         notebook = json.loads(text)
@@ -65,7 +65,7 @@ def cells_of(text: str) -> list[Cell] | None:
     if tree is None or not isinstance(notebook, dict) or not _is_python(notebook):
         return None
     raw = text.encode("utf-8", "surrogatepass")
-    found = list[Cell]()
+    found = list[CodeCell]()
     for number, (cell, node) in enumerate(_pairs(notebook, tree.root_node, raw), start=1):
         source = _value(node, "source", raw)
         if cell.get("cell_type") == "code" and source is not None:
@@ -74,7 +74,7 @@ def cells_of(text: str) -> list[Cell] | None:
     return found
 
 
-def with_cells(text: str, cells: Sequence[Cell], codes: Mapping[int, str]) -> str:
+def with_cells(text: str, cells: Sequence[CodeCell], codes: Mapping[int, str]) -> str:
     """The notebook with the code of some cells replaced, by their place among `cells`.
 
     Raises:
@@ -115,7 +115,7 @@ def _value(node: Node, key: str, raw: bytes) -> Node | None:
     return None
 
 
-def _cell(number: int, source: object, node: Node, raw: bytes) -> Cell | None:
+def _cell(number: int, source: object, node: Node, raw: bytes) -> CodeCell | None:
     lines = source if isinstance(source, list) else [source]
     if not all(isinstance(line, str) for line in lines):
         return None
@@ -131,7 +131,7 @@ def _cell(number: int, source: object, node: Node, raw: bytes) -> Cell | None:
     if children and children[0].start_point[0] != node.start_point[0]:
         line = raw.rfind(b"\n", 0, children[0].start_byte) + 1
         indent = raw[line : children[0].start_byte].decode("utf-8", "replace")
-    return Cell(
+    return CodeCell(
         number=number,
         code=masked,
         magics=tuple(magics),
@@ -162,7 +162,7 @@ def _unmasked(code: str, magics: Sequence[str]) -> str:
     return code
 
 
-def _written(cell: Cell, code: str, text: str) -> str:
+def _written(cell: CodeCell, code: str, text: str) -> str:
     """A source as JSON, in the form that it had."""
     escapes = text[cell.start : cell.end].isascii() and "\\u" in text[cell.start : cell.end]
     if not cell.is_list:

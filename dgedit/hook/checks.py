@@ -70,6 +70,8 @@ def problems_in(path: str, raw: bytes, *, judge: bool) -> list[Problem]:
 
 def conflict_in(raw: bytes) -> Problem | None:
     """The first conflict that a merge wrote into a file."""
+    if b"\n" not in raw:
+        raw = raw.replace(b"\r", b"\n")
     opening, middle, closing = CONFLICT
     begun = opening.search(raw)
     parted = begun and middle.search(raw, begun.end())
@@ -126,9 +128,11 @@ def fault_of(path: str, raw: bytes) -> Problem | None:
     verdict = judge_python(raw)
     if verdict.is_unknown:
         return Problem(ProblemKind.NOTE, verdict.line + 1, f"not judged: {verdict.message}")
-    if not verdict.is_broken:
-        return None
-    return Problem(ProblemKind.FAULT, verdict.line + 1, f"does not parse: {verdict.message}")
+    return (
+        Problem(ProblemKind.FAULT, verdict.line + 1, f"does not parse: {verdict.message}")
+        if verdict.is_broken
+        else None
+    )
 
 
 def stopping(problems: Iterable[Problem]) -> list[Problem]:

@@ -20,17 +20,19 @@ _SLASHES = rf"(?P<skip>//[^\n]*|{_BLOCK}\*/)|(?P<endless>{_BLOCK}\Z)"
 _QUOTED = r"\"(?:[^\"\\\n]|\\[\s\S])*+\""
 _SINGLE = r"'(?:[^'\\\n]|\\[\s\S])*+'"
 _CHARACTER = r"'(?:\\(?:u\{?[0-9a-fA-F]+\}?|x[0-9a-fA-F]+|[0-7]+|.)|[^'\\\n])'"
+_TEXT_BLOCK = r"\"{3}(?:[^\"\\]|\\[\s\S]|\"(?!\"\"))*+"
 _SIGNS = r"|(?P<open>[(\[{])|(?P<close>[)\]}])"
 _LEXICONS = {
     "c": rf"{_SLASHES}|(?:{_QUOTED}|{_SINGLE}|(?<!\w)\d(?:'?[\w.])*+|\w++)|(?P<doubt>[\"'])",
-    "cpp": rf"{_SLASHES}|(?:(?<!\w)(?:u8|[uUL])?R\"(?P<mark>[^()\\\s]{{0,16}})\([\s\S]*?\)(?P=mark)\""
-    rf"|{_QUOTED}|{_SINGLE}|(?<!\w)\d(?:'?[\w.])*+|\w++)|(?P<doubt>[\"'])",
+    "cpp": rf"{_SLASHES}|(?:(?<!\w)(?:u8|[uUL])?R\"(?P<mark>[^()\\\s]{{0,16}})\("
+    rf"(?:(?!\)(?P=mark)\")[\s\S])*+(?:\)(?P=mark)\"|(?P<late>\Z))|{_QUOTED}|{_SINGLE}"
+    rf"|(?<!\w)\d(?:'?[\w.])*+|\w++)|(?P<doubt>[\"'])",
     "css": rf"(?P<skip>{_BLOCK}\*/)|(?P<endless>{_BLOCK}\Z)|\\[\s\S]|url\(\s*+(?![\"'\s])[^)\n]*\)|"
     rf"(?:{_QUOTED}|{_SINGLE})|(?P<doubt>[\"'])",
     "go": rf"{_SLASHES}|(?:{_QUOTED}|{_CHARACTER}|`[^`]*+`)|(?P<late>`[^`]*+\Z)|(?P<doubt>[\"'])",
-    "java": rf"{_SLASHES}|(?:\"{{3}}(?:[^\"\\]|\\[\s\S]|\"(?!\"\"))*+\"{{3}}|{_QUOTED}|{_CHARACTER})"
-    rf"|(?P<late>\"{{3}}(?:[^\"\\]|\\[\s\S]|\"(?!\"\"))*+\Z)|(?P<doubt>[\"'])",
-    "rust": rf"(?P<skip>//[^\n]*)|(?P<nested>/\*)|(?:(?<!\w)(?:br|cr|r)(?P<mark>\#*+)\"[\s\S]*?\"(?P=mark)"
+    "java": rf"{_SLASHES}|{_TEXT_BLOCK}\"{{3}}|(?P<late>{_TEXT_BLOCK}\Z)|(?:{_QUOTED}|{_CHARACTER})|(?P<doubt>[\"'])",
+    "rust": rf"(?P<skip>//[^\n]*)|(?P<nested>/\*)|(?:(?<!\w)(?:br|cr|r)(?P<mark>\#*+)\"(?:(?!\"(?P=mark))[\s\S])*+"
+    rf"(?:\"(?P=mark)|(?P<raw>\Z))"
     rf"|\"(?:[^\"\\]|\\[\s\S])*+\"|{_CHARACTER}|'\w++|\w++)|(?P<late>\"(?:[^\"\\]|\\[\s\S])*+\Z)|(?P<doubt>[\"'])",
 }
 _SCRIPT = re.compile(
@@ -117,7 +119,7 @@ def _signs(text: str, language: str) -> Iterator[tuple[str, int]]:
             raise DoubtError
         if kind in ("open", "close"):
             yield found.group(), found.start()
-        elif kind in ("endless", "late"):
+        elif kind in ("endless", "late", "raw"):
             yield "a comment" if kind == "endless" else "a string", found.start()
         elif kind == "nested":
             end = _end_of_nested(text, at)

@@ -41,7 +41,7 @@ _UNTIL: ContextVar[float] = ContextVar("until", default=math.inf)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProgramAnswer:
     """What a program ended with and said."""
 
     code: int
@@ -71,7 +71,7 @@ def ask(
     *,
     files: dict[str, str] | None = None,
     memory_bytes: int | None = MEMORY_BYTES,
-) -> Answer | None:
+) -> ProgramAnswer | None:
     """Run a program in an empty folder with a text on standard input; none where it did not end by itself.
 
     Args:
@@ -105,7 +105,7 @@ def ask(
             _end(process)
     if process.returncode < 0:
         return None
-    return Answer(process.returncode, _words(out), _words(err))
+    return ProgramAnswer(process.returncode, _words(out), _words(err))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

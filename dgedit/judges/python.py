@@ -38,11 +38,16 @@ _SIGNS = (
 )
 """What a text holds that is written for a newer version, seen without its grammar."""
 _OLD_SIGNS = re.compile(
-    r"""^\s*(?:print|exec)\s+["'\w`(>%]|^\s*print\s*>>|^\s*except\s+[\w.()\s,]+,\s*\w+\s*:|^\s*raise\s+[\w.]+\s*,"""
-    r"""|<>|\b0\d+[lL]?\b|\b\d+[lL]\b|\b[uU][rR]["']|`[^`\n]+`""",
+    r"""\b(?:print|exec)\b[ \t]*(?![ \t(=.,):\]\n])|\bprint[ \t]*>>|\bexcept\b[^:\n]+,|\braise\b[^\n]+,|<>"""
+    r"""|\b0\d|\d[lL]\b|\b[uU][rR]["']|`|\blambda\s*\(|\bdef\s+\w+\s*\([^)]*\(|\bin\s+\w+\s*,|^[ ]*\t""",
     re.MULTILINE,
 )
-"""What Python 2 writes, seen without its grammar."""
+"""What Python 2 writes, and some of what it does not, seen without its grammar."""
+_PYTHON_2_TEXT = re.compile(
+    r"""^\s*(?:print|exec)[ \t]+["'\w`%]|^\s*print\s*>>|^\s*except\s+[\w.()\s]+,\s*\w+\s*:|^\s*raise\s+[\w.]+\s*,|<>""",
+    re.MULTILINE,
+)
+"""What Python 2 alone writes, where its grammar is not there."""
 _ASYNC = re.compile(r"\b(?:async|await)\b")
 _ASYNCHRONOUS = frozenset({"async_stmt", "async_funcdef"})
 _PYTHON_3 = frozenset(
@@ -148,10 +153,12 @@ def _ruff_program() -> str | None:
 
 def _is_python_2(text: str) -> bool:
     """Whether the grammar of Python 2, or of 3 before `async` was a keyword, reads a text that no later one does."""
+    if _OLD_SIGNS.search(text) is None and _ASYNC.search(text) is None:
+        return False
     try:
         from fissix import pygram
     except ImportError:
-        return _OLD_SIGNS.search(text) is not None and _PYTHON_3_TEXT.search(text) is None
+        return _PYTHON_2_TEXT.search(text) is not None and _PYTHON_3_TEXT.search(text) is None
     nodes = _old_nodes(text, pygram.python_grammar)
     if nodes is not None and nodes.isdisjoint(_PYTHON_3):
         return True

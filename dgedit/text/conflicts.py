@@ -14,9 +14,8 @@ Texts are given with plain line feeds. This module must know neither models nor 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-from .languages import comment_of
 
 MARKER = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: .*)?$|^={7}$", re.MULTILINE)
 OPENING = re.compile(r"^<{7}(?: .*)?$", re.MULTILINE)
@@ -47,26 +46,82 @@ def find_conflicts(text: str) -> list[Conflict]:
     ]
 
 
-def plain_answers(conflict: Conflict) -> list[str]:
-    """What a person often takes: one side or both; the obvious answer alone where there is one."""
+def answers(conflict: Conflict) -> list[tuple[str, ...]]:
+    """What may stand in place of a block, in groups, the likeliest group first; every answer is of lines of the sides.
+
+    The obvious answer stands alone. Sides that give the same thing two values are a choice between them, then both;
+    sides that add different things are both, in either order, then a choice.
+    """
     ours, theirs, base = conflict.ours, conflict.theirs, conflict.base
-    if ours == theirs or theirs == base:
-        return [ours]
+    if _bare(ours) == _bare(theirs) or theirs == base:
+        return [(ours,)]
     if ours == base:
-        return [theirs]
-    shared = set(filter(str.strip, ours.split("\n"))) & set(theirs.split("\n"))
-    both = (_union(ours, theirs),) if shared else (ours + theirs, theirs + ours)
-    return list(dict.fromkeys((ours, theirs, *both)))
+        return [(theirs,)]
+    if not _bare(ours) or not _bare(theirs):
+        # One side took away what the other changed: what would be lost is kept.
+        return [(ours if _bare(ours) else theirs,)]
+    sides, both = (ours, theirs), (_together(ours, theirs), _together(theirs, ours))
+    if base is None or not base.strip():
+        fuller = next((one for one, other in (sides, sides[::-1]) if _holds(one, other)), None)
+        if fuller is not None:
+            return [(fuller,), sides]
+    if (base is not None and base.strip()) or _clash(ours, theirs):
+        return [sides, both]
+    return [both[:1], both[1:], (ours + theirs,), sides]
 
 
-def both_sides(conflict: Conflict, language: str) -> str:
-    """Both sides as comments, for a model to read before it writes the answer."""
-    sign = comment_of(language).line or "#"
-    lines = (conflict.ours + conflict.theirs).split("\n")
-    return "".join(f"{sign} {line}".rstrip() + "\n" for line in lines if line.strip())
+def _bare(side: str) -> list[str]:
+    return [line.rstrip() for line in side.split("\n") if line.strip()]
 
 
-def _union(ours: str, theirs: str) -> str:
-    """All lines of ours, then those of theirs that ours has not."""
-    known = set(ours.split("\n"))
-    return ours + "".join(line + "\n" for line in theirs.split("\n")[:-1] if line not in known)
+def _holds(one: str, other: str) -> bool:
+    """Whether the lines of a side hold all lines of the other, in order."""
+    left = iter(_bare(one))
+    return all(line in left for line in _bare(other))
+
+
+def _together(first: str, second: str) -> str:
+    """Lines of both: what both begin and end with once, and between the one's own and then the other's."""
+    a, b = first.splitlines(keepends=True), second.splitlines(keepends=True)
+    least = min(len(a), len(b))
+    head = next((n for n in range(least) if a[n] != b[n]), least)
+    tail = next((n for n in range(least - head) if a[-1 - n] != b[-1 - n]), least - head)
+    if not _is_shared(a[:head]):
+        head = 0
+    if not _is_shared(a[len(a) - tail :]) or _margin(a[len(a) - tail]) > min(map(_margin, a)):
+        tail = 0
+    return "".join([*a[: len(a) - tail], *b[head : len(b) - tail], *b[len(b) - tail :]])
+
+
+def _margin(line: str) -> int:
+    return len(line) - len(line.lstrip()) if line.strip() else len(line)
+
+
+def _is_shared(lines: list[str]) -> bool:
+    """Whether lines that both sides have are one thing that both kept, and not the end of a block in each."""
+    return any(len(_WORDS.findall(line)) > 1 for line in lines)
+
+
+def _clash(ours: str, theirs: str) -> bool:
+    """Whether both sides say what one thing is: the same name, key or way out, in other words."""
+    return not {*_subjects(ours)}.isdisjoint(_subjects(theirs))
+
+
+def _subjects(side: str) -> Iterator[str]:
+    """What the outermost lines of a side are about."""
+    lines = [line for line in side.split("\n") if line.strip()]
+    margin = min((len(line) - len(line.lstrip()) for line in lines), default=0)
+    for line in lines:
+        if len(line) - len(line.lstrip()) > margin:
+            continue
+        if found := _DEFINES.match(line) or _ASSIGNS.match(line) or _LEAVES.match(line):
+            yield next(filter(None, found.groups()), "a way out")
+
+
+_WORDS = re.compile(r"\w+")
+_DEFINES = re.compile(
+    r"\s*(?:(?:export|default|pub|public|private|protected|static|final|async|abstract|unsafe|inline)\s+)*"
+    r"(?:def|class|fn|func|function|struct|enum|trait|interface|type|module|impl|const|let|var|val)\s+(?:mut\s+)?([\w.]+)"
+)
+_ASSIGNS = re.compile(r"\s*(?:[\w.<>\[\]*&]+\s+)*[\"']?([\w.$-]+)[\"']?(?:\[[^\]]*\])?\s*(?:[-+*/|&]?=(?!=)|:(?!:)|:=)")
+_LEAVES = re.compile(r"\s*(?:return|raise|throw|break|continue|yield|(if|elif|else|while|for|with|try|assert))\b")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ..errors import DgeditError
+from .line_breaks import lines_fed
 from .markers import Marker, find_markers
 
 MARKER = "<FILL_ME>"
@@ -79,6 +80,7 @@ def marked_holes(text: str, language: str, *, strength: float = 1.0) -> list[Hol
     Raises:
         DgeditError: when a block is not closed, or an option of a marker cannot be read.
     """
+    text = lines_fed(text)
     found = [Hole(start=match.start(), end=match.end()) for match in re.finditer(re.escape(MARKER), text)]
     return sorted(found + _comment_holes(text, language, strength), key=_place)
 
@@ -89,6 +91,7 @@ def find_holes(text: str, language: str, wanted: Wanted) -> list[Hole]:
     Raises:
         DgeditError: when one cannot be found, or two overlap.
     """
+    text = lines_fed(text)
     holes = [
         *marked_holes(text, language, strength=wanted.strength),
         *(line_hole(text, *parse_line_range(value), strength=wanted.strength) for value in wanted.lines),
@@ -183,14 +186,21 @@ def holds_marker(text: str) -> bool:
     return MARKER in text or re.search(r"dgedit:[ \t]*(?:fill|begin|end)\b", text) is not None
 
 
+def without_marked_lines(text: str) -> str:
+    """The text of another file without lines that hold a marker: what is to be written there stands nowhere yet."""
+    if not holds_marker(text):
+        return text
+    return "".join(line for line in text.splitlines(keepends=True) if not holds_marker(line))
+
+
 def line_of(text: str, offset: int) -> int:
     """The line that an offset is in, counted from 1."""
-    return text.count("\n", 0, offset) + 1
+    return lines_fed(text).count("\n", 0, offset) + 1
 
 
 def lines_of(text: str, holes: Iterable[Hole]) -> Iterator[int]:
     """The lines that holes begin in, which are in order."""
-    line, counted = 1, 0
+    text, line, counted = lines_fed(text), 1, 0
     for hole in holes:
         line += text.count("\n", counted, hole.start)
         counted = hole.start

@@ -17,6 +17,11 @@ def plain(text: str) -> str:
     return _break_of(text).sub("\n", text)
 
 
+def lines_fed(text: str) -> str:
+    """The text with a line feed for every return that ends a line alone; as long as before."""
+    return text if "\n" in text else text.replace("\r", "\n")
+
+
 def edits_between(text: str, changed: str) -> list[tuple[int, int, str]]:
     """What turns a text into another one of which only the plain form is known, as [start, end) and new characters.
 

@@ -12,11 +12,13 @@ several lines it is text. It must know nothing of the other kinds of holes.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..errors import DgeditError
 from .languages import Comment, comment_of
+from .line_breaks import lines_fed
 
 UNKNOWN = Comment("#", ("/*", "*/"))
 """What is taken for a comment where the language is not known."""
@@ -73,6 +75,8 @@ def find_markers(text: str, language: str) -> list[Marker]:
     """
     if "dgedit:" not in text:
         return []
+    # Of the same length, so that every place stays where it is.
+    text = lines_fed(text)
     comment = _comment(language)
     found = [
         (match, words) for match in _lines(comment).finditer(text) if (words := _words(match, comment)) is not None
@@ -151,25 +155,64 @@ def _share(value: str, marker: Marker) -> float:
 
 def _outside_others(text: str, language: str, places: set[int]) -> set[int]:
     """Those of the places, where comments seem to begin, that are in no string and no other comment."""
-    pattern = _strings_and_comments(language)
-    if pattern is None or not places:
+    forms = _forms(language)
+    if not forms or not places:
         return places
-    return places.intersection(match.start() for match in pattern.finditer(text, 0, max(places) + 1_000))
+    return places.intersection(_begins(text, language, forms, max(places)))
+
+
+def _begins(text: str, language: str, forms: dict[str, _Form], last: int) -> Iterator[int]:
+    """Where strings and comments begin, up to a place; what is begun and never ended is none.
+
+    Every character is read a bounded number of times: where one of a kind has no end, no other of that kind is begun
+    in what was read to look for it.
+    """
+    openers, at = _openers(language), 0
+    endless = dict.fromkeys(forms, 0)
+    while at <= last and (found := openers.search(text, at)):
+        at, form = found.end(), forms[found.group()]
+        if found.start() < endless[found.group()]:
+            continue
+        body = form.body.match(text, at)
+        end = body.end() if body else at
+        if text.startswith(form.closer, end):
+            yield found.start()
+            at = end + len(form.closer)
+        else:
+            endless[found.group()] = end
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A kind of string or comment: what stands in it, and what ends it (nothing, where the line does)."""
+
+    body: re.Pattern[str]
+    closer: str
 
 
 @lru_cache(maxsize=64)
-def _strings_and_comments(language: str) -> re.Pattern[str] | None:
-    """Strings and comments of languages whose strings run over several lines; none for the others."""
+def _openers(language: str) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, sorted(_forms(language), key=len, reverse=True))))
+
+
+@lru_cache(maxsize=64)
+def _forms(language: str) -> dict[str, _Form]:
+    """Strings and comments, by what opens them, of languages whose strings run over several lines; else none."""
     if language not in TRIPLE_QUOTED | BACK_QUOTED | OPEN_QUOTED:
-        return None
+        return {}
     comment = comment_of(language)
-    forms = [rf"{re.escape(comment.line)}[^\n]*"] if comment.line else []
-    forms += [".*?".join(map(re.escape, comment.block))] if comment.block else []
+    forms = {comment.line: _Form(re.compile(r"[^\n]*"), "")} if comment.line else {}
+    if comment.block:
+        opener, closer = comment.block
+        forms[opener] = _Form(re.compile(rf"(?:(?!{re.escape(closer)}).)*+", re.DOTALL), closer)
     if language in TRIPLE_QUOTED:
-        forms += [rf"{quote}(?:[^\\]|\\.)*?{quote}" for quote in ('"""', "'''")]
+        for quote in "\"'":
+            body = rf"(?:[^{quote}\\]|\\.|{quote}(?!{quote}{quote}))*+"
+            forms[3 * quote] = _Form(re.compile(body, re.DOTALL), 3 * quote)
     if language in BACK_QUOTED:
-        forms.append(r"`[^`]*`" if language == "go" else r"`(?:[^`\\]|\\.)*`")
-    forms.append(r'"(?:[^"\\]|\\.)*"' if language in OPEN_QUOTED else r'"(?:[^"\\\n]|\\.)*"')
+        forms["`"] = _Form(re.compile(r"[^`]*+" if language == "go" else r"(?:[^`\\]|\\.)*+", re.DOTALL), "`")
+    line = r"(?:[^\"\\]|\\.)*+" if language in OPEN_QUOTED else r"(?:[^\"\\\n]|\\.)*+"
+    forms['"'] = _Form(re.compile(line, re.DOTALL), '"')
     if language in SINGLE_QUOTED:
-        forms.append(r"'(?:[^'\\\n]|\\.)*'")
-    return re.compile("|".join(forms), re.DOTALL)
+        forms["'"] = _Form(re.compile(r"(?:[^'\\\n]|\\.)*+", re.DOTALL), "'")
+    return forms

@@ -1,9 +1,9 @@
 """Find and replace over a text: queries, matches, replacements, places.
 
-Offsets count code points of the text as given. Where all lines end in CRLF a query sees each line end as one line
-feed, so `$`, `.`, `\\s` and `\\n` behave as elsewhere and a carriage return is never left over; offsets are those of
-the text as given all the same. Where endings are mixed a carriage return is an ordinary character at the end of its
-line, as in the editor. `^` and `$` belong to lines; the empty row after the last line break is no line to them.
+Offsets count code points of the text as given. A query sees each CRLF as one line feed, so `$`, `.`, `\\s` and `\\n`
+behave as elsewhere and a carriage return is never left over; in a text without line feeds a carriage return ends a
+line. Offsets are those of the text as given all the same, and lines that are not replaced keep their own endings. `^`
+and `$` belong to lines; the empty row after the last line break is no line to them.
 
 Python's `re` holds the interpreter while it matches, so a thread does not keep a bad pattern from freezing an editor;
 `time_limit` stops it. Nothing here knows a widget.
@@ -23,13 +23,8 @@ from functools import lru_cache
 from itertools import islice
 
 from ..errors import DgeditError
-from .edits import Location
 
 MATCHES_MAX = 100_000
-ROWS_PER_CHUNK = 2_000
-
-LineMatch = tuple[int, int, int]
-"""Row, first column, column after the last."""
 
 PATTERN_HINT = "put a backslash before a sign to find the sign itself, or search for plain text"
 REPLACEMENT_HINT = r"write \\ for a backslash; \1, \g<name>, \g<0>, \n and \t are known"
@@ -83,10 +78,6 @@ class Replacement:
 
     parts: tuple[str | int, ...]
 
-    def expand(self, match: re.Match[str]) -> str:
-        """The text for one match; a group that took no part is empty."""
-        return "".join(part if isinstance(part, str) else match[part] or "" for part in self.parts)
-
 
 @lru_cache(maxsize=64)
 def compiled(query: Query) -> re.Pattern[str]:
@@ -119,12 +110,11 @@ def find_all(text: str, query: Query, within: tuple[int, int] | None = None, lim
     Raises:
         DgeditError: when the pattern is wrong.
     """
-    flat, pattern, crlf = _prepared(text, query)
-    bounds = _flat_bounds(text, within) if crlf and within else within
-    spans = [match.span() for match in islice(_scan(flat, pattern, bounds), limit + 1)] if query.pattern else []
-    starts, ends = [start for start, _ in spans[:limit]], [end for _, end in spans[:limit]]
-    if crlf:
-        starts, ends = _unflattened(flat, starts), _unflattened(flat, ends)
+    flat, pattern = Flat.of(text), compiled(_flat_query(query))
+    found = islice(_scan(flat.text, pattern, flat.bounds(within)), limit + 1) if query.pattern else ()
+    spans = [match.span() for match in found]
+    starts = flat.offsets(start for start, _ in spans[:limit])
+    ends = flat.offsets(end for _, end in spans[:limit])
     return Matches(tuple(starts), tuple(ends), len(spans) > limit)
 
 
@@ -162,24 +152,23 @@ def parse_replacement(query: Query, replacement: str) -> Replacement:
 
 
 def replace_all(text: str, query: Query, replacement: str, within: tuple[int, int] | None = None) -> tuple[str, int]:
-    """The text with every match in `within` replaced, and how many there were; its line ending is kept.
+    """The text with every match in `within` replaced, and how many there were; line endings are kept.
+
+    A line break in a replacement is that of the line which the match begins in.
 
     Raises:
         DgeditError: when the pattern or the replacement is wrong.
     """
-    flat, pattern, crlf = _prepared(text, query)
-    template = parse_replacement(query, _flattened(replacement, crlf))
-    bounds = _flat_bounds(text, within) if crlf and within else within
+    flat, pattern = Flat.of(text), compiled(_flat_query(query))
+    template = parse_replacement(query, _plain_breaks(replacement))
     pieces: list[str] = []
     count = at = 0
-    for match in _scan(flat, pattern, bounds) if query.pattern else ():
-        pieces += [flat[at : match.start()], template.expand(match)]
-        at = match.end()
+    for match in _scan(flat.text, pattern, flat.bounds(within)) if query.pattern else ():
+        start, end = flat.offset(match.start()), flat.offset(match.end())
+        pieces += [text[at:start], flat.written(match, template)]
+        at = end
         count += 1
-    if not count:
-        return text, 0
-    whole = "".join([*pieces, flat[at:]])
-    return (whole.replace("\n", "\r\n") if crlf else whole), count
+    return ("".join([*pieces, text[at:]]), count) if count else (text, 0)
 
 
 def replace_one(text: str, query: Query, start: int, replacement: str) -> tuple[int, str] | None:
@@ -188,73 +177,12 @@ def replace_one(text: str, query: Query, start: int, replacement: str) -> tuple[
     Raises:
         DgeditError: when the pattern or the replacement is wrong.
     """
-    flat, pattern, crlf = _prepared(text, query)
-    template = parse_replacement(query, _flattened(replacement, crlf))
-    match = pattern.match(flat, _flat_bounds(text, (start, start))[0] if crlf else start) if query.pattern else None
+    flat, pattern = Flat.of(text), compiled(_flat_query(query))
+    template = parse_replacement(query, _plain_breaks(replacement))
+    match = pattern.match(flat.text, flat.flattened(start)) if query.pattern else None
     if match is None:
         return None
-    new = template.expand(match)
-    return (_unflattened(flat, [match.end()])[0], new.replace("\n", "\r\n")) if crlf else (match.end(), new)
-
-
-def on_one_line(query: Query) -> bool:
-    """Whether no match can reach over a line break; False where that is not plain."""
-    if not query.regex:
-        return "\n" not in query.pattern
-    rest = re.sub(r"\\(?:[bdwS1-9]|[^\sa-zA-Z0-9]|t(?!-))", "", query.pattern)
-    doubtful = "\\" in rest or "[^" in rest or re.search(r"\(\?[a-zA-Z]*s", rest)
-    return not doubtful and min(rest, default=" ") >= " "
-
-
-def find_in_lines(
-    lines: Sequence[str], query: Query, rows_per_chunk: int = ROWS_PER_CHUNK
-) -> Iterator[tuple[int, list[LineMatch]]]:
-    """For chunk after chunk of rows: the row that comes next, and the matches; between chunks a caller may stop.
-
-    They are those of `find_all` over the whole text.
-
-    Raises:
-        DgeditError: when the pattern is wrong.
-        ValueError: when a match might reach over a line break (see `on_one_line`).
-    """
-    pattern = compiled(query)
-    if not on_one_line(query):
-        raise ValueError(f"{query.pattern!r} may match over line breaks")
-    for first in range(0, len(lines) if query.pattern else 0, rows_per_chunk):
-        stop = min(first + rows_per_chunk, len(lines))
-        chunk = "\n".join(lines[first:stop])
-        spans = [match.span() for match in pattern.finditer(chunk)]
-        places = zip(to_locations(chunk, (start for start, _ in spans)), spans, strict=True)
-        found = [(first + row, column, column + end - start) for (row, column), (start, end) in places]
-        if found and stop == len(lines) > 1 and not lines[-1] and found[-1][0] == stop - 1:
-            found.pop()
-        yield stop, found
-
-
-def to_locations(text: str, offsets: Iterable[int]) -> list[Location]:
-    """Rows and columns of ascending offsets, in one pass over the text."""
-    locations = []
-    row = line_start = at = 0
-    for offset in offsets:
-        breaks = text.count("\n", at, offset)
-        if breaks:
-            row += breaks
-            line_start = text.rindex("\n", at, offset) + 1
-        at = offset
-        locations.append((row, offset - line_start))
-    return locations
-
-
-def to_offsets(text: str, locations: Iterable[Location]) -> list[int]:
-    """Offsets of ascending rows and columns, in one pass over the text."""
-    offsets = []
-    row = line_start = 0
-    for wanted_row, column in locations:
-        while row < wanted_row:
-            line_start = text.index("\n", line_start) + 1
-            row += 1
-        offsets.append(line_start + column)
-    return offsets
+    return flat.offset(match.end()), flat.written(match, template)
 
 
 @contextmanager
@@ -337,28 +265,82 @@ def _escaped(escape: re.Match[str], pattern: re.Pattern[str]) -> tuple[str | int
     return (group, rest)
 
 
-def _prepared(text: str, query: Query) -> tuple[str, re.Pattern[str], bool]:
-    """Text and pattern as they are matched, and whether CRLF line ends were made line feeds for that."""
-    if "\r\n" not in text or text.count("\r\n") != text.count("\n"):
-        return text, compiled(query), False
-    if not query.regex:
-        query = replace(query, pattern=_flattened(query.pattern, crlf=True))
-    return text.replace("\r\n", "\n"), compiled(query), True
+def _flat_query(query: Query) -> Query:
+    """The query as it is looked for in a text whose lines all end in line feeds."""
+    return query if query.regex else replace(query, pattern=_plain_breaks(query.pattern))
 
 
-def _flattened(text: str, crlf: bool) -> str:
-    return text.replace("\r\n", "\n") if crlf else text
+def _plain_breaks(text: str) -> str:
+    return text.replace("\r\n", "\n")
 
 
-def _flat_bounds(text: str, bounds: tuple[int, int]) -> tuple[int, int]:
-    """Offsets in a CRLF text as they are once its line ends are line feeds."""
-    low, high = (at - text.count("\r\n", 0, at) - (text[at - 1 : at + 1] == "\r\n") for at in bounds)
-    return low, high
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """A text with a line feed for every line break, and the way back to its own offsets."""
 
+    given: str
+    text: str
+    returns: Sequence[int]
+    """Where the line feeds are, in `text`, that stand for CRLF; ascending."""
+    usual: str
+    """The line break of lines that tell of none."""
+    whole: bool
+    """All lines end as `usual` says."""
 
-def _unflattened(flat: str, offsets: list[int]) -> list[int]:
-    """Ascending offsets as they are where each line feed is CRLF."""
-    return [offset + row for offset, (row, _) in zip(offsets, to_locations(flat, offsets), strict=True)]
+    @classmethod
+    def of(cls, text: str) -> Flat:
+        """The flat form of a text."""
+        if "\n" not in text:
+            return cls(text, text.replace("\r", "\n"), (), "\r" if "\r" in text else "\n", True)
+        if "\r\n" not in text:
+            return cls(text, text, (), "\n", True)
+        # The n-th return is n characters nearer to the start, for those before it are gone.
+        found = [match.start() - number for number, match in enumerate(re.finditer("\r\n", text))]
+        breaks = text.count("\n")
+        usual = "\r\n" if 2 * len(found) > breaks else "\n"
+        return cls(text, text.replace("\r\n", "\n"), found, usual, len(found) == breaks)
+
+    def offset(self, at: int) -> int:
+        """An offset of `text` in the text as it was given."""
+        return at + bisect_left(self.returns, at)
+
+    def offsets(self, ats: Iterable[int]) -> list[int]:
+        """Offsets of `text` in the text as it was given."""
+        return [*map(self.offset, ats)] if self.returns else [*ats]
+
+    def flattened(self, offset: int) -> int:
+        """An offset of the given text in `text`; the middle of a CRLF is its start."""
+        # The n-th return was at its place in `text` plus n.
+        low, high = 0, len(self.returns)
+        while low < high:
+            middle = (low + high) // 2
+            if self.returns[middle] + middle < offset:
+                low = middle + 1
+            else:
+                high = middle
+        return offset - low
+
+    def bounds(self, within: tuple[int, int] | None) -> tuple[int, int] | None:
+        """A range of the given text in `text`."""
+        return None if within is None else (self.flattened(within[0]), self.flattened(within[1]))
+
+    def written(self, match: re.Match[str], replacement: Replacement) -> str:
+        """What comes in the place of a match: what it takes over as it stood, each new line as the one there ends."""
+        own = self._break_at(match.start())
+        return "".join(
+            part.replace("\n", own) if isinstance(part, str) else self._group(match, part) for part in replacement.parts
+        )
+
+    def _group(self, match: re.Match[str], number: int) -> str:
+        start, end = match.span(number)
+        return "" if start < 0 else self.given[self.offset(start) : self.offset(end)]
+
+    def _break_at(self, at: int) -> str:
+        ends = -1 if self.whole else self.text.find("\n", at)
+        if ends < 0:
+            return self.usual
+        place = bisect_left(self.returns, ends)
+        return "\r\n" if place < len(self.returns) and self.returns[place] == ends else "\n"
 
 
 def _scan(text: str, pattern: re.Pattern[str], within: tuple[int, int] | None) -> Iterator[re.Match[str]]:

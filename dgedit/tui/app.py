@@ -42,9 +42,11 @@ from .controllers.appearance import Looks, own_themes
 from .controllers.bars import Bars
 from .controllers.edits import Writing
 from .controllers.infill import WARM_AFTER_S, Infilling
+from .controllers.recovery import Recovery
+from .controllers.saving import Saving
 from .controllers.search import Search
 from .controllers.tabs import Filing
-from .dialogs import Ask, FindBar, HelpScreen, Item, Pick, TabBar, keyboard_is_taken
+from .dialogs import Ask, FindBar, HelpScreen, Item, Pick, Question, TabBar, keyboard_is_taken
 from .infill.thread import InfillJobs
 from .shell import Shell
 from .tab import Tab
@@ -55,7 +57,6 @@ from .widgets.code_area import CodeArea
 MIN_COLUMNS, MIN_ROWS = 40, 8
 QUIET_S = 0.1
 """After so long without a key it is found out whether the text differs from the file."""
-KEEP_EVERY_S = 2.0
 LOOK_EVERY_S = 0.5
 EDITED_WITHIN_S = 10.0
 GONE_S = 3.0
@@ -103,6 +104,8 @@ class DgeditApp(Shell):
         self.jobs = InfillJobs(self.config.infill.model, self._mail_from_thread, self.config.infill.engine)
         self.switcher, self.tab_bar, self.find_bar = ContentSwitcher(), TabBar(), FindBar()
         self.filing: Filing = Filing(self)
+        self.saving: Saving = Saving(self)
+        self.recovery: Recovery = Recovery(self)
         self.writing, self.finding = Writing(self), Search(self, self.find_bar)
         self.infilling: Infilling = Infilling(self, self.jobs, self._options)
         self.bars: Bars = Bars(self)
@@ -114,7 +117,7 @@ class DgeditApp(Shell):
         self.colourless = Colourless()
         if self.no_color:
             self._filters = without_greys(self._filters, self.colourless)
-        self.typed = TypeAhead(self, super().on_event)
+        self.typed = TypeAhead(self, super().on_event, self._is_wanted)
         self.stats = Stats()
         wanted = [OpenAt(places)] if isinstance(places, Path) else list(places)
         self._places: list[OpenAt | None] = [*wanted] or [None]
@@ -169,19 +172,19 @@ class DgeditApp(Shell):
             self.filing.started(tab)
         if self._warm_up:
             self.jobs.load()
-        self.set_interval(KEEP_EVERY_S, self._keep_unsaved)
+        self.run_worker(self.recovery.run(), group="journal")
         self.set_interval(LOOK_EVERY_S, self.looks.look)
         self.ask(self._recover())
 
     async def _recover(self) -> None:
         for tab in list(self.filing.tabs):
-            await self.filing.offer_recovery(tab)
+            await self.recovery.offer(tab)
         if self.config.editor.recover:
             await asyncio.to_thread(journal.clean_up)
 
     def _ended_from_outside(self, number: int) -> None:
         """The terminal went away or the system ends us: unsaved work stays in the journal."""
-        self.filing.keep_at_once()
+        self.recovery.keep_at_once()
         self.leave(128 + number)
         # A dialog or a terminal that does not answer must not keep a process without a screen alive; on a thread of its
         # own, because the loop may wait for that terminal.
@@ -200,6 +203,20 @@ class DgeditApp(Shell):
         """Carry out steps that may wait for the person; one such thing after the other."""
         self.run_worker(steps, group="ask", exclusive=False)
 
+    async def answer_to(self, question: Question, *, unbidden: bool = False) -> str | None:
+        """The key of the answer that the person gives; none where they give none.
+
+        Args: unbidden: nothing that the person did just now led to it, so it comes up in a pause of their typing.
+        """
+        if unbidden:
+            await self.typed.pause()
+        question.hold_s = self.typed.hold_s
+        return await self.push_screen_wait(question)
+
+    def _is_wanted(self, came_s: float) -> bool:
+        """Whether a key is heard: a question that was not seen yet takes none."""
+        return not isinstance(self.screen, Question) or self.screen.takes(came_s)
+
     # -- what the parts ask for ------------------------------------------------------------------------------------
 
     @property
@@ -217,7 +234,9 @@ class DgeditApp(Shell):
         same = (other.area for other in self.filing.tabs if other.area is not area)
         texts = tuple(other.true_text() for other in same if other.syntax_name == area.syntax_name)
         path = tab.buffer.path if tab is not None else None
-        return replace(self._chosen, language=area.syntax_name, path=path, open_texts=texts)
+        any_language = self.config.infill.any_language
+        chosen = replace(self._chosen, language=area.syntax_name, path=path, open_texts=texts)
+        return replace(chosen, any_language=any_language)
 
     def say(self, message: str) -> None:
         """Put a message into the status line; the next key that changes the text takes it away."""
@@ -295,12 +314,8 @@ class DgeditApp(Shell):
 
     def _is_quiet(self) -> None:
         for tab in self.filing.tabs:
-            self.filing.check_dirty(tab)
+            self.recovery.check_dirty(tab)
         self.refresh_status()
-
-    async def _keep_unsaved(self) -> None:
-        if self.config.editor.recover:
-            await self.filing.keep_unsaved()
 
     @on(FindBar.Changed)
     def _find_changed(self, event: FindBar.Changed) -> None:
@@ -335,10 +350,11 @@ class DgeditApp(Shell):
 
     def _table(self) -> dict[str, Callable[[], object]]:
         """What carries out each command."""
-        filing, writing, finding, infilling = self.filing, self.writing, self.finding, self.infilling
+        filing, saving, writing, finding = self.filing, self.saving, self.writing, self.finding
+        infilling = self.infilling
         named: dict[str, Callable[[], object]] = {
-            "new": filing.new, "open": filing.open_asked, "save": filing.save_asked, "save_as": filing.save_as_asked,
-            "close_tab": filing.close_asked, "reload": filing.reload_asked, "quit_guarded": filing.quit_asked,
+            "new": filing.new, "open": filing.open_asked, "save": saving.save_asked, "save_as": saving.save_as_asked,
+            "close_tab": filing.close_asked, "reload": saving.reload_asked, "quit_guarded": filing.quit_asked,
             "next_tab": lambda: filing.show(filing.at + 1), "previous_tab": lambda: filing.show(filing.at - 1),
             "find": finding.open, "replace": lambda: finding.open(replacing=True),
             "find_next": lambda: finding.step(backwards=False), "find_previous": lambda: finding.step(backwards=True),
@@ -436,7 +452,7 @@ def run(places: Sequence[OpenAt], *, config: Config, options: FillOptions) -> in
     result = app.run()
     if result is None:
         # Textual ended it with an error; what was typed since the last look is not lost with it.
-        app.filing.keep_at_once()
+        app.recovery.keep_at_once()
         kept = "unsaved work was kept and is offered next time" if config.editor.recover else "nothing was kept"
         terminal.say(f"ended by an error of its own; {kept}")
     code = result if result is not None else ExitCode.ERROR

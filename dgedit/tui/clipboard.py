@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -100,8 +101,10 @@ class Clipboard:
         """
         with self._lock:
             tools = self._known_tools() if self._pasting is None else self._pasting
+            # All tools together have the time of one: the keys that come next wait for the paste.
+            ends_s = time.monotonic() + self._timeout_s
             for tool in list(tools):
-                output = self._run(tool, tool.paste, None)
+                output = self._run(tool, tool.paste, None, max(0.0, ends_s - time.monotonic()))
                 text = None if output is None else _decoded(output, tool)
                 if text is not None:
                     return text.replace("\r\n", "\n")
@@ -121,7 +124,9 @@ class Clipboard:
             return False
         return shutil.which(tool.copy[0], path=there("PATH", "")) is not None
 
-    def _run(self, tool: Tool, command: tuple[str, ...], given: bytes | None) -> bytes | None:
+    def _run(
+        self, tool: Tool, command: tuple[str, ...], given: bytes | None, timeout_s: float | None = None
+    ) -> bytes | None:
         """What a command prints, or None where it fails; where it hangs the tool is forgotten."""
         program = shutil.which(command[0], path=self._environment.get("PATH", ""))
         if program is None:
@@ -140,7 +145,7 @@ class Clipboard:
         except OSError:
             return None
         try:
-            output, _ = process.communicate(given, timeout=self._timeout_s)
+            output, _ = process.communicate(given, timeout=self._timeout_s if timeout_s is None else timeout_s)
         except subprocess.TimeoutExpired:
             _end(process)
             for known in (self._tools, self._pasting):

@@ -45,7 +45,6 @@ COMMANDS: tuple[Command, ...] = (
         ("save", "Save", "ctrl+s", "Save"),
         ("save_as", "Save under another name", "alt+s"),
         ("close_tab", "Close the file", "ctrl+w"),
-        # Alt with a sign arrives as the bare sign.
         ("next_tab", "Next file", "ctrl+pagedown f6"),
         ("previous_tab", "Previous file", "ctrl+pageup shift+f6"),
         ("reload", "Read the file again from disk", ""),
@@ -58,6 +57,7 @@ COMMANDS: tuple[Command, ...] = (
         ("cut", "Cut", "ctrl+x"),
         ("copy", "Copy", "ctrl+c"),
         ("paste", "Paste", "ctrl+v"),
+        ("paste_whole", "Paste with control characters, if there are any", ""),
         ("select_all", "Select everything", "ctrl+a"),
         ("toggle_comment", "Comment or uncomment the lines", "ctrl+underscore"),
         ("tab", "Accept the infill, or indent", "tab"),
@@ -101,7 +101,7 @@ COMMANDS: tuple[Command, ...] = (
         ("previous_alternative", "Previous answer", "alt+p"),
         ("earlier_pass", "Look at the pass before", "alt+left"),
         ("later_pass", "Look at the pass after", "alt+right"),
-        # Alt+B is how some terminals send Ctrl+Left.
+        # Alt+B and Alt+F go by words, as in shells, and some terminals send them for Ctrl+Left and Ctrl+Right.
         ("branch", "Branch from this pass", "alt+r"),
         ("pin", "Pin or unpin the selected part of the infill", "alt+k"),
         ("weaker", "Rewrite less of the code", "alt+d"),

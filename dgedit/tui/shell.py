@@ -15,11 +15,14 @@ from textual.widgets import ContentSwitcher
 
 from ..config import Config
 from ..stats import Event
+from ..text.encoding import Encoding
 from .colourless import Colourless
+from .dialogs import Question
 from .infill.review import Review
 from .infill.thread import InfillJobs
 from .tab import Tab
 from .theme import Theme
+from .typeahead import TypeAhead
 from .widgets.code_area import CodeArea
 from .widgets.tab_bar import OpenFile, TabBar
 
@@ -35,11 +38,46 @@ class OpenFiles(Protocol):
     def tab(self) -> Tab:
         """The active one."""
 
+    def tab_of(self, area: CodeArea) -> Tab | None:
+        """The tab of a text area; none where it is closed."""
+
     def listed(self) -> list[OpenFile]:
         """As the tab bar shows them."""
 
+
+class SavedFiles(Protocol):
+    """The way between the tabs and the disk."""
+
+    async def save(self, tab: Tab) -> bool:
+        """Save, after questions if need be; false where it is not saved."""
+
     def look_outside(self, paths: Sequence[Path] | None = None) -> None:
         """See what other programs did to open files."""
+
+
+class UnsavedWork(Protocol):
+    """The journals of the tabs."""
+
+    trouble: str
+    """Why unsaved work would not survive a crash now; empty where it would."""
+
+    def claim(self, tab: Tab) -> None:
+        """Let other editors see that the file is open here."""
+
+    def check_dirty(self, tab: Tab) -> None:
+        """Find out whether saving would change the file."""
+
+    def forget(self, tab: Tab) -> None:
+        """The text is as it is on disk."""
+
+    async def offer(self, tab: Tab) -> None:
+        """Offer what an editor left that ended."""
+
+    async def may_discard(self, tab: Tab) -> bool:
+        """Keep the text of a tab for a month before it is thrown away; whether it may be."""
+
+    async def may_lose(self, path: Path | None, text: str, encoding: Encoding) -> bool:
+        """The same for any text of a file."""
 
 
 class OpenInfill(Protocol):
@@ -73,6 +111,9 @@ class Shell(App[int]):
     colourless: Colourless
     jobs: InfillJobs
     filing: OpenFiles
+    saving: SavedFiles
+    recovery: UnsavedWork
+    typed: TypeAhead
     infilling: OpenInfill
     bars: StatusLines
     switcher: ContentSwitcher
@@ -101,6 +142,10 @@ class Shell(App[int]):
 
     def tell(self, call: Callable[..., object], *values: object) -> None:
         """Call something on the screen's thread, from another one."""
+        raise NotImplementedError
+
+    async def answer_to(self, question: Question, *, unbidden: bool = False) -> str | None:
+        """The key of the answer that the person gives; none where they give none."""
         raise NotImplementedError
 
     def ask(self, steps: Coroutine[Any, Any, Any]) -> None:

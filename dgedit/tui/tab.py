@@ -21,8 +21,10 @@ class Tab:
     dirty: bool = False
     kept_version: int = -1
     """The version of the text that the journal holds."""
+    forgotten: int = 0
+    """How often the journal was told that nothing is unsaved."""
     asked: bool = False
-    """A question about this file is on the screen."""
+    """A question about this file is on the screen, or is to come."""
     gone: bool = False
     """The file was deleted or moved, and that was said."""
 

@@ -18,8 +18,7 @@ from .. import infill, packing
 from ..load import load
 from ..models.nano.checkpoint import NanoContext, NanoInfiller
 from . import methods
-from .__main__ import HEADER, line
-from .exact_match import Row, evaluate
+from .exact_match import HEADER, Row, evaluate, line
 from .fit import unused
 from .spans import Span, SpanKind
 

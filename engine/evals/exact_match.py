@@ -106,3 +106,22 @@ def interval(outcomes: Sequence[bool], seed: int = 0) -> tuple[float, float]:
 def percentile(values: Sequence[float], share: float) -> float:
     """The value below which so large a share of them lies."""
     return sorted(values)[int(share * (len(values) - 1))]
+
+
+HEADER = (
+    f"{'':26}{'spans':>6}{'exact':>8}{'95 %':>15}{'among':>8}{'similar':>9}{'length':>8}{'parses':>8}"
+    f"{'p50 ms':>8}{'p95 ms':>8}{'passes':>8}"
+)
+
+
+def line(row: Row) -> str:
+    """A row as text; what does not apply is a dash."""
+
+    def share(value: float | None) -> str:
+        return "-" if value is None else f"{value:.1%}"
+
+    return (
+        f"{row.name:26}{row.spans:6}{row.exact:8.1%}{f'{row.low:.1%} - {row.high:.1%}':>15}"
+        f"{share(row.any_candidate):>8}{share(row.similarity):>9}{share(row.lines_right):>8}{share(row.parses):>8}"
+        f"{row.p50_ms:8.1f}{row.p95_ms:8.1f}{row.passes:8.1f}"
+    )

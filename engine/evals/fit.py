@@ -1,34 +1,56 @@
-"""`python -m dgedit.engine.evals.fit`: finds the ranking weights, on held-out spans that the evaluation does not use.
+"""`python -m dgedit.engine.evals.fit --model NAME`: finds how candidates are ranked, and how sure of them one may be.
 
-For every span the engine makes its candidates; the weights are those under which the right one, where there is one, is
-likeliest (a softmax over the candidates, with a pull towards small weights).
+For every span the engine makes its candidates. The ranking weights are those under which the right one, where there is
+one, is likeliest (a softmax over the candidates, with a pull towards small weights); the probability is a logistic
+function fitted to whether the first few are right. What is told of both comes from spans that did not fit them (five
+parts by file). The result is written beside the checkpoint. The spans are those of `spans.SPANS_FILE`; nothing that is
+measured on these may be reported.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import sys
-import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import torch
+import tree_sitter_python
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+from tree_sitter import Language, Node, Parser
 
+from ..confidence import RANKING_FILE, SIGNS, VERSION, Confidence, names_of, signs
 from ..denoise import denoise
-from ..infill import beforehand, default_settings, denoised, drafts, remembered
-from ..load import load
-from ..packing import with_drafts
-from ..parsing import parses
+from ..infill import default_settings, denoised, gathered, prepare
+from ..load import checkpoint_folder, load
 from ..protocol import Denoiser
-from ..rank import measure, merge
+from ..rank import merge, weighed
 from ..settings import RankWeights
 from ..types import InfillRequest
 from . import spans
 from .spans import Span, SpanKind
 
-NAMES = tuple(field.name for field in fields(RankWeights))
+NAMES = tuple(name for name in names_of(RankWeights) if name not in ("noise", "unparsable"))
+KINDS = (SpanKind.LINE, SpanKind.REST, SpanKind.EXPRESSION)
+FIRST = 5
+"""So many candidates of each span tell how sure one may be."""
+PARTS = 5
+BINS, BIN_ANSWERS = 10, 60
+"""At most so many bins, of at least so many answers: in fewer, chance alone is off by more than what is looked for."""
+PIECE_PARENTS = frozenset(
+    (
+        *("argument_list", "subscript", "keyword_argument", "default_parameter", "comparison_operator", "pair"),
+        *("return_statement", "assignment", "attribute", "for_statement", "for_in_clause", "interpolation", "list"),
+        *("binary_operator", "if_statement", "type", "parameters", "import_statement", "except_clause", "tuple"),
+    )
+)
+"""Of tree-sitter-python: what a short piece of a line is part of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,70 +58,122 @@ class Example:
     """Candidates of one span as numbers."""
 
     known: list[dict[str, float]]
-    right: int
-    """Index of the candidate that is the truth."""
+    right: int | None
+    """Index of the candidate that is the truth; none where none is."""
+    tiers: tuple[int, ...] = ()
+    """What the guard has against each; more is worse, whatever the numbers say."""
+    file: int = 0
+    """Which file it is of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bin:
+    """Answers of about one probability."""
+
+    said: float
+    """Mean probability."""
+    right: float
+    """Share that was right."""
+    count: int
 
 
 def main() -> int:
-    """Collect, fit, print."""
-    parser = argparse.ArgumentParser(prog="python -m dgedit.engine.evals.fit", description="Fit the ranking weights.")
+    """Collect, fit, tell, write."""
+    parser = argparse.ArgumentParser(prog="python -m dgedit.engine.evals.fit", description="Fit ranking and certainty.")
     parser.add_argument("--model", default="nano")
-    parser.add_argument("--heldout", type=Path, required=True, help="heldout.jsonl of a corpus")
-    parser.add_argument("--spans", type=int, default=300, help="so many of each kind")
-    parser.add_argument("--passes", type=int, default=8)
+    parser.add_argument("--spans", type=int, default=120, help="so many of each kind")
+    parser.add_argument("--out", type=Path, help=f"a folder for {RANKING_FILE} (default: the checkpoint's)")
+    parser.add_argument("--keep", type=Path, help="a file that examples are kept in, to go on from")
     options = parser.parse_args()
-    model = load(options.model)
-    examples = list[Example]()
-    for kind in SpanKind:
-        chosen = unused(options.heldout, kind, options.spans)
-        found = gather(model, chosen, options.passes)
-        print(f"{kind.value}: {len(found)} of {len(chosen)} have the truth among their candidates", file=sys.stderr)
-        examples += found
-    weights = fit(examples)
-    print(f"first among {len(examples)}: {accuracy(examples, weights):.1%}", file=sys.stderr)
-    for name in NAMES:
-        print(f"{name} = {getattr(weights, name):.2f}")
+    examples = collect(load(options.model), options.spans, options.keep)
+    fitted = fitted_on(examples)
+    (options.out or checkpoint_folder(options.model)).joinpath(RANKING_FILE).write_text(
+        json.dumps(fitted, indent=1) + "\n", encoding="utf-8"
+    )
     return 0
 
 
-def unused(heldout: Path, kind: SpanKind, limit: int) -> list[Span]:
-    """Spans of held-out files from which the evaluation draws none."""
-    taken = {span.text for each in SpanKind for span in spans.load(kind=each)}
-    with tempfile.TemporaryDirectory() as folder:
-        rest, drawn = Path(folder) / "rest.jsonl", Path(folder) / "drawn.gz"
-        with heldout.open(encoding="utf-8") as source, rest.open("w", encoding="utf-8") as out:
-            out.writelines(line for line in source if json.loads(line)["text"] not in taken)
-        spans.collect(rest, drawn, files_per_package=24, lines_per_file=8, seed=12)
-        return spans.load(drawn, limit, kind)
+def collect(model: Denoiser, count: int, keep: Path | None = None) -> list[Example]:
+    """Examples of spans within a line and of whole lines, the kinds by turns.
+
+    Args:
+        keep: what is collected is added to this file, a line each; what is there already is not asked again.
+    """
+    sets = [spans.load(limit=count, kind=kind) for kind in KINDS] + [pieces(count)]
+    chosen = [span for turn in zip_longest(*sets) for span in turn if span is not None]
+    lines = keep.read_text(encoding="utf-8").splitlines() if keep is not None and keep.exists() else []
+    examples = [Example(**json.loads(line)) for line in lines][: len(chosen)]
+    for span in chosen[len(examples) :]:
+        examples.append(example_of(model, span))
+        if keep is not None:
+            with keep.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(examples[-1])) + "\n")
+    among = sum(each.right is not None for each in examples)
+    print(f"{among} of {len(examples)} have the truth among their candidates", file=sys.stderr)
+    return [each for each in examples if each.known]
+
+
+def pieces(count: int, seed: int = 9) -> list[Span]:
+    """Short pieces of lines: an argument, an index, a default, an attribute."""
+    draw, found = random.Random(seed), list[Span]()
+    parser = Parser(Language(tree_sitter_python.language()))
+    for span in spans.load():
+        source = span.text.encode()
+        nodes = list(_pieces(parser.parse(source).root_node))
+        for node in draw.sample(nodes, min(1, len(nodes))):
+            start, end = len(source[: node.start_byte].decode()), len(source[: node.end_byte].decode())
+            found.append(Span(package=span.package, text=span.text, start=start, end=end, related=span.related))
+    return draw.sample(found, min(count, len(found)))
+
+
+def _pieces(root: Node) -> list[Node]:
+    waiting, found = [root], list[Node]()
+    while waiting:
+        node = waiting.pop()
+        waiting += node.named_children
+        short = node.end_byte - node.start_byte <= 40 and node.start_point.row == node.end_point.row
+        if short and node.parent is not None and node.parent.type in PIECE_PARENTS and "comment" not in node.type:
+            found.append(node)
+    return sorted(found, key=lambda node: (node.start_byte, node.end_byte))
 
 
 @torch.inference_mode()
-def gather(model: Denoiser, chosen: Sequence[Span], passes: int) -> list[Example]:
-    """The candidates of each span that has the truth among them."""
-    examples = []
-    for span in chosen:
-        request = InfillRequest(prefix=span.prefix, suffix=span.suffix, related=span.related, max_passes=passes)
-        pieces = remembered(request)
-        packed = model.pack(request)
-        context, generator = model.encode(packed.context_ids), torch.Generator().manual_seed(0)
-        before = beforehand(model, context, packed, request, pieces)
-        packed = with_drafts(packed, drafts(before), model.format)
-        *_, step = denoise(model, context, packed, default_settings(request, model), generator)
-        found = merge([*denoised(step, packed, model, request), *before])
-        texts = [proposal.text.strip() for proposal in found]
-        if span.answer.strip() in texts:
-            known = measure(model, context, packed, request, found)
-            for each, proposal in zip(known, found, strict=True):
-                each["unparsable"] = float(parses(request, proposal.text) is False)
-            examples.append(Example(known, texts.index(span.answer.strip())))
-    return examples
+def example_of(model: Denoiser, span: Span) -> Example:
+    """The candidates of one span; none where the model has no single canvas for it."""
+    request = InfillRequest(prefix=span.prefix, suffix=span.suffix, related=span.related, max_passes=model.info.passes)
+    if model.canvases(request) != 1:
+        return Example([], None)
+    ready = prepare(request, model)
+    *_, step = denoise(
+        model, ready.context, ready.packed, default_settings(request, model), torch.Generator().manual_seed(0)
+    )
+    rows = denoised(step, ready.packed, model, ready.guard)
+    found = merge(gathered(model, ready.context, ready.packed, request, rows, ready))
+    known, verdicts = weighed(model, ready.context, ready.packed, request, found, ready.guard)
+    texts = [proposal.text.strip() for proposal in found]
+    kept = [place for place, text in enumerate(texts) if text]
+    truth = span.answer.strip()
+    right = next((number for number, place in enumerate(kept) if texts[place] == truth), None)
+    tiers = tuple(verdicts[place].tier for place in kept)
+    return Example([known[place] for place in kept], right, tiers, hash_of(span.text))
+
+
+def hash_of(text: str) -> int:
+    """A number of a text, the same in every process."""
+    return sum(map(ord, text[:2_000])) + len(text)
 
 
 def fit(examples: Sequence[Example], pull: float = 0.5) -> RankWeights:
-    """Weights of greatest likelihood, less `pull` times their squares."""
-    rows = [[[each.get(name, 0.0) for name in NAMES] for each in example.known] for example in examples]
-    weights = softmax_weights(rows, [example.right for example in examples], pull)
-    return RankWeights(**dict(zip(NAMES, weights, strict=True)))
+    """Weights of greatest likelihood among candidates that the guard treats alike, less `pull` times their squares."""
+    choices, right = list[list[list[float]]](), list[int]()
+    for example in examples:
+        if example.right is None:
+            continue
+        tiers = example.tiers or (0,) * len(example.known)
+        alike = [place for place, tier in enumerate(tiers) if tier == tiers[example.right]]
+        choices.append([[example.known[place].get(name, 0.0) for name in NAMES] for place in alike])
+        right.append(alike.index(example.right))
+    return RankWeights(**dict(zip(NAMES, softmax_weights(choices, right, pull), strict=True)))
 
 
 def softmax_weights(choices: Sequence[list[list[float]]], right: Sequence[int], pull: float) -> list[float]:
@@ -110,30 +184,129 @@ def softmax_weights(choices: Sequence[list[list[float]]], right: Sequence[int], 
         right: which candidate of each choice is right.
     """
     rows = [torch.tensor(choice) for choice in choices]
-    weights = torch.zeros(rows[0].shape[1], requires_grad=True)
-    optimiser = torch.optim.LBFGS([weights], max_iter=300, line_search_fn="strong_wolfe")
 
-    def loss() -> torch.Tensor:
-        optimiser.zero_grad()
+    def loss(weights: Tensor) -> Tensor:
         total = pull * weights.square().sum()
         for row, best in zip(rows, right, strict=True):
             total = total - (row @ weights).log_softmax(0)[best]
+        return total
+
+    return _least(loss, rows[0].shape[1])
+
+
+def _least(loss: Callable[[Tensor], Tensor], count: int) -> list[float]:
+    """Numbers for which a loss is least."""
+    numbers = torch.zeros(count, requires_grad=True)
+    optimiser = torch.optim.LBFGS([numbers], max_iter=300, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        total = loss(numbers)
         torch.autograd.backward(total)
         return total
 
     with torch.inference_mode(False), torch.enable_grad():
-        optimiser.step(loss)  # type: ignore[no-untyped-call]
-    found: list[float] = weights.tolist()
+        optimiser.step(closure)  # type: ignore[no-untyped-call]
+    found: list[float] = numbers.tolist()
     return found
 
 
+def order(example: Example, weights: RankWeights) -> list[int]:
+    """Candidates as they are ranked, best first."""
+    tiers = example.tiers or (0,) * len(example.known)
+    values = [weights.value(each) for each in example.known]
+    return sorted(range(len(values)), key=lambda place: (tiers[place], -values[place]))
+
+
 def accuracy(examples: Sequence[Example], weights: RankWeights) -> float:
-    """Share of the examples whose right candidate comes first."""
-    hits = 0
+    """Share of the examples with a right candidate in which it comes first."""
+    having = [each for each in examples if each.right is not None]
+    return sum(order(each, weights)[0] == each.right for each in having) / max(1, len(having))
+
+
+def judged(examples: Sequence[Example], weights: RankWeights) -> tuple[list[dict[str, float]], list[bool], list[bool]]:
+    """Signs of the first few candidates, whether each is right, and whether it comes first."""
+    found, right, first = list[dict[str, float]](), list[bool](), list[bool]()
     for example in examples:
         values = [weights.value(each) for each in example.known]
-        hits += values.index(max(values)) == example.right
-    return hits / max(1, len(examples))
+        for number, place in enumerate(order(example, weights)[:FIRST]):
+            found.append(signs(example.known, values, place))
+            right.append(place == example.right)
+            first.append(number == 0)
+    return found, right, first
+
+
+def fit_confidence(found: Sequence[dict[str, float]], right: Sequence[bool], pull: float = 1.0) -> Confidence:
+    """The logistic function of greatest likelihood; first answers count as much as all others together."""
+    rows = torch.tensor([[each.get(name, 0.0) for name in SIGNS] for each in found])
+    mean, spread = rows.mean(0), rows.std(0).clamp(min=1e-3)
+    rows, truth = (rows - mean) / spread, torch.tensor(right, dtype=torch.float)
+
+    def loss(numbers: Tensor) -> Tensor:
+        lost = F.binary_cross_entropy_with_logits(rows @ numbers[1:] + numbers[0], truth, reduction="sum")
+        return lost + pull * numbers[1:].square().sum()
+
+    bias, *weights = _least(loss, len(SIGNS) + 1)
+    scaled = [weight / float(size) for weight, size in zip(weights, spread, strict=True)]
+    shift = sum(weight * float(middle) for weight, middle in zip(scaled, mean, strict=True))
+    return Confidence(bias=bias - shift, weights=dict(zip(SIGNS, scaled, strict=True)))
+
+
+def reliability(said: Sequence[float], right: Sequence[bool]) -> list[Bin]:
+    """Answers in a few bins of as many each, by what was said of them."""
+    ordered = sorted(zip(said, right, strict=True))
+    count = max(1, min(BINS, len(ordered) // BIN_ANSWERS))
+    size = max(1, -(-len(ordered) // count))
+    groups = [ordered[at : at + size] for at in range(0, len(ordered), size)]
+    return [
+        Bin(
+            said=sum(each for each, _ in group) / len(group),
+            right=sum(is_right for _, is_right in group) / len(group),
+            count=len(group),
+        )
+        for group in groups
+    ]
+
+
+def expected_error(bins: Sequence[Bin]) -> float:
+    """Expected calibration error: how far what is said is from what is right, over all answers."""
+    total = sum(each.count for each in bins)
+    return sum(each.count * abs(each.said - each.right) for each in bins) / max(1, total)
+
+
+def fitted_on(examples: Sequence[Example]) -> dict[str, Any]:
+    """What is written beside the checkpoint, after it was told how good it is on what did not fit it."""
+    said, right, first, hits, having = list[float](), list[bool](), list[bool](), 0.0, 0
+    for part in range(PARTS):
+        others = [each for each in examples if each.file % PARTS != part]
+        own = [each for each in examples if each.file % PARTS == part]
+        weights = fit(others)
+        count = sum(each.right is not None for each in own)
+        hits, having = hits + accuracy(own, weights) * count, having + count
+        found, truth, is_first = judged(own, weights)
+        told = fit_confidence(*judged(others, weights)[:2])
+        said, right, first = said + [told.of(each) for each in found], right + truth, first + is_first
+    firsts = [(s, r) for s, r, is_first in zip(said, right, first, strict=True) if is_first]
+    bins = reliability(*zip(*firsts, strict=True))
+    usual = accuracy(examples, RankWeights())
+    print(f"right first of those among: {hits / max(1, having):.1%} of {having} (with the usual weights {usual:.1%})")
+    print(f"expected calibration error: {expected_error(bins):.3f} of first answers, ", end="")
+    print(f"{expected_error(reliability(said, right)):.3f} of the first {FIRST}")
+    print("  said   right  count\n" + "\n".join(f"{b.said:6.1%} {b.right:7.1%} {b.count:6}" for b in bins))
+    weights = fit(examples)
+    told = fit_confidence(*judged(examples, weights)[:2])
+    return {
+        "version": VERSION,
+        "spans": len(examples),
+        "first_of_those_among": round(hits / max(1, having), 4),
+        "expected_calibration_error": round(expected_error(bins), 4),
+        "reliability": [{name: round(value, 4) for name, value in asdict(each).items()} for each in bins],
+        "weights": {name: round(float(getattr(weights, name)), 4) for name in NAMES},
+        "confidence": {
+            "bias": round(told.bias, 5),
+            "weights": {name: round(value, 5) for name, value in told.weights.items()},
+        },
+    }
 
 
 if __name__ == "__main__":

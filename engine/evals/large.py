@@ -68,6 +68,10 @@ class Numbers:
         """No token does."""
         return self.roles
 
+    def begins_with(self, text: str) -> Tensor:
+        """No token does."""
+        return self.roles
+
     def decode(self, ids: Iterable[int]) -> str:
         """Nothing that could be read."""
         return " ".join(map(str, ids))
@@ -266,7 +270,7 @@ def _packed(ids: list[int]) -> PackedInfill:
         exact=True,
         starts=((), (), ()),
         passes=0,
-        leading_newline=False,
+        borrowed="",
         context=use,
         closing_ids=(9,),
         lead_ids=(9,) * 16,

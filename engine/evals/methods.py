@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import torch
 
-from ..denoise import closing_tokens, edge_bias
-from ..infill import fill
+from ..denoise import closing_tokens, denoise, edge_bias
+from ..guard.judge import Guard
+from ..infill import Prepared, default_settings, denoised, fill, infill, prepare
 from ..protocol import Denoiser
-from ..rank import span_text
+from ..rank import rank, span_text
 from ..recall import recall
 from ..train.vocabulary import documents
 from ..types import InfillRequest
@@ -18,6 +21,8 @@ from .exact_match import Answer, Method
 from .spans import Span
 
 WRITTEN_TOKENS = 48
+
+Preparation = Callable[[Span], Prepared]
 
 
 def engine(model: Denoiser, *, use_recall: bool = True, related: bool = True, true_length: bool = False) -> Method:
@@ -31,11 +36,38 @@ def engine(model: Denoiser, *, use_recall: bool = True, related: bool = True, tr
             exact_tokens=count,
             recall=use_recall,
             related=span.related if related else (),
+            max_passes=model.info.passes,
         )
         result = fill(request, model)
         return Answer(
             text=result.text, candidates=tuple(found.text for found in result.candidates), passes=result.passes
         )
+
+    return answer
+
+
+def preparation(model: Denoiser) -> Preparation:
+    """What is done for a span before its first pass; that of the last span is kept for the way that comes next."""
+
+    @lru_cache(maxsize=1)
+    def prepared(span: Span) -> Prepared:
+        request = InfillRequest(
+            prefix=span.prefix, suffix=span.suffix, related=span.related, max_passes=model.info.passes
+        )
+        return prepare(request, model)
+
+    return prepared
+
+
+def as_the_editor(model: Denoiser, prepared: Preparation) -> Method:
+    """The engine as the editor runs it, with the files beside the open one."""
+
+    def answer(span: Span) -> Answer:
+        ready = prepared(span)
+        *_, last = infill(ready.request, model, prepared=ready)
+        assert last.result is not None, "the last frame carries the result"
+        found = tuple(each.text for each in last.result.candidates)
+        return Answer(text=last.result.text, candidates=found, passes=last.result.passes)
 
     return answer
 
@@ -64,6 +96,49 @@ def left_to_right(model: Denoiser) -> Method:
         return Answer(text=span_text(model, packed, written[0]) if written else "")
 
     return answer
+
+
+def drafts(model: Denoiser, prepared: Preparation) -> Method:
+    """What `engine` begins with, ranked but not denoised: pieces recalled, spans written left to right."""
+
+    def answer(span: Span) -> Answer:
+        ready = prepared(span)
+        known = [replace(proposal, origins=set(proposal.origins)) for proposal in ready.known]
+        found = rank(model, ready.context, ready.packed, ready.request, known, ready.guard) if known else []
+        texts = tuple(each.text for each in found)
+        return Answer(text=texts[0] if texts else "", candidates=texts)
+
+    return answer
+
+
+def from_noise(model: Denoiser, passes: int | None = None) -> Method:
+    """The canvas alone: nothing recalled, nothing written, every row begins as noise."""
+
+    @torch.inference_mode()
+    def answer(span: Span) -> Answer:
+        request = InfillRequest(
+            prefix=span.prefix, suffix=span.suffix, recall=False, max_passes=passes or model.info.passes
+        )
+        packed = model.pack(request)
+        context = model.encode(packed.context_ids)
+        settings, generator = default_settings(request, model), torch.Generator().manual_seed(0)
+        *_, step = denoise(model, context, packed, settings, generator)
+        guard = Guard(request.prefix, request.suffix, request.language)
+        found = rank(model, context, packed, request, denoised(step, packed, model, guard), guard)
+        return Answer(text=found[0].text, candidates=tuple(each.text for each in found), passes=step.pass_index)
+
+    return answer
+
+
+@torch.inference_mode()
+def truth_nats(model: Denoiser, span: Span) -> tuple[float, float]:
+    """Nats that the span's true text costs left to right after its context: without what ends it, and with it."""
+    packed = model.pack(InfillRequest(prefix=span.prefix, suffix=span.suffix))
+    context = model.encode(packed.context_ids)
+    lead = list(packed.lead_ids)
+    ids = model.tokenizer.encode(packed.borrowed + span.answer)
+    logs = model.score(context, [[*lead, *ids, *packed.closing_ids]])[0][len(lead) :]
+    return -float(logs[: len(ids)].sum()), -float(logs.sum())
 
 
 def generate_pinned(folder: Path, model: Denoiser, *, passes: int = 8) -> Method | None:

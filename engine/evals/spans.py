@@ -134,14 +134,17 @@ def load(path: Path = SPANS_FILE, limit: int | None = None, kind: SpanKind = Spa
         related = tuple(
             other["text"] for other in rows if other["package"] == row["package"] and other["text"] != row["text"]
         )
-        for start, end in _places(row["text"], row["lines"], kind, random.Random(number)):
+        for start, end in places(row["text"], row["lines"], kind, random.Random(number)):
             spans.append(Span(package=row["package"], text=row["text"], start=start, end=end, related=related))
     random.Random(0).shuffle(spans)
     return spans[:limit]
 
 
-def _places(text: str, lines: list[int], kind: SpanKind, draw: random.Random) -> list[tuple[int, int]]:
-    """Character ranges of the spans of one kind in a file; `lines` are the numbers that were drawn for it."""
+def places(text: str, lines: list[int], kind: SpanKind, draw: random.Random) -> list[tuple[int, int]]:
+    """Character ranges of the spans of one kind in a file; `lines` are the numbers that were drawn for it.
+
+    All of them become a line; of the other kinds there are at most `SPANS_PER_FILE`.
+    """
     if kind is SpanKind.EXPRESSION:
         return _expressions(text, draw)
     starts, all_lines = [0], text.split("\n")

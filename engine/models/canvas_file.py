@@ -11,6 +11,18 @@ _PARTS = ("near_suffix_tokens", "far_suffix_tokens")
 _IDS = ("eom_id", "pad_id", "suffix_id", "prefix_id", "start_id")
 
 
+def trained_languages(own: SettingsFile) -> tuple[str, ...]:
+    """What the checkpoint was trained on; nothing where that is not said.
+
+    Raises:
+        EngineError: when it is said in another form.
+    """
+    found = own.values.get("languages", [])
+    if not isinstance(found, list) or not all(isinstance(each, str) and each.isprintable() for each in found):
+        own.refuse("languages", "a list of names is needed")
+    return tuple(found)
+
+
 def canvas_format(own: SettingsFile, vocab_size: int) -> CanvasFormat:
     """The format that the settings give.
 

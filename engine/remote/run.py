@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 
+from ..guard import judged
 from ..types import (
     Candidate,
     ContextUse,
@@ -85,21 +86,26 @@ class RemoteRun:
         """
         if not fitted.text.strip():
             raise empty_answer()
+        request = self.request
+        kept, verdict = judged(fitted.text, request.prefix, request.suffix, request.language)
+        text = kept if kept.strip() else fitted.text
         candidate = Candidate(
-            text=fitted.text,
+            text=text,
             score=0.0,
-            parses=fitted.parses,
-            repeats_suffix=fitted.repeats_suffix,
+            parses=fitted.parses if verdict.parses is None else verdict.parses,
+            repeats_suffix=fitted.repeats_suffix or text != fitted.text,
             origins=frozenset({origin}),
+            breaks=verdict.breaks,
+            unknown_names=tuple(sorted(verdict.unknown)),
         )
         result = InfillResult(
-            text=fitted.text,
+            text=text,
             candidates=(candidate,),
             passes=self._passes + 1,
             elapsed_ms=(time.perf_counter() - self._began) * 1e3,
             context=context,
         )
-        return self._frame(fitted.text, SlotState.FIXED, 1.0, context, result)
+        return self._frame(text, SlotState.FIXED, 1.0, context, result)
 
     def _frame(
         self, text: str, state: SlotState, confidence: float, context: ContextUse, result: InfillResult | None

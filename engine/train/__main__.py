@@ -25,7 +25,7 @@ from ..models.nano.checkpoint import NanoInfiller
 from ..models.nano.network import NanoConfig, NanoDenoiser
 from ..tokenizer import TextTokenizer
 from ..types import ModelInfo
-from . import bundle, corpus, data, vocabulary
+from . import bundle, corpus, data, pretrained, vocabulary
 from .card import model_card
 from .export import canvas_format, export
 from .trainer import Recipe, Trainer
@@ -79,10 +79,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Build what is missing, train what is left of the budget, write the checkpoint."""
-    options = parser().parse_args()
     if sys.platform == "linux" and not ALLOCATOR.keys() <= os.environ.keys():
         # The allocator reads its settings when the process starts, so the process starts again.
         os.execve(sys.executable, [sys.executable, "-m", "dgedit.engine.train", *sys.argv[1:]], os.environ | ALLOCATOR)
+    if any(argument.split("=")[0] == "--start" for argument in sys.argv[1:]):
+        return pretrained.main()
+    options = parser().parse_args()
     if options.bundle:
         bundle.read(options.bundle, options.out)
     prepare(options.out, options.roots)

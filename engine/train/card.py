@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from .start import Start
+
 
 def model_card(state: dict[str, Any], manifest: list[dict[str, Any]], arguments: list[str], note: str) -> str:
     """Markdown text for a checkpoint folder.
@@ -16,14 +18,6 @@ def model_card(state: dict[str, Any], manifest: list[dict[str, Any]], arguments:
         note: a sentence by a person, may be empty.
     """
     progress, recipe, config = state["progress"], state["recipe"], state["config"]
-    train = [row for row in manifest if row["split"] == "train"]
-    heldout = [row for row in manifest if row["split"] == "heldout"]
-    licences = Counter(row["licence"] for row in train)
-    probes = [row for row in progress["log"] if "heldout_full_noise" in row]
-    last = probes[-1] if probes else {}
-    files = sum(row["files"] for row in train)
-    megabytes = sum(row["bytes"] for row in train) / 1e6
-    sizes = ", ".join(f"{name} {value}" for name, value in config.items())
     lines = [
         "# nano",
         "",
@@ -37,14 +31,69 @@ def model_card(state: dict[str, Any], manifest: list[dict[str, Any]], arguments:
         f"- {progress['tokens']:,} tokens in {progress['seconds'] / 60:.0f} minutes, {progress['step']:,} steps",
         f"- causal for {recipe['causal_share']:.0%} of the budget, then denoising; of corrupted tokens "
         f"{recipe['mask_share']:.0%} become the mask, the others a random token",
-        f"- sizes: {sizes}",
-        *[
-            f"- {name.removeprefix('heldout_')} on held-out packages: {value}"
-            for name, value in last.items()
-            if "heldout" in name
-        ],
+        f"- sizes: {_sizes(config)}",
+        *_held_out(progress["log"], "heldout_"),
         "- every line of the log: `training-log.jsonl`",
         "",
+        *_data(manifest),
+    ]
+    return "\n".join(lines)
+
+
+def tuned_card(
+    state: dict[str, Any], manifest: list[dict[str, Any]], origin: Start, arguments: list[str], note: str
+) -> str:
+    """Markdown text for the folder of a checkpoint with a pretrained start; the arguments are those of `model_card`."""
+    progress, config = state["progress"], state["config"]
+    lines = [
+        "# mini",
+        "",
+        f"A Llama network of {config['num_layers']} layers that fills spans of Python: left to right, and as a canvas",
+        "that it denoises in both directions, on the same weights.",
+        "",
+        *([note, ""] if note else []),
+        "## Start",
+        "",
+        f"{origin.title}, {origin.licence}, as the package {origin.package} {origin.version} carries it",
+        f"(`{origin.file}`, SHA-256 `{origin.sha256}`). Tokens that source code does not use were left out.",
+        "The pretrained network may have seen any code that is older than itself, popular packages among it.",
+        "",
+        "## Training",
+        "",
+        f"- command: `python -m dgedit.engine.train {' '.join(arguments)}`",
+        f"- {progress['tokens']:,} tokens in {progress['seconds'] / 60:.0f} minutes, {progress['step']:,} steps",
+        f"- sizes: {_sizes(config)}",
+        f"- recipe: {_sizes(state['recipe'])}",
+        *_held_out(progress["log"], "held_out_"),
+        "- every line of the log: `training-log.jsonl`",
+        "",
+        *_data(manifest),
+    ]
+    return "\n".join(lines)
+
+
+def _sizes(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _held_out(log: list[dict[str, float]], prefix: str) -> list[str]:
+    """The last figures of held-out packages in a log, a list item each."""
+    probes = [row for row in log if any(name.startswith(prefix) for name in row)]
+    last = probes[-1] if probes else {}
+    return [
+        f"- {name.removeprefix(prefix)} on held-out packages: {value}"
+        for name, value in last.items()
+        if name.startswith(prefix)
+    ]
+
+
+def _data(manifest: list[dict[str, Any]]) -> list[str]:
+    """What the corpus is, with a table of licences."""
+    train = [row for row in manifest if row["split"] == "train"]
+    heldout = [row for row in manifest if row["split"] == "heldout"]
+    files = sum(row["files"] for row in train)
+    megabytes = sum(row["bytes"] for row in train) / 1e6
+    return [
         "## Data",
         "",
         f"{files:,} files, {megabytes:.0f} MB of Python from {len(train)} packages under permissive licences,",
@@ -54,7 +103,6 @@ def model_card(state: dict[str, Any], manifest: list[dict[str, Any]], arguments:
         "",
         "| licence | packages |",
         "|---|---|",
-        *[f"| {name} | {count} |" for name, count in licences.most_common()],
+        *[f"| {name} | {count} |" for name, count in Counter(row["licence"] for row in train).most_common()],
         "",
     ]
-    return "\n".join(lines)

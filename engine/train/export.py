@@ -24,6 +24,9 @@ from .data import FAR_SUFFIX_TOKENS, NEAR_SUFFIX_TOKENS
 WINDOW = 4096
 """Sliding window of the exported class: longer than any context and canvas of nano, so it never slides."""
 
+LANGUAGES = ["python"]
+"""What the corpus is written in."""
+
 
 def canvas_format(context_tokens: int, *, mask_share: float) -> CanvasFormat:
     """The format that `data.Sampler` trains."""
@@ -127,4 +130,5 @@ def export(network: NanoDenoiser, tokenizer_file: Path, folder: Path, form: Canv
     folder.mkdir(parents=True, exist_ok=True)
     published_model(network, form).to(torch.bfloat16).save_pretrained(folder, safe_serialization=True)
     (folder / "tokenizer.json").write_bytes(tokenizer_file.read_bytes())
-    (folder / "infill_config.json").write_text(json.dumps(asdict(form), indent=1) + "\n", encoding="utf-8")
+    own = asdict(form) | {"languages": LANGUAGES}
+    (folder / "infill_config.json").write_text(json.dumps(own, indent=1) + "\n", encoding="utf-8")

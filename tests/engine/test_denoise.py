@@ -147,7 +147,7 @@ def test_closing_the_generator_stops_the_model() -> None:
 def test_roles_are_never_written_and_a_borrowed_line_break_comes_first() -> None:
     model = ToyDenoiser("x", lambda _pass, _slot: 0.9)
     model.answer = [MASK, MASK, MASK]
-    packed = replace(with_slots(model, 4), leading_newline=True)
+    packed = replace(with_slots(model, 4), borrowed="\n")
     step = run(model, packed, Settings(passes_max=1))[0]
     row = step.guess[0, :4].tolist()
     assert MASK not in row

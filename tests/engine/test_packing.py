@@ -68,13 +68,13 @@ def test_empty_texts_are_packed() -> None:
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_a_span_at_the_start_of_a_line_borrows_the_line_break(ending: str) -> None:
     packed = pack(request("x = 1" + ending, ""), TOKENIZER, FORMAT)
-    assert packed.leading_newline
+    assert packed.borrowed == "\n"
     assert TOKENIZER.decode(packed.context_ids) == "x = 1"
 
 
 def test_an_indented_span_keeps_its_line_break_in_the_context() -> None:
     packed = pack(request("if x:\n    ", ""), TOKENIZER, FORMAT)
-    assert not packed.leading_newline
+    assert not packed.borrowed
 
 
 def test_slots_follow_what_is_known_of_the_length() -> None:

@@ -8,11 +8,12 @@ import pytest
 
 from dgedit.engine.denoise import denoise
 from dgedit.engine.frames import frame_spans
+from dgedit.engine.guard import Guard
 from dgedit.engine.infill import fill, infill
 from dgedit.engine.packing import pack
 from dgedit.engine.parsing import parses
 from dgedit.engine.protocol import Denoiser
-from dgedit.engine.rank import from_memory, from_row, measure, rank, stutters, trim_suffix
+from dgedit.engine.rank import Proposal, from_memory, from_row, measure, rank, stutters
 from dgedit.engine.recall import Recalled
 from dgedit.engine.settings import Settings
 from dgedit.engine.types import Candidate, InfillRequest, Origin, SlotState
@@ -23,25 +24,54 @@ from .test_denoise import generator, with_slots
 REQUEST = InfillRequest(prefix="a = ", suffix="\nb = 2\n")
 
 
-def ranked(texts: list[str], answer: str = "f(x)", **recalled: Recalled) -> list[Candidate]:
+def ranked(
+    texts: list[str], answer: str = "f(x)", request: InfillRequest = REQUEST, **recalled: Recalled
+) -> list[Candidate]:
     """Denoised rows with these texts, and recalled pieces, against a model that knows the answer."""
     model = ToyDenoiser(answer, lambda _pass, _slot: 0.9)
     packed = pack(REQUEST, model.tokenizer, model.format)
+    guard = Guard(REQUEST.prefix, REQUEST.suffix, "python")
     rows = [
-        from_row(model, packed, REQUEST, model.tokenizer.encode(text), Origin.DENOISED, place)
+        from_row(model, packed, model.tokenizer.encode(text), Origin.DENOISED, place, guard)
         for place, text in enumerate(texts)
     ]
-    rows += [from_memory(model, packed, piece, place) for place, piece in enumerate(recalled.values())]
-    return rank(model, None, packed, REQUEST, rows)
+    rows += [from_memory(model, packed, piece, place, guard) for place, piece in enumerate(recalled.values())]
+    return rank(model, None, packed, request, rows, guard)
 
 
-def test_the_likeliest_row_that_parses_wins_and_the_rest_is_not_parsed() -> None:
-    found = ranked(["f(x", "f(x)", "g(x)", "f(x)"])
-    assert [candidate.text for candidate in found[:1]] == ["f(x)"]
-    assert found[0].parses is True
-    assert len(found) == 3, "two rows with the same text are one candidate"
-    broken = ranked(["f(x", "g(x)", "h(x)"], answer="f(x")
-    assert [candidate.parses for candidate in broken] == [True, None, False]
+def test_the_likeliest_row_that_parses_wins_and_every_one_is_judged() -> None:
+    found = ranked(["f(x", "f(len)", "max(1)", "f(len)"])
+    assert [candidate.text for candidate in found] == ["max(1)", "f(len)", "f(x"]
+    assert [candidate.parses for candidate in found] == [True, True, False]
+    assert [candidate.breaks for candidate in found] == [False, False, True]
+    assert found[1].unknown_names == ("f",), "it comes after what says no such name"
+    many = ranked([*("f(" + "x" * count for count in range(6)), "max(1)"], answer="f(x")
+    assert many[0].text == "max(1)", "the seventh is judged too"
+    assert len(many) == REQUEST.offered
+
+
+def test_so_many_are_offered_as_are_asked_for() -> None:
+    texts = [f"max({number})" for number in range(9)]
+    assert len(ranked(texts)) == 5
+    assert len(ranked(texts, request=replace(REQUEST, offered=8))) == 8
+    with pytest.raises(ValueError, match="at least 1"):
+        replace(REQUEST, offered=0)
+
+
+def test_what_was_to_be_rewritten_stays_among_the_candidates() -> None:
+    model = ToyDenoiser("f(x)", lambda _pass, _slot: 0.9)
+    packed = pack(REQUEST, model.tokenizer, model.format)
+    guard = Guard(REQUEST.prefix, REQUEST.suffix, "python")
+    texts = [f"max({number})" for number in range(9)]
+    rows = [from_row(model, packed, model.tokenizer.encode(t), Origin.DENOISED, 0, guard) for t in texts]
+    kept = Proposal("min(1, 2, 3, 4, 5)", model.tokenizer.encode("min(1, 2, 3, 4, 5)"), {Origin.KEPT})
+    turned_down = replace(REQUEST, rejected=(kept.text,))
+    found = rank(model, None, packed, turned_down, [*rows, kept], guard)
+    assert len(found) == 5
+    assert found[-1].text == kept.text
+    broken = from_row(model, packed, model.tokenizer.encode("f("), Origin.DENOISED, 0, guard)
+    found = rank(model, None, packed, turned_down, [broken, kept], guard)
+    assert [each.text for each in found] == [kept.text, "f("], "text that does not parse stands above none that does"
 
 
 def test_a_text_found_in_two_ways_is_one_candidate_and_gains_by_it() -> None:
@@ -63,36 +93,23 @@ def test_a_row_that_writes_something_wins_over_an_empty_one() -> None:
 
 def test_a_rejected_answer_comes_after_the_others() -> None:
     again = replace(REQUEST, rejected=("f(x)",))
-    model = ToyDenoiser("f(x)", lambda _pass, _slot: 0.9)
-    packed = pack(again, model.tokenizer, model.format)
-    rows = [from_row(model, packed, again, model.tokenizer.encode(t), Origin.DENOISED, 0) for t in ("f(x)", "g", "")]
-    assert [candidate.text for candidate in rank(model, None, packed, again, rows)] == ["g", "f(x)", ""]
+    assert [candidate.text for candidate in ranked(["f(x)", "g", ""], request=again)] == ["g", "f(x)", ""]
 
 
 def test_names_that_stand_nowhere_else_count_up_to_three() -> None:
     model = ToyDenoiser("f(x)", lambda _pass, _slot: 0.9)
     packed = pack(REQUEST, model.tokenizer, model.format)
     texts = ("b + len(a)", "zz", "zz(zz)", "p(q, r, s, t)")
-    rows = [from_row(model, packed, REQUEST, model.tokenizer.encode(t), Origin.DENOISED, 0) for t in texts]
-    assert [known["unknown_names"] for known in measure(model, None, packed, REQUEST, rows)] == [0, 1, 1, 3]
+    guard = Guard(REQUEST.prefix, REQUEST.suffix, "python")
+    rows = [from_row(model, packed, model.tokenizer.encode(t), Origin.DENOISED, 0, guard) for t in texts]
+    verdicts = [guard.verdict(text, 0) for text in texts]
+    told = measure(model, None, packed, REQUEST, rows, verdicts)
+    assert [known["unknown_names"] for known in told] == [0, 1, 1, 3]
 
 
 def test_a_stutter_is_told() -> None:
     assert stutters([7, 7, 7])
     assert not stutters([7, 7, 8, 7])
-
-
-@pytest.mark.parametrize(
-    ("text", "suffix", "expected"),
-    [
-        ("x = 1\n    return x", "\n    return x\n", "x = 1"),
-        ("x = 1\n    return x", "\n    return y\n", "x = 1\n    return x"),
-        ("return x", "\n    return x\n", "return x"),
-        ("x\n)", "\n)", "x\n)"),
-    ],
-)
-def test_a_last_line_that_repeats_the_suffix_is_cut(text: str, suffix: str, expected: str) -> None:
-    assert trim_suffix(text, suffix) == expected
 
 
 def test_parsing_is_told_for_python_alone() -> None:
@@ -132,7 +149,7 @@ def test_what_stands_for_another_span_is_no_answer(nano: Denoiser) -> None:
     asked = InfillRequest(
         prefix="def size(path):\n    ", suffix="\n\n\ndef area(width, height):\n    return ...\n", stand_in="..."
     )
-    answers = [candidate.text for candidate in fill(asked, nano).candidates]
-    assert "..." not in answers[0]
-    holding = ["..." in text for text in answers]
+    offered = fill(asked, nano).candidates
+    assert "..." not in offered[0].text
+    holding = ["..." in candidate.text for candidate in offered if not candidate.breaks]
     assert holding == sorted(holding), "they come last"

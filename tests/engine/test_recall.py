@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from dgedit.engine.infill import RECALLED, remembered
 from dgedit.engine.recall import adapt, recall
+from dgedit.engine.types import InfillRequest
+
+NAMES = ("age", "size", "weight", "colour", "place", "name", "owner", "price", "shape", "depth", "count", "label")
 
 METHODS = """class Store:
     def get(self, key):
@@ -126,3 +130,11 @@ def test_a_piece_in_other_names_is_offered_in_those_of_the_span() -> None:
     piece = next(piece for piece in found if piece.text == "return self.third_value")
     assert piece.adapted
     assert not next(piece for piece in found if piece.text == "return self.first_value").adapted
+
+
+def test_an_infill_is_offered_pieces_with_the_names_of_its_surroundings() -> None:
+    setters = "".join(f"def set_{name}(box):\n    box.{name} = read_{name}()\n    return box\n\n" for name in NAMES)
+    request = InfillRequest(prefix=setters + "def set_width(box):\n    ", suffix="\n    return box\n")
+    found = remembered(request)
+    assert len([piece for piece in found if not piece.adapted]) == RECALLED
+    assert "box.width = read_width()" in [piece.text for piece in found if piece.adapted]

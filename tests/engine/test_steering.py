@@ -110,7 +110,7 @@ def test_a_mended_line_at_the_start_of_a_line_keeps_its_break(nano: Denoiser) ->
     request = InfillRequest(prefix="a = 1\n", suffix="\nc = 3\n", original="b = 2", strength=0.4)
     text = last(list(infill(request, nano))).text
     assert not text.startswith("\n")
-    assert pack(request, nano.tokenizer, nano.format).leading_newline
+    assert pack(request, nano.tokenizer, nano.format).borrowed == "\n"
 
 
 @pytest.mark.parametrize("strength", [0.05, 0.5, 0.99])

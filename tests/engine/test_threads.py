@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from dgedit.engine import threads
 from dgedit.engine.infill import fill
 from dgedit.engine.protocol import Denoiser
 from dgedit.engine.threads import use_fastest
@@ -48,3 +49,10 @@ def test_the_answer_is_the_same_with_any_number(nano: Denoiser) -> None:
         torch.set_num_threads(count)
         answers.append([(candidate.text, candidate.score) for candidate in fill(request, nano).candidates])
     assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(("said", "most"), [("1", 1), ("3", 3), ("64", 4), ("0", 4), ("2,1", 4), ("", 4), ("many", 4)])
+def test_the_number_that_a_person_allows_is_not_exceeded(monkeypatch: pytest.MonkeyPatch, said: str, most: int) -> None:
+    monkeypatch.setattr(threads, "cores", lambda: 4)
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert threads.most() == most

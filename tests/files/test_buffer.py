@@ -133,7 +133,7 @@ def test_a_new_file_begins_empty_and_is_made_by_the_first_save(tmp_path: Path) -
 def test_a_text_without_a_name_can_only_be_saved_under_one(tmp_path: Path) -> None:
     buffer = Buffer()
     assert (buffer.language, buffer.changed_outside()) == ("text", Outside.SAME)
-    buffer.keep_own()
+    buffer.knows(Buffer.open(path)[0])
     with pytest.raises(DgeditError, match="no name yet"):
         buffer.save("x")
     with pytest.raises(DgeditError, match="no file yet"):
@@ -289,7 +289,7 @@ def test_a_save_is_no_change_from_outside(path: Path) -> None:
 def test_the_own_text_can_be_kept_over_a_change(path: Path, what: str) -> None:
     buffer, text = Buffer.open(path)
     OUTSIDE[what][0](path)
-    buffer.keep_own()
+    buffer.knows(Buffer.open(path)[0])
     assert buffer.changed_outside() is Outside.SAME
     assert buffer.is_dirty(text)
     buffer.save(text)

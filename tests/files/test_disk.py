@@ -261,7 +261,6 @@ def test_a_write_in_small_pieces_is_whole(tmp_path: Path, monkeypatch: pytest.Mo
         (errno.ENOSPC, "free some space"),
         (errno.EDQUOT, "free some space"),
         (errno.EIO, "save elsewhere"),
-        (errno.EBUSY, "renaming"),
     ],
 )
 def test_a_failed_write_leaves_the_old_file_and_no_other(
@@ -361,11 +360,15 @@ def test_read_only_files_and_closed_folders_are_told_of_and_refused(plain_user: 
     path.chmod(0o644)
     plain_user.chmod(0o555)
     try:
-        for name in ("x.py", "new.py"):
-            assert disk.read_only_reason(plain_user / name, 3) == "read-only: no permission to write in its folder"
-            with pytest.raises(DgeditError, match="Permission denied") as caught:
-                disk.write_atomically(plain_user / name, b"new")
-            assert "which this folder does not permit" in caught.value.hint
+        new = plain_user / "new.py"
+        assert disk.read_only_reason(new, 3) == "read-only: no permission to write in its folder"
+        with pytest.raises(DgeditError, match="Permission denied") as caught:
+            disk.write_atomically(new, b"new")
+        assert "which this folder does not permit" in caught.value.hint
+        assert disk.read_only_reason(path, 3) is None, "it can be written in place"
+        assert "in place" in disk.saving_notice(path.stat(), path)
+        with pytest.raises(disk.FixedPlaceError, match="Permission denied"):
+            disk.write_atomically(path, b"new")
     finally:
         plain_user.chmod(0o755)
     assert path.read_bytes() == b"old"

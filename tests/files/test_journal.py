@@ -81,6 +81,12 @@ def test_the_work_of_a_killed_process_is_found_and_discarded(path: Path, state: 
     assert journal.pending(path) == found, "looking does not take it away"
     journal.discard(found)
     assert journal.pending(path) is None
+    assert [work.text for work in journal.discarded()] == [found.text]
+    journal.clean_up()
+    (kept,) = state.iterdir()
+    month_ago_s = time.time() - journal.KEPT_S - 60
+    os.utime(kept, (month_ago_s, month_ago_s))
+    journal.clean_up()
     assert list(state.iterdir()) == []
 
 

@@ -133,7 +133,7 @@ def test_a_kill_while_unsaved_work_is_kept_costs_at_most_the_last_write(
             number = int(found.text.split(" ", 1)[0])
             assert number in (told, told + 1)
             assert found.text == version(number)
-            journal.discard(found)
+            journal.forget(found)
             assert journal.pending(path) is None
             mid_write += bool(os.listdir(journal.folder()))
             journal.clean_up()

@@ -204,10 +204,13 @@ async def editor(
     config: Config = QUIET,
     options: FillOptions | None = None,
     size: tuple[int, int] = (90, 24),
+    hold_s: float = 0.0,
 ) -> AsyncIterator[Host]:
     """An editor with files open, its first screen drawn; an infill would load no model but the one that is given."""
     app = DgeditApp([OpenAt(file) for file in files], config=config, options=options, warm_up=False)
     app.jobs.model = model
+    # Tests of what is typed in flow set it themselves.
+    app.typed.hold_s = hold_s
     async with app.run_test(size=size) as pilot:
         host = Host(app, pilot)
         for _ in range(3):

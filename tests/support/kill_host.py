@@ -23,7 +23,9 @@ from dgedit.config import Config, Editor
 from dgedit.engine.local import LocalEngine
 from dgedit.files.locations import OpenAt
 from dgedit.tui import app as editor
+from dgedit.tui import typeahead
 from dgedit.tui.app import DgeditApp
+from dgedit.tui.controllers import recovery
 from dgedit.tui.dialogs import Compare
 from tests.support.toy import ToyDenoiser
 
@@ -136,7 +138,8 @@ def main() -> None:
     import dgedit.engine.infill
 
     assert dgedit.engine.infill
-    editor.KEEP_EVERY_S = KEEP_EVERY_S
+    recovery.KEEP_EVERY_S = KEEP_EVERY_S
+    typeahead.HOLD_S = 0.0
     editor.QUIET_S = KEEP_EVERY_S
     for line in sys.stdin:
         child = os.fork()

@@ -26,6 +26,7 @@ from rich.cells import cell_len
 
 from dgedit import config
 from dgedit.errors import ExitCode
+from dgedit.tui.typeahead import HOLD_S
 
 TIMEOUT_S = 90.0
 EDITOR = (sys.executable, "-m", "dgedit")
@@ -129,6 +130,13 @@ class Terminal:
     def type(self, keys: bytes | str) -> None:
         """Press keys."""
         os.write(self.handle, keys.encode() if isinstance(keys, str) else keys)
+
+    def answer(self, keys: bytes | str) -> None:
+        """Press keys when the question on the screen takes them."""
+        until = time.monotonic() + HOLD_S + 0.2
+        while time.monotonic() < until:
+            self.read()
+        self.type(keys)
 
     def read(self, wait_s: float = 0.05) -> bool:
         """Draw what was printed; false when the child has closed the terminal."""

@@ -14,18 +14,13 @@ from dgedit.errors import DgeditError
 from dgedit.text.search import (
     Matches,
     Query,
-    compiled,
     find_all,
-    find_in_lines,
     next_match,
-    on_one_line,
     parse_replacement,
     previous_match,
     replace_all,
     replace_one,
     time_limit,
-    to_locations,
-    to_offsets,
 )
 
 
@@ -76,9 +71,10 @@ def found(text: str, query: Query) -> list[str]:
         ("a\r\nb", Query("a\r\nb"), ["a\r\nb"]),
         ("a\r\nb", Query("a\nb"), ["a\r\nb"]),
         ("a\r\nb", Query("\r"), []),
-        ("a\r\nb\n", Query("\r"), ["\r"]),
-        ("a\r\nb\n", regex(r"a\r?$"), ["a\r"]),
-        ("a\rb", regex("a.b"), ["a\rb"]),
+        ("a\r\nb\n", Query("\r"), []),
+        ("a\r\nb\n", regex(r"a\r?$"), ["a"]),
+        ("a\rb\n", regex("a.b"), ["a\rb"]),
+        ("a\rb", regex("^b"), ["b"]),
         ("a\u2028b", regex("^b"), []),
     ],
 )
@@ -257,85 +253,47 @@ def test_a_wrong_replacement_says_why(pattern: str, replacement: str, words: str
     assert r"write \\ for a backslash" in error.value.hint
 
 
-def test_a_replacement_can_be_expanded_for_a_single_match() -> None:
-    match = compiled(regex("(a)(b)?")).search("xa")
-    assert match is not None
-    assert parse_replacement(regex("(a)(b)?"), r"\2\1!").expand(match) == "a!"
+MIXED = {
+    "the end of every line": ("one\r\ntwo\nthree\r\n", regex("$"), "X", "oneX\r\ntwoX\nthreeX\r\n"),
+    "a letter at the end": ("one\r\nme\n", regex("e$"), "E", "onE\r\nmE\n"),
+    "the start of every line": ("a\nb\r\nc", regex("^"), "> ", "> a\n> b\r\n> c"),
+    "over a break": ("a\r\nb\nc\r\n", regex(r"b\nc"), "x", "a\r\nx\r\n"),
+    "a new break is its line's": ("a\r\nb\n", regex("[ab]"), r"1\n2", "1\r\n2\r\n1\n2\n"),
+    "at the end the commonest": ("a\r\nb\r\nc\nd", Query("d"), "1\n2", "a\r\nb\r\nc\n1\r\n2"),
+    "what is taken over": ("a\r\nb\nc\r\n", regex(r"(a\n)(b\n)"), r"\2\1", "b\na\r\nc\r\n"),
+    "empty lines": ("a\r\n\r\n\nb\n", regex("^$"), "-", "a\r\n-\r\n-\nb\n"),
+    "lone returns stay signs": ("a\rb\r\nc\n", regex(r"\r"), "|", "a|b\r\nc\n"),
+    "old lines": ("one\rtwo\r", regex("$"), "X", "oneX\rtwoX\r"),
+    "a break in old lines": ("one\rtwo", Query("o"), "1\n2", "1\r2ne\rtw1\r2"),
+}
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        (Query("a[^b]\\s"), True),
-        (Query("a\nb"), False),
-        (regex("foo.*bar$"), True),
-        (regex(r"\bself\.(\w+) = \1"), True),
-        (regex(r"\(\S+\)\t\d"), True),
-        (regex("[a-z_]+"), True),
-        (regex(r"[^\]]"), False),
-        (regex("[^a]"), False),
-        (regex(r"a\s"), False),
-        (regex(r"\W"), False),
-        (regex(r"\D"), False),
-        (regex(r"\n"), False),
-        (regex("a\nb"), False),
-        (regex(r"[\t-\r]"), False),
-        (regex("[\t-\r]"), False),
-        (regex(r"\x0a"), False),
-        (regex(r"\012"), False),
-        (regex(r"\N{LINE FEED}"), False),
-        (regex("(?s)a.b"), False),
-        (regex("(?s:a.)b"), False),
-        (regex("(?is)a.b"), False),
-        (regex(r"\Aa"), False),
-        (regex(r"a\Z"), False),
-        (regex(""), True),
-    ],
-)
-def test_which_patterns_stay_on_a_line(query: Query, expected: bool) -> None:
-    assert on_one_line(query) is expected
+@pytest.mark.parametrize("what", MIXED)
+def test_lines_end_where_they_end_in_any_mixture(what: str) -> None:
+    text, query, replacement, expected = MIXED[what]
+    assert replace_all(text, query, replacement)[0] == expected
 
 
-def test_chunks_of_rows_find_what_the_whole_text_has() -> None:
-    draw = random.Random(1)
-    patterns = ["a", "ab*", "x*", "^", "$", "^$", "b$", "a.b", r"\bab\b", r"(a)\1", "(?!a)b", "(?<!a)b", r"\S+", "."]
+def test_matches_in_any_mixture_are_those_of_line_feeds() -> None:
+    draw = random.Random(4)
+    patterns = ["a", "^", "$", r"\s+", r"a\n", ".", "[^a]+", r"b$\n^a", r"\w*$", "^$"]
     total = 0
-    for _ in range(600):
-        lines = ["".join(draw.choices("ab \r\té", k=draw.randrange(5))) for _ in range(draw.randrange(1, 9))]
-        text = "\n".join(lines)
-        query = regex(draw.choice(patterns), whole_word=draw.random() < 0.3)
-        if text.count("\n") and text.count("\r\n") == text.count("\n"):
-            continue
+    for _ in range(2_000):
+        text = "".join(draw.choices(["a", "b", " ", "\r\n", "\n"], k=draw.randrange(14)))
+        flat, query = text.replace("\r\n", "\n"), regex(draw.choice(patterns))
         matches = find_all(text, query)
-        places = list(zip(to_locations(text, matches.starts), to_locations(text, matches.ends), strict=True))
-        chunks = list(find_in_lines(lines, query, rows_per_chunk=draw.randrange(1, 5)))
-        assert [((row, first), (row, last)) for _, chunk in chunks for row, first, last in chunk] == places
-        assert chunks[-1][0] == len(lines)
-        total += len(places)
-    assert total > 1000
-
-
-def test_chunks_come_one_by_one() -> None:
-    lines = [f"row {row}" for row in range(10)]
-    search = find_in_lines(lines, Query("row"), rows_per_chunk=4)
-    assert next(search) == (4, [(row, 0, 3) for row in range(4)])
-    assert next(search)[0] == 8
-    assert list(find_in_lines(lines, Query(""))) == []
-    with pytest.raises(ValueError, match="over line breaks"):
-        next(find_in_lines(lines, regex(r"\s+")))
-
-
-def test_locations_and_offsets_are_inverse() -> None:
-    draw = random.Random(2)
-    for _ in range(300):
-        text = "".join(draw.choices(["a", "é", "\n", "\r", "😀"], k=draw.randrange(30)))
-        offsets = sorted(draw.randrange(len(text) + 1) for _ in range(draw.randrange(8)))
-        locations = to_locations(text, offsets)
-        lines = text.split("\n")
-        for offset, (row, column) in zip(offsets, locations, strict=True):
-            assert offset == sum(len(line) + 1 for line in lines[:row]) + column
-            assert column <= len(lines[row])
-        assert to_offsets(text, locations) == offsets
+        plain = [
+            (len(text[:start].replace("\r\n", "\n")), len(text[:end].replace("\r\n", "\n")))
+            for start, end in zip(matches.starts, matches.ends, strict=True)
+        ]
+        assert plain == spans(flat, query), text
+        assert not any(text[at - 1 : at + 1] == "\r\n" for at in (*matches.starts, *matches.ends) if at)
+        replaced, count = replace_all(text, query, r"<\g<0>>")
+        assert replaced.replace("\r\n", "\n") == replace_all(flat, query, r"<\g<0>>")[0]
+        assert count == len(matches)
+        assert replace_all(text, regex(rf"({query.pattern})"), r"\1")[0] == text, "what is taken over stays as it was"
+        total += count
+    assert total > 4_000
 
 
 def test_crlf_matches_are_those_of_line_feeds() -> None:

@@ -31,7 +31,9 @@ PHASES_S = {"typing": 0.06, "denoising": 0.06, "saving": 0.008}
 """What an editor is killed in, and about how long that takes."""
 MID_WRITE = "mid-write"
 SOURCE = "def total(values):\n    result = 0\n    for value in values:\n        <FILL_ME>\n    return result\n"
-REAL_EDITOR = "import dgedit.tui.app as a, dgedit.cli, sys; a.KEEP_EVERY_S = 0.02; sys.exit(dgedit.cli.main())"
+REAL_EDITOR = (
+    "import dgedit.tui.controllers.recovery as a, dgedit.cli, sys; a.KEEP_EVERY_S = 0.02; sys.exit(dgedit.cli.main())"
+)
 
 
 @pytest.fixture
@@ -143,7 +145,7 @@ class RealEditor:
         with terminal(str(self.path), command=[sys.executable, "-c", REAL_EDITOR]) as screen:
             if self.typed != self.saved:
                 screen.wait_for("unsaved work of")
-                screen.type(b"r")
+                screen.answer(b"r")
             screen.wait_for(f"1  {self.typed.partition(chr(10))[0]}")
             self.typed = f"#{self.typed}"
             screen.type(b"#")

@@ -62,7 +62,7 @@ async def test_every_size_has_a_text_a_status_and_dialogs(first: Path, second: P
         await host.press("x", "ctrl+q")
         await host.dialog(Choose)
         assert "Save" in "\n".join(host.rows)
-        await host.answer("d")
+        await host.answer("ctrl+d")
         assert await host.left() == 0
 
 

@@ -144,6 +144,6 @@ async def test_a_change_on_disk(files: list[Path]) -> None:
     async with editor(files[0], config=QUIET, size=(80, 20)) as host:
         await host.press("x")
         files[0].write_text(SOURCE.replace("LIMIT = 10", "LIMIT = 20"))
-        host.app.filing.look_outside()
+        host.app.saving.look_outside()
         await host.dialog(Compare)
         compare(host, "compare")

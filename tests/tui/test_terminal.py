@@ -152,7 +152,7 @@ def test_quitting_with_unsaved_work_asks_and_escape_stays(path: Path) -> None:
         assert screen.child.poll() is None
         screen.type(QUIT)
         screen.wait_for("Save the changes to x.py?")
-        screen.type(b"s")
+        screen.answer(b"s")
         assert screen.ended() == ExitCode.OK
     assert path.read_bytes() == b"# " + SOURCE
 
@@ -208,7 +208,7 @@ def test_a_commit_without_a_saved_message_is_aborted(repository: Path, typed: by
         screen.type(QUIT)
         if typed:
             screen.wait_for("Save the changes")
-            screen.type(b"d")
+            screen.answer(b"\x04")
         assert screen.ended() == 1
         assert b"Aborting commit" in screen.raw
     assert messages(repository) == ""

@@ -59,10 +59,13 @@ def test_keys_in_one_burst_do_what_they_do_one_by_one(tmp_path: Path) -> None:
         leave(screen)
 
 
-def test_an_answer_typed_with_its_question_is_heard(path: Path) -> None:
+def test_a_question_takes_no_key_that_came_before_it_was_seen(path: Path) -> None:
     with terminal(str(path)) as screen:
         screen.wait_for(READY)
         screen.type(b"# " + QUIT + b"s")
+        screen.wait_for("Save the changes")
+        assert screen.child.poll() is None
+        screen.answer(b"s")
         assert screen.ended() == ExitCode.OK
     assert path.read_bytes() == b"# " + SOURCE
 
@@ -132,7 +135,7 @@ def test_unsaved_work_outlives_the_end_from_outside(path: Path, end: str) -> Non
     assert path.read_bytes() == SOURCE
     with terminal(str(path)) as screen:
         screen.wait_for("unsaved work of")
-        screen.type(b"r")
+        screen.answer(b"r")
         screen.wait_for("# kept def total")
         screen.type(SAVE)
         screen.wait_file(path, b"# kept " + SOURCE)
@@ -165,7 +168,7 @@ def test_unsaved_work_outlives_an_error_of_the_editor(path: Path) -> None:
         assert "unsaved work was kept" in screen.screen.text
     with terminal(str(path)) as screen:
         screen.wait_for("unsaved work of")
-        screen.type(b"r")
+        screen.answer(b"r")
         screen.wait_for("# kept def total")
 
 

@@ -55,7 +55,7 @@ class Looks:
         for path in self.watcher.poll():
             kinds = self.watcher.kinds(path)
             if WatchKind.FILE in kinds:
-                self.app.filing.look_outside([path])
+                self.app.saving.look_outside([path])
             if WatchKind.THEME in kinds:
                 self._read_theme_again()
             if WatchKind.CONFIG in kinds:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual.widgets import Static
 
+from ...text.controls import printable
 from ..commands import COMMANDS
 from ..shell import Shell
 from ..theme import Theme
 from ..widgets.status_bar import file_line, model_name
-from ..widgets.text import printable
 
 if TYPE_CHECKING:
     from ..widgets.code_area import CodeArea
@@ -64,7 +64,9 @@ class Bars:
         if not self.app.is_mounted(self.status):
             return
         # Names of files may hold what a terminal would act on.
-        shown = printable("  |  ".join(part for part in (self._message, *self._lines()) if part))
+        shown = printable(
+            "  |  ".join(part for part in (self.app.recovery.trouble, self._message, *self._lines()) if part)
+        )
         # Both are one row whatever they say, so that no key costs a layout of the screen.
         self.status.update(Text(shown), layout=False)
         self.keys.update(Text(self._key_line()), layout=False)
@@ -82,7 +84,7 @@ class Bars:
             row=row,
             column=column,
             lines=area.document.line_count,
-            ending=area.document.newline,
+            ending=area.document.ending,
             encoding=tab.buffer.encoding.name,
             language=area.syntax_name,
             locked=bool(tab.buffer.read_only_reason),

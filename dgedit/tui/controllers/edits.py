@@ -10,6 +10,7 @@ from ...text import edits
 from ...text.languages import comment_of
 from ..clipboard import Clipboard
 from ..shell import Shell
+from ..widgets.code_area import CodeArea
 
 
 class Writing:
@@ -101,16 +102,44 @@ class Writing:
             area.apply(edits.Change(start, end, "", (start, start)))
 
     def paste(self) -> None:
-        """Replace the selection by what is on the clipboard."""
-        self._desk.submit(lambda: self.app.tell(self._pasted, self.clipboard.paste()))
+        """Replace the selection by what is on the clipboard, without characters that nobody would see."""
+        self._paste(whole=False)
 
-    def _pasted(self, text: str | None) -> None:
-        if text is None:
-            self.app.say("the clipboard is empty")
-        elif self.app.area.locked:
-            self.app.say(self.app.area.locked)
-        else:
-            self.app.area.insert_pasted(text)
+    def paste_whole(self) -> None:
+        """Replace the selection by all that is on the clipboard, control characters too."""
+        self._paste(whole=True)
+
+    def _paste(self, *, whole: bool) -> None:
+        area = self.app.area
+        place = area, area.version, area.selection
+        # What is typed next belongs behind what is pasted, and a tool may take its time.
+        self.app.typed.hold()
+
+        def work() -> None:
+            text: str | None = None
+            try:
+                text = self.clipboard.paste()
+            finally:
+                self.app.tell(self._pasted, place, text, whole)
+
+        self._desk.submit(work)
+
+    def _pasted(self, place: tuple[CodeArea, int, Selection], text: str | None, whole: bool) -> None:
+        area, version, selection = place
+        try:
+            if text is None:
+                self.app.say("the clipboard is empty")
+            elif self.app.filing.tab_of(area) is None:
+                self.app.say("nothing was pasted: the file was closed meanwhile")
+            elif area.locked:
+                self.app.say(area.locked)
+            else:
+                if area.version == version:
+                    # A click may have put the cursor elsewhere meanwhile.
+                    area.selection = selection
+                area.insert_pasted(text, whole=whole)
+        finally:
+            self.app.typed.go_on()
 
     def select_all(self) -> None:
         """Select the whole text."""

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...errors import DgeditError
-from ...fill.loop import FillOptions, Gap
+from ...fill.loop import FillOptions, Gap, unlearned
 from ...stats import Event
 from ...text.holes import MARKER, Hole
 from ..infill.review import NEXT_LINE, NEXT_WORD, Review, Segment
 from ..infill.spans import Range, hole_at, is_promising, marker_of, markers, offset_in
 from ..infill.thread import InfillJobs, Task
 from ..shell import Shell
-from ..widgets.status_bar import infill_line
+from ..widgets.status_bar import answer_line, infill_line
 
 if TYPE_CHECKING:
     from ..widgets.code_area import CodeArea
@@ -60,6 +60,7 @@ class Infilling:
         self._drawn_at = 0.0
         self._draw_later = False
         self._notes_told = 0
+        self._foreign_said = set[str]()
 
     @property
     def area(self) -> CodeArea | None:
@@ -238,10 +239,26 @@ class Infilling:
         missing = sum(not result.text.strip() for result in review.results.values())
         if missing:
             self.app.say(f"{missing} of {len(review.results)} holes found no text and stay as they are")
+        self._say_doubts(review)
         for note in self.jobs.notes()[self._notes_told :]:
             self._notes_told += 1
             self.app.say(note)
         self._draw()
+
+    def _say_doubts(self, review: Review) -> None:
+        """Say where nothing good was found, and once where the model was not trained on the language."""
+        chosen, info = review.candidate(), None if self.jobs.model is None else self.jobs.model.info
+        if chosen is not None:
+            _, count, best = chosen
+            least = self.app.config.infill.min_confidence / 100
+            if best.breaks or (best.confidence is not None and best.confidence < least):
+                others = f"{self.app.key('next_alternative')} shows {count - 1} others, " if count > 1 else ""
+                self.app.say(f"nothing good: {others}{self.app.key('tab')} takes it all the same")
+        options = self._options(self.app.area)
+        foreign = "" if info is None or options.any_language else unlearned(info, options.language, options.path)
+        if foreign and foreign not in self._foreign_said:
+            self._foreign_said.add(foreign)
+            self.app.say(foreign)
 
     def _give_up(self, message: str) -> None:
         self.jobs.cancel()
@@ -269,9 +286,9 @@ class Infilling:
         if review.at is not None:
             parts.append(f"an earlier pass: {self.app.key('branch')} goes on from it")
         elif review.finished and chosen is not None:
-            parts.append(f"answer {chosen[0]}/{chosen[1]} score {chosen[2].score:+.1f}")
-        if self.strength < 1:
-            parts.append(f"strength {self.strength:.0%}")
+            parts.append(answer_line(*chosen))
+        if review.strength < 1:
+            parts.append(f"strength {review.strength:.0%}")
         return " · ".join(reversed(parts)) if review.finished else " · ".join(parts)
 
     # -- steering --------------------------------------------------------------------------------------------------
@@ -382,4 +399,4 @@ class Infilling:
 
 def _plain(area: CodeArea, text: str) -> str:
     """Text of a document with `\\n` for its own line breaks, which come back when it is written."""
-    return text.replace("\r\n", "\n") if area.document.newline == "\r\n" else text
+    return text.replace(area.document.newline, "\n")

@@ -14,8 +14,10 @@ from .compare import Compare
 from .help import HelpScreen
 from .keyboard import keyboard_is_taken
 from .pick import Item, Pick
+from .question import DISCARD, Question
 
 __all__ = [
+    "DISCARD",
     "Ask",
     "Choose",
     "Compare",
@@ -25,6 +27,7 @@ __all__ = [
     "Item",
     "OpenFile",
     "Pick",
+    "Question",
     "TabBar",
     "keyboard_is_taken",
     "tab_names",

@@ -1,4 +1,7 @@
-"""A row of answers, each with its letter: chosen by the letter, by arrows and Enter, or by the mouse."""
+"""A row of answers, each with its key: chosen by the key, by arrows and Enter, or by the mouse.
+
+An answer that throws something away has a key with Ctrl, which no text is written with.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from textual.message import Message
 from textual.style import Style
 from textual.widget import Widget
 
-from ..widgets.text import printable, unbroken
+from ...text.controls import printable
+from ..widgets.text import unbroken
 
 CANCEL = ("Esc", "Cancel")
 META = "answer"
@@ -37,20 +41,26 @@ class Answers(Widget, can_focus=True):
         """A person chose an answer."""
 
         letter: str | None
-        """The letter of the answer; none for cancel."""
+        """The key of the answer; none for cancel."""
+        clicked: bool = False
 
     def __init__(self, answers: Sequence[tuple[str, str]], default: str | None = None) -> None:
-        """Args: default: the letter that is marked first; the first answer's where none is named.
+        """Args:
+        answers: (key, name) pairs; a key is a letter, or Ctrl with one, as "ctrl+d".
+        default: the key that is marked first; the first answer's where none is named, and "" for cancel.
 
         Raises:
-            ValueError: when there is no answer or two have one letter.
+            ValueError: when there is no answer or two have one key.
         """
         super().__init__()
+        self.is_ready = True
+        """Whether a key is taken now; drawn faint where it is not."""
         self._letters = [letter.lower() for letter, _ in answers]
         if not answers or len(set(self._letters)) < len(answers):
-            raise ValueError(f"answers need letters of their own, got {self._letters}")
+            raise ValueError(f"answers need keys of their own, got {self._letters}")
         self._answers = [*answers, CANCEL]
-        self._marked = 0 if default is None else self._letters.index(default.lower())
+        places = [*self._letters, ""]
+        self._marked = 0 if default is None else places.index(default.lower())
 
     def render(self) -> Content:
         """Every answer, the marked one reversed."""
@@ -59,14 +69,14 @@ class Answers(Widget, can_focus=True):
     def _draw(self, number: int) -> Content:
         key, name = self._answers[number]
         look = Style.from_meta({META: number}) + Style(reverse=True if number == self._marked else None)
-        return Content.assemble(
-            (f"[{printable(key)}]", look + Style(bold=True)), (unbroken(f" {printable(name)}"), look)
-        )
+        look += Style(dim=None if self.is_ready else True)
+        shown = printable(key.title() if "+" in key else key)
+        return Content.assemble((f"[{shown}]", look + Style(bold=True)), (unbroken(f" {printable(name)}"), look))
 
     def on_key(self, event: events.Key) -> None:
-        """Take a letter as its answer."""
-        letter = (event.character or "").lower()
-        if letter in self._letters and not event.key.startswith("alt+"):
+        """Take a key as its answer."""
+        letter = event.key if "+" in event.key else (event.character or "").lower()
+        if letter in self._letters:
             event.stop()
             self.post_message(self.Given(letter))
 
@@ -74,7 +84,7 @@ class Answers(Widget, can_focus=True):
         """Take a click on an answer as that answer."""
         number = event.style.meta.get(META)
         if number is not None:
-            self._give(number)
+            self._give(number, clicked=True)
 
     def action_move(self, step: int) -> None:
         """Mark the next answer."""
@@ -85,5 +95,6 @@ class Answers(Widget, can_focus=True):
         """Give the marked answer."""
         self._give(self._marked)
 
-    def _give(self, number: int) -> None:
-        self.post_message(self.Given(self._letters[number] if number < len(self._letters) else None))
+    def _give(self, number: int, *, clicked: bool = False) -> None:
+        letter = self._letters[number] if number < len(self._letters) else None
+        self.post_message(self.Given(letter, clicked))

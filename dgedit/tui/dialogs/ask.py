@@ -16,9 +16,10 @@ from textual.content import Content
 from textual.style import Style
 from textual.widgets import Input, Static
 
+from ...text.controls import printable
 from ..widgets.field import Field
 from ..widgets.history import History
-from ..widgets.text import printable, unbroken
+from ..widgets.text import unbroken
 from .completion import Completion
 from .panel import PanelScreen, title
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from ..widgets.text import printable
-from .answers import Answers
-from .panel import PanelScreen
+from ...text.controls import printable
+from .question import Question
 
 
-class Choose(PanelScreen[str]):
-    """Gives the letter of an answer, or None for Escape."""
+class Choose(Question):
+    """Gives the key of an answer, or None for Escape."""
 
     DEFAULT_CSS = """
     Choose .question { width: 100%; height: auto; padding: 0 1; text-style: bold; }
@@ -32,10 +30,9 @@ class Choose(PanelScreen[str]):
     def __init__(
         self, question: str, answers: Sequence[tuple[str, str]], *, detail: str = "", default: str | None = None
     ) -> None:
-        """Args: answers: (letter, name) pairs; detail: an explanation, of several lines if need be."""
-        super().__init__()
+        """Args: answers: (key, name) pairs, see `Answers`; detail: an explanation, of several lines if need be."""
+        super().__init__(answers, default)
         self._question, self._detail = question, detail
-        self._answers = Answers(answers, default)
 
     def compose(self) -> ComposeResult:
         """The question, its explanation, the answers."""
@@ -46,14 +43,6 @@ class Choose(PanelScreen[str]):
                 yield Static(Content("\n".join(lines)), classes="detail")
             yield self._answers
 
-    def on_mount(self) -> None:
-        """Give the answers the keyboard."""
-        self._answers.focus()
-
     def action_mark(self, step: int) -> None:
         """Mark the next answer."""
         self._answers.action_move(step)
-
-    @on(Answers.Given)
-    def _given(self, message: Answers.Given) -> None:
-        self.finish(message.letter)

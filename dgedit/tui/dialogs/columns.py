@@ -8,8 +8,9 @@ from textwrap import wrap
 
 from rich.cells import cell_len
 
+from ...text.controls import printable
 from ..widgets.rows import Line
-from ..widgets.text import cut, printable
+from ..widgets.text import cut
 
 KeyRow = tuple[str, str, str]
 """Group, keys, what they do."""

@@ -9,18 +9,18 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from rich.cells import chop_cells
-from textual import events, on
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from ...text.controls import printable
 from ..widgets.rows import Line, Rows
-from ..widgets.text import cut, printable
-from .answers import Answers
+from ..widgets.text import cut
 from .diff import ADDED, KEPT, PLACE, REMOVED, Diff, diff
-from .panel import PanelScreen
+from .question import Question
 
 TAB_COLUMNS = 4
 LINE_CHARS_MAX = 1000
@@ -28,8 +28,8 @@ LINE_CHARS_MAX = 1000
 LOOK_OF_SIGN = {KEPT: "", REMOVED: "removed", ADDED: "added", PLACE: "heading"}
 
 
-class Compare(PanelScreen[str]):
-    """Gives the letter of an answer, or None for Escape."""
+class Compare(Question):
+    """Gives the key of an answer, or None for Escape."""
 
     DEFAULT_CSS = """
     Compare .question { width: 100%; height: auto; padding: 0 1; text-style: bold; }
@@ -48,10 +48,9 @@ class Compare(PanelScreen[str]):
     def __init__(
         self, question: str, old: str, new: str, answers: Sequence[tuple[str, str]], *, default: str | None = None
     ) -> None:
-        """Show what turns `old` into `new` and ask about it; answers are (letter, name) pairs."""
-        super().__init__()
+        """Show what turns `old` into `new` and ask about it; answers are (key, name) pairs, see `Answers`."""
+        super().__init__(answers, default)
         self._question = question
-        self._answers = Answers(answers, default)
         self._diff = diff(old, new)
         self._lines: list[Line] = []
         self._rows = Rows(lambda row, width: self._lines[row])
@@ -63,10 +62,6 @@ class Compare(PanelScreen[str]):
             yield Static(Content(summary(self._diff)), classes="summary")
             yield self._rows
             yield self._answers
-
-    def on_mount(self) -> None:
-        """Give the answers the keyboard."""
-        self._answers.focus()
 
     def on_resize(self, event: events.Resize) -> None:
         """Break the lines for the width."""
@@ -89,10 +84,6 @@ class Compare(PanelScreen[str]):
     def action_bottom(self) -> None:
         """Scroll to the end of the diff."""
         self._rows.scroll_rows(len(self._lines))
-
-    @on(Answers.Given)
-    def _given(self, message: Answers.Given) -> None:
-        self.finish(message.letter)
 
 
 def summary(found: Diff) -> str:

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ..widgets.text import printable
+from ...text.controls import printable
 
 Result = TypeVar("Result")
 

@@ -15,9 +15,10 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from ...text.controls import printable
 from ..widgets.field import Field
 from ..widgets.rows import Line, Rows
-from ..widgets.text import cut, printable
+from ..widgets.text import cut
 from .fuzzy import fold, match, rank
 from .panel import PanelScreen, title
 

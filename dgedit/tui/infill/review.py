@@ -21,6 +21,8 @@ Piece = tuple[str, str, float]
 """Text, state (of the theme's denoise table, or `plain`), confidence."""
 FIRST_NOISE = "\u2591" * 8
 """Shown from the key to the first pass."""
+UNSURE_BELOW = 0.4
+"""A less likely answer is drawn as a draft."""
 NEXT_WORD = re.compile(r"\s*(?:\w+|[^\w\s]+)")
 NEXT_LINE = re.compile(r"\n?[^\n]*")
 
@@ -102,6 +104,19 @@ class Review:
         if not self.seen:
             return None
         return self.seen[-1 if self.at is None else self.at].frame
+
+    @property
+    def strength(self) -> float:
+        """How much of the code was noised in this run; 1 where it was written anew."""
+        return min((each.part.strength for each in self.segments if isinstance(each.part, Gap)), default=1.0)
+
+    def is_unsure(self, number: int) -> bool:
+        """Whether the chosen candidate of a gap is more likely wrong than not, or would break the file."""
+        result = self.results.get(number)
+        if result is None or not result.candidates:
+            return False
+        chosen = result.candidates[self.choices.get(number, 0)]
+        return chosen.breaks or (chosen.confidence is not None and chosen.confidence < UNSURE_BELOW)
 
     def candidate(self) -> tuple[int, int, Candidate] | None:
         """Number from 1, count, and the chosen candidate of the last gap."""
@@ -251,15 +266,17 @@ class Review:
     def _reviewed(self) -> Iterator[Piece]:
         """The answer, with what is pinned and what is accepted for good."""
         edges = {0, self.accepted, *(edge for pin in self.pins for edge in pin)}
-        for segment, text, (start, end) in zip(self.segments, self._texts(), self._ranges(), strict=True):
+        parts = zip(self.segments, self._texts(), self._ranges(), strict=True)
+        for number, (segment, text, (start, end)) in enumerate(parts):
+            settled = "draft" if self.is_unsure(number) else "fixed"
             inner = sorted({start, end, *(edge for edge in edges if start < edge < end)})
             for left, right in pairwise(inner):
-                yield text[left - start : right - start], self._look(segment, left), 1.0
+                yield text[left - start : right - start], self._look(segment, left, settled), 1.0
 
-    def _look(self, segment: Segment, offset: int) -> str:
+    def _look(self, segment: Segment, offset: int, settled: str) -> str:
         if segment.group is None or offset < self.accepted:
             return "plain"
-        return "pinned" if any(start <= offset < end for start, end in self.pins) else "fixed"
+        return "pinned" if any(start <= offset < end for start, end in self.pins) else settled
 
     def _answers(self, number: int) -> tuple[str, ...]:
         """What was already shown for a segment."""

@@ -60,6 +60,11 @@ class Syntax:
         """Is there more to read than was read for the last answer? Then ask again later."""
         return False
 
+    @property
+    def costly(self) -> bool:
+        """Was reading the text given up, because it took too long? Then do not make a key wait for the next try."""
+        return False
+
     def edited(self, edit: Edit) -> None:
         """Take note of an edit that the lines now have."""
 

@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
+from time import monotonic
 
-from tree_sitter import Node, Parser, QueryCursor, Tree
+from tree_sitter import Node, QueryCursor, Tree
 
 from ...text.languages import canonical
 from .base import Highlights
 from .grammars import Grammar, load
+from .slices import parsed_within
 
 Point = tuple[int, int]
 """A row, and a column in bytes."""
@@ -27,6 +29,11 @@ EMBED_DEPTH_MAX = 2
 EMBED_BYTES_MAX = 400_000
 SMALL_BYTES = 1_000
 """Embedded texts up to here are parsed anew when they change: a line of prose, a short example."""
+EMBED_BUDGET_MS = 150.0
+SMALL_BUDGET_MS = 20.0
+"""How long the parse of an embedded text may take, of a large and a small one; one that takes longer is not painted."""
+TRIED_AGAIN_S = 2.0
+"""An embedded text that took too long is tried again after so long, if it has changed."""
 KEPT_TREES = 8
 """Trees of larger embedded texts that are kept to be parsed incrementally."""
 
@@ -36,22 +43,33 @@ class EmbeddedTrees:
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, int], tuple[bytes, Tree]] = {}
+        self._costly: dict[tuple[str, int], tuple[bytes, float]] = {}
 
-    def tree(self, name: str, grammar: Grammar, text: bytes, row: int) -> Tree:
-        """The tree of an embedded text."""
+    def tree(self, name: str, grammar: Grammar, text: bytes, row: int) -> Tree | None:
+        """The tree of an embedded text; none where it takes too long."""
         if len(text) <= SMALL_BYTES:
             return _small_tree(name, text)
         key = name, row
-        known = self._kept.pop(key, None)
-        parser = Parser(grammar.language)
-        if known is None:
-            tree = parser.parse(text)
+        known, failed = self._kept.pop(key, None), self._costly.get(key)
+        if known is not None and known[0] == text:
+            tree: Tree | None = known[1]
+        elif failed is not None and (failed[0] == text or monotonic() - failed[1] < TRIED_AGAIN_S):
+            return None
         else:
-            tree = known[1] if known[0] == text else _reparsed(parser, *known, text)
-        self._kept[key] = text, tree
-        if len(self._kept) > KEPT_TREES:
-            del self._kept[next(iter(self._kept))]
+            old = None if known is None else _moved(*known, text)
+            tree = parsed_within(grammar.language, text, old, EMBED_BUDGET_MS)
+        self._note(key, text, tree)
         return tree
+
+    def _note(self, key: tuple[str, int], text: bytes, tree: Tree | None) -> None:
+        if tree is None:
+            self._costly[key] = text, monotonic()
+        else:
+            self._costly.pop(key, None)
+            self._kept[key] = text, tree
+        for kept in (self._kept, self._costly):
+            if len(kept) > KEPT_TREES:
+                del kept[next(iter(kept))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +145,9 @@ class Painter:
         row, shift = top + self.origin[0], left + (self.origin[1] if top == 0 else 0)
         tree = self.embedded.tree(name, grammar, text, row)
         start, end = _relative(self.start, node.start_point), _relative(self.end, node.start_point)
-        Painter(grammar, text, start, end, (row, shift), self.embedded, self.depth + 1, self.into).paint(tree.root_node)
+        inner = Painter(grammar, text, start, end, (row, shift), self.embedded, self.depth + 1, self.into)
+        if tree is not None:
+            inner.paint(tree.root_node)
 
 
 def _relative(point: Point, origin: Point) -> Point:
@@ -137,20 +157,20 @@ def _relative(point: Point, origin: Point) -> Point:
 
 
 @lru_cache(maxsize=1_000)
-def _small_tree(name: str, text: bytes) -> Tree:
+def _small_tree(name: str, text: bytes) -> Tree | None:
     grammar = load(name)
     assert grammar is not None
-    return Parser(grammar.language).parse(text)
+    return parsed_within(grammar.language, text, None, SMALL_BUDGET_MS)
 
 
-def _reparsed(parser: Parser, old: bytes, tree: Tree, new: bytes) -> Tree:
-    """The tree of a text, from that of the same text before one edit."""
+def _moved(old: bytes, tree: Tree, new: bytes) -> Tree:
+    """The tree of a text before one edit, its nodes moved as the edit moved the text."""
     shortest = min(len(old), len(new))
     start = _common(old, new, shortest)
     tail = _common(old[start:][::-1], new[start:][::-1], shortest - start)
     old_end, new_end = len(old) - tail, len(new) - tail
     tree.edit(start, old_end, new_end, _point(old, start), _point(old, old_end), _point(new, new_end))
-    return parser.parse(new, tree)
+    return tree
 
 
 def _common(first: bytes, second: bytes, length: int) -> int:

@@ -7,13 +7,10 @@ one. This module must know neither the document nor which grammar it works with.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import inf
 from operator import itemgetter
-from time import perf_counter
 from typing import NamedTuple
 
-from tree_sitter import Node, Parser, QueryCursor, Tree
+from tree_sitter import Node, QueryCursor, Tree
 
 from . import shapes
 from .base import ROW_BYTES_MAX, Edit, Highlights, Symbol, Syntax
@@ -21,9 +18,10 @@ from .grammars import Grammar, symbols_query
 from .painter import EmbeddedTrees, Painter, Point, runs
 from .rows import RowStarts
 from .shapes import Location, Range
+from .slices import CostlyParseError, SlicedParse
 
-CHUNK_BYTES = 8_192
-"""How much the parser reads at once."""
+WHOLE_BUDGET_MS = 2_000.0
+"""How long a list of all symbols may wait for a fresh tree."""
 RANGES_BUDGET_MS = 100.0
 """How long structural selection may wait for a fresh tree."""
 SYMBOLS_MAX = 20_000
@@ -47,26 +45,33 @@ class TreeSyntax(Syntax):
     def __init__(self, grammar: Grammar, text: str, lines: list[str]) -> None:
         super().__init__(lines)
         self._grammar = grammar
-        self._parser = Parser(grammar.language)
         self._bytes = bytearray(_encoded(text))
+        self._parse = SlicedParse(grammar.language, self._bytes)
         self._rows = RowStarts(_row_lengths(bytes(self._bytes)))
         self._tree: Tree | None = None
         self._stale = True
-        self._is_half_parsed = False
+        self._is_costly = False
+        self._plain: Syntax | None = None
+        """What is shown while there is no tree, because the text was too costly to parse."""
         self._embedded = EmbeddedTrees()
 
     @property
     def stale(self) -> bool:
-        """Is the tree older than the text, or not there yet?"""
+        """Is the tree older than the text, or not there yet, though it may be parsed?"""
         return self._stale
+
+    @property
+    def costly(self) -> bool:
+        """Was the last parse given up?"""
+        return self._is_costly
 
     def edited(self, edit: Edit) -> None:
         """Move the tree's nodes as an edit moves the text."""
         before, old, new = _encoded(edit.before), _encoded(edit.replaced), _encoded(edit.inserted)
         start = self._rows[edit.row] + len(before)
-        if self._is_half_parsed:
-            self._parser.reset()
-            self._is_half_parsed = False
+        self._parse.reset()
+        if self._plain is not None:
+            self._plain.edited(edit)
         if self._tree is not None:
             place = edit.row, len(before)
             ends = start + len(old), start + len(new)
@@ -81,27 +86,33 @@ class TreeSyntax(Syntax):
         self._stale = True
 
     def refresh(self, budget_ms: float | None = None) -> bool:
-        """Parse what edits have touched.
+        """Parse what edits have touched; without a budget it is still a bounded time.
 
-        Of a text with errors a parse that was cut short may read them otherwise than one in one go.
+        Of a text with errors a parse that was cut short may read them otherwise than one in one go. A text that is too
+        costly to parse counts as read: the last tree stays, or what a lexer says of it where there was none.
         """
         if not self._stale:
             return True
-        deadline = inf if budget_ms is None else perf_counter() + budget_ms / 1000
-        self._is_half_parsed = True
         try:
-            self._tree = self._parsed(lambda _offset, _has_error: perf_counter() > deadline)
-        except ValueError:
-            # How the binding says that the callback stopped it.
+            tree = self._parse.go_on(self._tree, WHOLE_BUDGET_MS if budget_ms is None else budget_ms)
+        except CostlyParseError:
+            self._stale, self._is_costly = False, True
+            if self._tree is None and self._plain is None:
+                from .lexer import by_lexer
+
+                self._plain = by_lexer(self._grammar.name, self._lines)
+            return True
+        if tree is None:
             return False
-        self._is_half_parsed = self._stale = False
+        self._tree, self._plain = tree, None
+        self._stale = self._is_costly = False
         return True
 
     def highlights(self, first_row: int, last_row: int) -> Highlights:
-        """The highlights of some rows; none before the first parse is done."""
+        """The highlights of some rows; none before the first parse is done or given up."""
         highlights: Highlights = {}
         if self._tree is None:
-            return highlights
+            return highlights if self._plain is None else self._plain.highlights(first_row, last_row)
         last_row = min(last_row, len(self._rows) - 1)
         rows = range(max(0, first_row), last_row + 1)
         long_rows = (row for row in rows if self._rows[row + 1] - self._rows[row] > ROW_BYTES_MAX)
@@ -126,7 +137,7 @@ class TreeSyntax(Syntax):
         """The definitions that the grammar's query names."""
         query = symbols_query(self._grammar)
         if query is None or not self.refresh() or self._tree is None:
-            return []
+            return [] if self._plain is None else self._plain.symbols()
         found: dict[int, _Found] = {}
         for pattern, captures in QueryCursor(query).matches(self._tree.root_node):
             name = captures.pop("name")[0]
@@ -152,14 +163,6 @@ class TreeSyntax(Syntax):
             symbols.append(Symbol(title, kind, *self._location(name.start_point), len(around)))
             around.append((-minus_end, kind))
         return symbols
-
-    def _parsed(self, stop: Callable[[int, bool], bool]) -> Tree:
-        if self._tree is None:
-            return self._parser.parse(self._read, progress_callback=stop)
-        return self._parser.parse(self._read, self._tree, progress_callback=stop)
-
-    def _read(self, offset: int, _point: Point) -> bytes:
-        return bytes(self._bytes[offset : offset + CHUNK_BYTES])
 
     def _offset(self, location: Location) -> int:
         row, column = location

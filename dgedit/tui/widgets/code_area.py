@@ -6,6 +6,7 @@ back before anything else happens, and an accepted infill is then one edit and o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -18,7 +19,7 @@ from textual.message import Message
 from textual.widgets.text_area import Selection
 
 from ... import config
-from ...text import edits
+from ...text import controls, edits
 from ...text.edits import Change
 from ...text.languages import indents_after
 from ..infill.overlay import Cell, Location, place
@@ -27,7 +28,7 @@ from ..infill.spans import changed_range
 from ..syntax import Symbol
 from ..theme import Theme
 from .document import line_ending
-from .source_area import SourceArea
+from .source_area import Reread, SourceArea
 
 INFILL_LOCK = "the text is locked while an infill is open; accept or cancel it"
 
@@ -54,13 +55,16 @@ class CodeArea(SourceArea):
         Binding("ctrl+end", "document_edge(True, False)", "End of the text", show=False),
         Binding("ctrl+shift+home", "document_edge(False, True)", "Select to the start", show=False),
         Binding("ctrl+shift+end", "document_edge(True, True)", "Select to the end", show=False),
-        Binding("ctrl+delete", "delete_word_right", "Delete the word behind", show=False),
+        Binding("ctrl+delete,alt+delete", "delete_word_right", "Delete the word behind", show=False),
+        Binding("alt+backspace", "delete_word_left", "Delete the word before", show=False),
+        Binding("alt+b", "cursor_word_left", "A word to the left", show=False),
+        Binding("alt+f", "cursor_word_right", "A word to the right", show=False),
         Binding("shift+pageup", "page(-1)", "Select a page up", show=False),
         Binding("shift+pagedown", "page(1)", "Select a page down", show=False),
     ]
 
     class Refused(Message):
-        """A key would have changed a text that is locked."""
+        """A key would have changed a text that is locked, or a paste was not taken whole."""
 
         def __init__(self, reason: str) -> None:
             super().__init__()
@@ -115,9 +119,14 @@ class CodeArea(SourceArea):
 
     def replace_changed(self, old: str, new: str, *, keep_cursor: bool = False) -> None:
         """Turn the text from `old` into `new` by one edit of what differs."""
-        if self.document.newline == "\r\n" and line_ending(new) == "\n" and "\n" in new:
-            # Rows that end in CRLF cannot hold a lone line feed.
-            self.open_text(new, None, self.syntax_name)
+        if old == new:
+            return
+        if ("\n" in new or "\r" in new) and line_ending(new) != self.document.newline:
+            # The rows of a document all end alike, so this text has other rows.
+            scroll = self.scroll_offset
+            self.edit(Reread(new, self.document.end))
+            if keep_cursor:
+                self.scroll_to(scroll.x, scroll.y, animate=False)
             return
         start, stop, new_stop = changed_range(old, new)
         if start == stop == new_stop:
@@ -130,14 +139,22 @@ class CodeArea(SourceArea):
             self.selection = before
             self.scroll_to(scroll.x, scroll.y, animate=False)
 
-    def insert_pasted(self, text: str) -> None:
-        """Put a pasted text in the place of the selection."""
+    def insert_pasted(self, text: str, *, whole: bool = False) -> None:
+        """Put a pasted text in the place of the selection.
+
+        Args: whole: characters that nobody would see are not left out.
+        """
         # Terminals send carriage returns for the line breaks of a paste.
         text = text.replace("\r\n", "\n").replace("\r", "\n")
+        left_out = Counter() if whole else controls.unseen(text)
+        if left_out:
+            text = controls.without_unseen(text)
         start, end = sorted(self.selection)
         after = self.end_of(start, text)
         self.apply(Change(start, end, text, (after, after)))
         self.scroll_cursor_visible()
+        if left_out:
+            self.post_message(self.Refused(f"pasted without {controls.told(left_out)}"))
 
     # -- moving ----------------------------------------------------------------------------------------------------
 

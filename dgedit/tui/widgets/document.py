@@ -23,29 +23,48 @@ WIDTH_CHARS_MAX = 10_000
 
 
 def line_ending(text: str) -> Newline:
-    """The line ending that splits `text`: CRLF only where no line ends otherwise."""
+    """The line ending that splits `text`: CRLF only where no line ends otherwise, a return alone where no line does."""
     breaks = text.count("\n")
-    return "\r\n" if breaks and text.count("\r\n") == breaks else "\n"
+    if not breaks:
+        return "\r" if "\r" in text else "\n"
+    return "\r\n" if text.count("\r\n") == breaks else "\n"
 
 
 class TextDocument(Document):
     """A text in rows; `text` is always exactly what was put in."""
 
-    def __init__(self, text: str, language: str = "text") -> None:
-        self._newline = line_ending(text)
+    def __init__(self, text: str, language: str = "text", newline: Newline | None = None) -> None:
+        """Args: newline: what splits the text, where that is not for its own line endings to say."""
+        self._newline: Newline = newline or line_ending(text)
         self._lines = text.split(self._newline)
+        self._returns = _returns(self._lines)
+        """Rows that end in a carriage return: in a text of line feeds it belongs to the line break."""
         self._text: str | None = text
         self._starts: RowStarts | None = None
         self._widths = Counter[int]()
         self._widths_tab = 0
         self.language = language
-        self.syntax: Syntax = syntax_of(language, text, self._lines)
+        self.syntax: Syntax = syntax_of(language, self._as_parsed(text), self._lines)
 
     def set_language(self, language: str) -> None:
         """Take the text for another language."""
         if language != self.language:
             self.language = language
-            self.syntax = syntax_of(language, self.text, self._lines)
+            self.syntax = syntax_of(language, self._as_parsed(self.text), self._lines)
+
+    def _as_parsed(self, text: str) -> str:
+        """The text with breaks that a grammar knows; of the same length."""
+        return text.replace("\r", "\n") if self._newline == "\r" else text
+
+    @property
+    def ending(self) -> str:
+        """How lines end, as a person calls it: LF, CRLF, CR, or mixed."""
+        if self._newline != "\n":
+            return "CRLF" if self._newline == "\r\n" else "CR"
+        returns = self._returns - self._lines[-1].endswith("\r")
+        if not returns:
+            return "LF"
+        return "CRLF" if returns == len(self._lines) - 1 else "mixed"
 
     @property
     def text(self) -> str:
@@ -57,11 +76,11 @@ class TextDocument(Document):
     def replace_range(self, start: Location, end: Location, text: str) -> EditResult:
         """Replace a range; the result has the end of the new text and the text that was there.
 
-        In a text with CRLF endings every newline of `text` becomes one. Otherwise it goes in as it is, so that an
-        undo brings back a carriage return too.
+        In a text with other endings every newline of `text` becomes one of those. Otherwise it goes in as it is, so
+        that an undo brings back a carriage return too.
         """
         top, bottom = sorted((self._clamped(start), self._clamped(end)))
-        inserted = self.own_breaks(text) if self._newline == "\r\n" else text
+        inserted = self.own_breaks(text) if self._newline != "\n" else text
         replaced = self.get_text_range(top, bottom)
         (first, left), (last, right) = top, bottom
         before, after = self._lines[first][:left], self._lines[last][right:]
@@ -75,9 +94,10 @@ class TextDocument(Document):
             lengths = [len(row) + len(self._newline) for row in rows]
             lengths[-1] -= 0 if has_break_after else len(self._newline)
             self._starts.splice(first, last + 1, lengths)
+        self._returns += _returns(rows) - _returns(self._lines[first : last + 1])
         self._lines[first : last + 1] = rows
         self._text = None
-        self.syntax.edited(Edit(first, before, replaced, inserted))
+        self.syntax.edited(Edit(first, before, self._as_parsed(replaced), self._as_parsed(inserted)))
         return EditResult(end_location, replaced)
 
     def own_breaks(self, text: str) -> str:
@@ -152,6 +172,10 @@ class TextDocument(Document):
         if len(line) > WIDTH_CHARS_MAX:
             return 2 * len(line) + line.count("\t") * self._widths_tab
         return cell_len(line.expandtabs(self._widths_tab))
+
+
+def _returns(rows: Iterable[str]) -> int:
+    return sum(row.endswith("\r") for row in rows)
 
 
 PlainDocument = TextDocument

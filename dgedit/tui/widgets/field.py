@@ -6,12 +6,15 @@ plain `Input` would type into the text before any binding is asked.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rich.text import Text
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from ...text.controls import printable, without_unseen
 from .history import History
-from .text import printable
 
 
 class Field(Input):
@@ -29,6 +32,13 @@ class Field(Input):
     }
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("alt+backspace", "delete_left_word", "Delete the word before", show=False),
+        Binding("alt+delete", "delete_right_word", "Delete the word behind", show=False),
+        Binding("alt+b", "cursor_left_word", "A word to the left", show=False),
+        Binding("alt+f", "cursor_right_word", "A word to the right", show=False),
+    ]
+
     def __init__(self, value: str = "", *, placeholder: str = "", select: bool = False) -> None:
         super().__init__(value, placeholder, select_on_focus=select, compact=True)
         self.history = History()
@@ -37,6 +47,14 @@ class Field(Input):
         """Leave keys with Alt to the bindings."""
         if event.key.startswith("alt+"):
             event.prevent_default()
+
+    def _on_paste(self, event: events.Paste) -> None:
+        """Take the first line, without characters that nobody would see."""
+        clean = without_unseen(event.text)
+        if clean != event.text:
+            event.stop()
+            event.prevent_default()
+            super()._on_paste(events.Paste(clean))
 
     @property
     def _value(self) -> Text:

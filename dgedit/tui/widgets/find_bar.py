@@ -20,10 +20,10 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from ...text.controls import printable
 from .chip import Chip
 from .field import Field
 from .history import History
-from .text import printable
 
 NARROW_BELOW_COLUMNS = 64
 NEXT_CASE: dict[bool | None, bool | None] = {None: True, True: False, False: None}

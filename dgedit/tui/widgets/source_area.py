@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
+from textual.document._document import EditResult, Newline
 from textual.document._document_navigator import DocumentNavigator
 from textual.document._edit import Edit
 from textual.strip import Strip
@@ -22,11 +23,12 @@ from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
 from ... import config
+from ...text import controls
 from ...text.edits import Indent, matching_bracket
 from ...text.languages import comment_of, indent_of
 from ..infill.overlay import Location
 from ..theme import Theme
-from .document import TextDocument
+from .document import TextDocument, line_ending
 from .wrapping import WrappedRows
 
 PARSE_MS = 4.0
@@ -43,8 +45,38 @@ PICTURES = {
     **{code: 0x2400 + code for code in range(32) if code != 9},
     0x7F: 0x2421,
     **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+    **dict.fromkeys(map(ord, controls.BIDI), 0x21C4),
+    **dict.fromkeys(range(0xE0000, 0xE0080), 0xFFFD),
 }
-"""Control characters would move the terminal's cursor or start its commands: they are drawn as pictures of one cell."""
+"""Control characters would move the terminal's cursor or start its commands: they are drawn as pictures of one cell.
+So are those that turn the direction of writing, and tags, which would not be seen at all."""
+
+
+class Reread(Edit):
+    """The whole text replaced by one whose lines end otherwise, as one step of the history."""
+
+    def __init__(self, text: str, end: Location) -> None:
+        super().__init__(text, (0, 0), end, False)
+        self._newline = line_ending(text)
+        """Of the text that is not shown now; edits before this one know the rows that it was split into."""
+
+    def do(self, text_area: TextArea, record_selection: bool = True) -> EditResult:
+        """Put the new text in the place of the old one; the cursor stays in its row and column."""
+        assert isinstance(text_area, SourceArea)
+        if record_selection:
+            self._original_selection = text_area.selection
+        replaced, self._newline = text_area.exchange_document(self.text, self._newline)
+        self._updated_selection = text_area.selection
+        self._edit_result = EditResult(text_area.document.end, replaced)
+        return self._edit_result
+
+    def undo(self, text_area: TextArea) -> EditResult:
+        """Put the old text back, the selection too."""
+        assert isinstance(text_area, SourceArea)
+        assert self._edit_result is not None, "it was done"
+        replaced, self._newline = text_area.exchange_document(self._edit_result.replaced_text, self._newline)
+        self._updated_selection = self._original_selection
+        return EditResult(text_area.document.end, replaced)
 
 
 class SourceArea(TextArea):
@@ -118,10 +150,35 @@ class SourceArea(TextArea):
         """Change the text as one step of the history."""
         self.version += 1
         self._marks = ((), None)
+        if isinstance(edit, Reread):
+            self.history.checkpoint()
+            result = edit.do(self)
+            self.history.record(edit)
+            self.history.checkpoint()
+            self._reread(edit)
+            return result
         return super().edit(edit)
+
+    def _reread(self, edit: Edit) -> None:
+        edit.after(self)
+        self._build_highlight_map()
+        self.post_message(self.Changed(self))
+        self._refresh_size()
+
+    def exchange_document(self, text: str, newline: Newline) -> tuple[str, Newline]:
+        """Show another text, whose lines may end otherwise, past the history; returns what was there."""
+        replaced, selection = (self.document.text, self.document.newline), self.selection
+        self._use_document(TextDocument(text, self.syntax_name, newline))
+        self.selection = Selection(*map(self._inside, selection))
+        return replaced
 
     def _undo_batch(self, edits: Sequence[Edit]) -> None:
         self.version += 1
+        if isinstance(edits[0], Reread):
+            edits[0].undo(self)
+            self._reread(edits[0])
+            self.history.checkpoint()
+            return
         super()._undo_batch(edits)
         # TextArea would join the next key to the step before this one.
         self.history.checkpoint()
@@ -129,6 +186,10 @@ class SourceArea(TextArea):
 
     def _redo_batch(self, edits: Sequence[Edit]) -> None:
         self.version += 1
+        if isinstance(edits[0], Reread):
+            edits[0].do(self, record_selection=False)
+            self._reread(edits[0])
+            return
         super()._redo_batch(edits)
         self._check_wrapping()
 
@@ -171,7 +232,7 @@ class SourceArea(TextArea):
     def end_of(self, start: Location, text: str) -> Location:
         """Where a text ends that is put in at a location."""
         newline = self.document.newline
-        lines = (self.document.own_breaks(text) if newline == "\r\n" else text).split(newline)
+        lines = (self.document.own_breaks(text) if newline != "\n" else text).split(newline)
         return start[0] + len(lines) - 1, len(lines[-1]) + (start[1] if len(lines) == 1 else 0)
 
     def shows_row(self, row: int) -> bool:
@@ -194,7 +255,7 @@ class SourceArea(TextArea):
         top = max(0, self._first_row() - HIGHLIGHT_MARGIN)
         last = min(document.line_count - 1, top + max(self.size.height, 20) + 2 * HIGHLIGHT_MARGIN)
         self._highlighted_rows = range(top, last + 1)
-        if document.line_count <= PARSED_AT_ONCE_ROWS:
+        if document.line_count <= PARSED_AT_ONCE_ROWS and not document.syntax.costly:
             document.syntax.refresh(PARSE_MS)
         self._highlights.update(document.syntax.highlights(top, last))
         if document.syntax.stale:

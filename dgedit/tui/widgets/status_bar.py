@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...engine.confidence import said as words_of
+from ...engine.types import Origin
+
 if TYPE_CHECKING:
-    from ...engine.types import Frame, ModelInfo
+    from ...engine.types import Candidate, Frame, ModelInfo
 
 
 def file_line(
@@ -21,9 +24,8 @@ def file_line(
     locked: bool,
 ) -> str:
     """Where the cursor is, in which file, and how it is written."""
-    breaks = "CRLF" if ending == "\r\n" else "LF"
     marks = " *" * dirty + " (read-only)" * locked
-    return f"{name}{marks}  {row + 1}:{column + 1} of {lines}  {breaks}  {encoding}  {language}"
+    return f"{name}{marks}  {row + 1}:{column + 1} of {lines}  {ending}  {encoding}  {language}"
 
 
 def infill_line(frame: Frame, model: ModelInfo | None) -> str:
@@ -38,6 +40,20 @@ def infill_line(frame: Frame, model: ModelInfo | None) -> str:
         model_name(model),
     ]
     return " · ".join(part for part in parts if part)
+
+
+def answer_line(number: int, count: int, chosen: Candidate) -> str:
+    """Which answer is shown, and how far it is to be trusted, in words."""
+    said = [f"answer {number}/{count}"]
+    if chosen.breaks:
+        said.append("breaks the file")
+    elif chosen.confidence is not None:
+        said.append(words_of(chosen.confidence))
+    if Origin.KEPT in chosen.origins:
+        said.append("as it was")
+    if chosen.unknown_names:
+        said.append("unknown: " + ", ".join(chosen.unknown_names))
+    return " \u00b7 ".join(said)
 
 
 def model_name(model: ModelInfo | None) -> str:

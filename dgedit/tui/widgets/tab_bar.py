@@ -13,7 +13,8 @@ from textual.message import Message
 from textual.style import Style
 from textual.widget import Widget
 
-from .text import cut_middle, printable
+from ...text.controls import printable
+from .text import cut_middle
 
 NAME_CELLS_MAX = 24
 DIRTY = "•"

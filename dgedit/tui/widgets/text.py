@@ -12,13 +12,6 @@ ELLIPSIS = "…"
 NO_BREAK_SPACE = "\u00a0"
 
 
-def printable(text: str) -> str:
-    """The text with each character that a terminal would act on replaced by one that it draws; as long as before."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else " " if c.isspace() else "·" for c in text)
-
-
 def cut(text: str, cells: int) -> str:
     """The text if it fits into so many cells, else its beginning and an ellipsis."""
     if cell_len(text) <= cells:

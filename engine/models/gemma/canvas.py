@@ -194,7 +194,7 @@ def _packed(
         exact=True,
         starts=rows.starts,
         passes=rows.passes,
-        leading_newline=False,
+        borrowed="",
         context=use,
     )
 

@@ -104,6 +104,10 @@ class GemmaTokenizer:
         """Which tokens start with a line break, boolean [V]."""
         return self._begins_line
 
+    def begins_with(self, text: str) -> Tensor:
+        """Which tokens start with a text, boolean [V]."""
+        return torch.tensor([piece.startswith(text.encode()) for piece in self._pieces]) & ~self.roles
+
     def decode(self, ids: Iterable[int]) -> str:
         """Text of the ids, those with a role left out; bytes that form no character become U+FFFD."""
         return b"".join(self._pieces[index] for index in ids if index not in self._roles).decode("utf-8", "replace")

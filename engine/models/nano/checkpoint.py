@@ -21,10 +21,10 @@ from ....kernels import ops
 from ....kernels.formats import Choice, Chosen
 from ...packing import pack
 from ...protocol import CanvasFormat, PackedInfill
-from ...settings import RankWeights, Settings
+from ...settings import RankWeights, Settings, fitted_weights
 from ...tokenizer import TextTokenizer
 from ...types import EngineError, InfillRequest, ModelInfo
-from ..canvas_file import canvas_format
+from ..canvas_file import canvas_format, trained_languages
 from ..scoring import flat
 from ..settings_file import HEADS_MAX, LAYERS_MAX, VOCABULARY_MAX, WIDTH_MAX, SettingsFile
 from ..stored import FLOATS, check, check_finite, check_layers, index
@@ -48,9 +48,16 @@ class NanoContext:
 class NanoInfiller:
     """The nano network behind the `Denoiser` protocol."""
 
-    def __init__(self, network: NanoDenoiser, tokenizer: TextTokenizer, form: CanvasFormat, info: ModelInfo) -> None:
+    def __init__(
+        self,
+        network: NanoDenoiser,
+        tokenizer: TextTokenizer,
+        form: CanvasFormat,
+        info: ModelInfo,
+        weights: RankWeights | None = None,
+    ) -> None:
         self.network, self.tokenizer, self.format, self.info = FusedNano(network), tokenizer, form, info
-        self.defaults, self.weights = Settings(), RankWeights()
+        self.defaults, self.weights = Settings(), weights or RankWeights()
         self._last: tuple[list[int], NanoContext] | None = None
 
     @property
@@ -194,8 +201,9 @@ def load(folder: Path, name: str, *, device: str = "cpu", dtype: torch.dtype = t
         parameters=sum(p.numel() for p in network.parameters()),
         device=device,
         digest=hashlib.sha256(weights_path.read_bytes()).hexdigest()[:12],
+        languages=trained_languages(own),
     )
-    return NanoInfiller(network, tokenizer, form, info)
+    return NanoInfiller(network, tokenizer, form, info, fitted_weights(folder))
 
 
 _REMEDY = "use a folder written by `python -m dgedit.engine.train export`, or leave --model out for the bundled one"

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from dgedit.engine.evals import humaneval, methods, spans
-from dgedit.engine.evals.__main__ import line
-from dgedit.engine.evals.exact_match import Answer, evaluate, interval
+from dgedit.engine.evals.exact_match import Answer, evaluate, interval, line
 from dgedit.engine.evals.fit import Example, accuracy, fit
 from dgedit.engine.evals.spans import Span, SpanKind
 from dgedit.engine.train.corpus import HELD_OUT_PACKAGES

@@ -41,7 +41,7 @@ async def test_an_untouched_file_is_read_again(first: Path) -> None:
     async with editor(first) as host:
         await host.press("right", "right")
         changed(first, "a = 1\nmore = 2\n")
-        host.app.filing.look_outside()
+        host.app.saving.look_outside()
         await host.until(lambda: host.text == "a = 1\nmore = 2\n", "the new text")
         assert host.area.cursor_location == (0, 2)
         assert "was read again" in host.status
@@ -52,7 +52,7 @@ async def test_an_untouched_file_is_read_again(first: Path) -> None:
 async def test_messages_stay_until_the_next_key_that_changes_the_text(first: Path) -> None:
     async with editor(first) as host:
         changed(first, "b\n")
-        host.app.filing.look_outside()
+        host.app.saving.look_outside()
         await host.until(lambda: host.text == "b\n", "the new text")
         await host.pilot.pause(0.3)
         assert "was read again" in host.status
@@ -60,23 +60,23 @@ async def test_messages_stay_until_the_next_key_that_changes_the_text(first: Pat
         await host.until(lambda: "was read again" not in host.status, "the message to go")
 
 
-@pytest.mark.parametrize(("letter", "text"), [("r", "theirs\n"), ("k", "xa = 1\n"), ("escape", "xa = 1\n")])
+@pytest.mark.parametrize(("letter", "text"), [("ctrl+r", "theirs\n"), ("k", "xa = 1\n"), ("escape", "xa = 1\n")])
 async def test_a_change_under_unsaved_work_is_compared(first: Path, letter: str, text: str) -> None:
     async with editor(first) as host:
         await host.press("x")
         changed(first, "theirs\n")
-        host.app.filing.look_outside()
+        host.app.saving.look_outside()
         await host.dialog(Compare)
         screen = "\n".join(host.rows)
         assert "- theirs" in screen
         assert "+ xa = 1" in screen
-        host.app.filing.look_outside()
+        host.app.saving.look_outside()
         await host.answer(letter)
         assert len(host.app.screen_stack) == 1, "one question is enough"
         assert host.text == text
         assert first.read_text() == "theirs\n"
         await host.press("ctrl+z")
-        assert host.text == ("xa = 1\n" if letter == "r" else "a = 1\n")
+        assert host.text == ("xa = 1\n" if letter == "ctrl+r" else "a = 1\n")
 
 
 async def test_saving_over_a_change_is_asked_about(first: Path) -> None:
@@ -87,7 +87,7 @@ async def test_saving_over_a_change_is_asked_about(first: Path) -> None:
         await host.answer("escape")
         assert first.read_text() == "theirs\n"
         await host.press("ctrl+s")
-        await host.answer("k")
+        await host.answer("ctrl+k")
         assert first.read_text() == "xa = 1\n"
         await host.press("y", "ctrl+s")
         assert first.read_text() == "xya = 1\n", "what was settled is not asked again"
@@ -97,7 +97,7 @@ async def test_a_long_line_is_broken_in_a_file_that_changed_out_of_sight(first: 
     async with editor(first, second, config=Config(editor=Editor(watch=False, soft_wrap=True)), size=(60, 20)) as host:
         # More digits in the margin make all rows be broken anew.
         changed(second, "word " * 30 + "end\n" * 12)
-        host.app.filing.look_outside()
+        host.app.saving.look_outside()
         await host.press("f6")
         assert "end" not in host.rows[1]
         assert host.rows[2].strip().startswith("word")
@@ -108,7 +108,7 @@ async def test_a_long_line_is_broken_in_a_file_that_changed_out_of_sight(first: 
 async def test_a_file_that_now_ends_its_lines_otherwise_is_read_again(first: Path) -> None:
     async with editor(first) as host:
         first.write_bytes(b"a = 1\r\nb = 2\r\n")
-        host.app.filing.look_outside()
+        host.app.saving.look_outside()
         await host.until(lambda: "\r\n" in host.text, "the new text")
         assert "CRLF" in host.status
         await host.press("end", "enter", "x", "ctrl+s")
@@ -118,7 +118,7 @@ async def test_a_file_that_now_ends_its_lines_otherwise_is_read_again(first: Pat
 async def test_a_deleted_file_is_unsaved_work(first: Path) -> None:
     async with editor(first) as host:
         first.unlink()
-        host.app.filing.look_outside()
+        host.app.saving.look_outside()
         await host.settle()
         assert "was deleted or moved" in host.status
         await host.press("ctrl+q")
@@ -132,9 +132,9 @@ async def test_a_deleted_file_is_unsaved_work(first: Path) -> None:
 async def test_a_deleted_file_that_comes_back_is_no_unsaved_work(first: Path) -> None:
     async with editor(first) as host:
         first.unlink()
-        host.app.filing.look_outside()
+        host.app.saving.look_outside()
         changed(first, "b\n")
-        host.app.filing.look_outside()
+        host.app.saving.look_outside()
         await host.until(lambda: host.text == "b\n", "the new text")
         await host.press("ctrl+q")
         assert await host.left() == 0
@@ -146,7 +146,7 @@ async def test_reading_again_is_asked_for(first: Path) -> None:
         await host.press("f4")
         assert host.text == "b\n"
         await host.press("x", "f4")
-        await host.answer("r")
+        await host.answer("ctrl+r")
         assert host.text == "b\n"
 
 
@@ -169,7 +169,7 @@ async def main():
     async with app.run_test() as pilot:
         await pilot.press(*"lost ")
         await pilot.pause(0.3)
-        await app.filing.keep_unsaved()
+        await app.recovery.keep_unsaved()
         os._exit(9)
 
 asyncio.run(main())
@@ -184,7 +184,7 @@ def crashed(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("letter", "text", "kept"),
-    [("r", "lost a = 1\n", False), ("d", "a = 1\n", False), ("l", "a = 1\n", True), ("escape", "a = 1\n", True)],
+    [("r", "lost a = 1\n", False), ("ctrl+d", "a = 1\n", False), ("l", "a = 1\n", True), ("escape", "a = 1\n", True)],
 )
 async def test_what_a_crash_left_is_offered(first: Path, letter: str, text: str, kept: bool) -> None:
     crashed(first)
@@ -217,7 +217,7 @@ async def test_unsaved_work_is_in_the_journal_and_goes_with_the_save(first: Path
     async with editor(first) as host:
         await host.press("x")
         await host.until(lambda: host.app.filing.tab.dirty, "the mark")
-        await host.app.filing.keep_unsaved()
+        await host.app.recovery.keep_unsaved()
         assert kept() == "xa = 1\n"
         await host.press("ctrl+s")
         assert kept() is None

@@ -53,7 +53,7 @@ async def test_files_are_opened_shown_and_closed(first: Path, second: Path) -> N
         assert host.text == "xb = 2\n"
         assert host.app.focused is host.area
         await host.press("ctrl+w")
-        await host.answer("d")
+        await host.answer("ctrl+d")
         assert await host.left() == 0
     assert second.read_text() == "b = 2\n"
 
@@ -180,7 +180,7 @@ async def test_saving_under_the_name_of_another_file_is_asked_about(first: Path,
         assert second.read_text() == "b = 2\n"
         await host.press("alt+s")
         await asked_for(host, str(second))
-        await host.answer("r")
+        await host.answer("ctrl+r")
         assert second.read_text() == "xa = 1\n"
         await host.press("y", "ctrl+s")
         assert (first.read_text(), second.read_text()) == ("a = 1\n", "xya = 1\n")
@@ -234,7 +234,7 @@ async def test_a_failed_save_is_said_and_nothing_is_lost(first: Path, monkeypatc
 
     async with editor(first) as host:
         await host.press("x")
-        monkeypatch.setattr(disk, "_write_all", full)
+        monkeypatch.setattr(disk, "write_all", full)
         await host.press("ctrl+s")
         assert "No space left on device" in host.status
         assert host.text == "xa = 1\n"
@@ -258,7 +258,7 @@ async def test_every_unsaved_text_is_asked_about_before_the_end(first: Path, sec
         await host.answer("escape")
         assert host.text == "yb = 2\n"
         await host.press("ctrl+q")
-        await host.answer("d")
+        await host.answer("ctrl+d")
         assert await host.left() == 0
     assert second.read_text() == "b = 2\n"
 

@@ -41,7 +41,8 @@ def random_range(draw: random.Random, document: TextDocument) -> tuple[Location,
         ("a\n", "\n"),
         ("a\r\n", "\r\n"),
         ("a\r\nb\n", "\n"),
-        ("a\rb", "\n"),
+        ("a\rb", "\r"),
+        ("a\rb\n", "\n"),
         ("a\r\nb\r\n", "\r\n"),
     ],
 )
@@ -58,7 +59,37 @@ def test_any_text_comes_back() -> None:
         assert document.newline.join(document.lines) == text
 
 
-@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("text", "ending"),
+    [
+        ("", "LF"),
+        ("a", "LF"),
+        ("a\nb", "LF"),
+        ("a\nb\r", "LF"),
+        ("a\r\nb", "CRLF"),
+        ("a\rb", "CR"),
+        ("a\r\nb\n", "mixed"),
+        ("a\nb\r\n", "mixed"),
+        ("a\rb\nc", "LF"),
+    ],
+)
+def test_a_person_is_told_how_lines_end(text: str, ending: str) -> None:
+    assert TextDocument(text).ending == ending
+
+
+def test_how_lines_end_follows_edits() -> None:
+    document = TextDocument("a\r\nb\nc\r\n")
+    assert document.ending == "mixed"
+    document.replace_range((1, 1), (1, 1), "\r")
+    assert document.ending == "CRLF"
+    document.replace_range((0, 1), (0, 2), "")
+    document.replace_range((1, 1), (1, 2), "")
+    assert document.ending == "mixed"
+    document.replace_range((2, 1), (2, 2), "")
+    assert document.ending == "LF"
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("language", ["text", "python", "kotlin"])
 def test_five_thousand_edits_are_those_of_a_plain_string(language: str, ending: str) -> None:
     draw = random.Random(2)
@@ -72,7 +103,7 @@ def test_five_thousand_edits_are_those_of_a_plain_string(language: str, ending: 
         new = random_text(draw, 4)
         first, second = draw.sample([start, end], 2)
         result = document.replace_range(first, second, new)
-        own = document.own_breaks(new) if ending == "\r\n" else new
+        own = document.own_breaks(new) if ending != "\n" else new
         assert result.replaced_text == model[low:high]
         model = model[:low] + own + model[high:]
         assert document.get_index_from_location(result.end_location) == low + len(own)

@@ -110,7 +110,7 @@ def test_the_prompt_word_for_word() -> None:
     assert shown(packed.pinned_ids) == " * r**2\n\n\nprint(area(2))\n```<turn|>"
     assert packed.closing_ids == tuple(packed.suffix_ids[:8])
     assert packed.exact
-    assert not packed.leading_newline
+    assert not packed.borrowed
     assert not packed.context.prefix_cut
     assert not packed.context.suffix_cut
 

@@ -59,6 +59,9 @@ class Numbers:
     def begins_line(self) -> torch.Tensor:
         return torch.zeros(256, dtype=torch.bool)
 
+    def begins_with(self, text: str) -> torch.Tensor:
+        return torch.zeros(256, dtype=torch.bool)
+
     def decode(self, ids: Iterable[int]) -> str:
         return bytes(ids).decode("latin-1")
 
@@ -192,7 +195,7 @@ def plain(context: list[int]) -> PackedInfill:
         exact=True,
         starts=((),),
         passes=0,
-        leading_newline=False,
+        borrowed="",
         context=use,
         closing_ids=(),
     )

@@ -1,0 +1,244 @@
+"""The llama network for inference: the arithmetic of `network.LlamaDenoiser` on one flat sequence behind a cache.
+
+The heads of a group are more queries on the same keys. On a CPU
+whose kernels multiply 8-bit integers, matrices are held as such, a scale a row, and every input is rounded to 8 bits as it comes:
+half the memory of bfloat16 to read, twice the products a cycle. Elsewhere they are bfloat16 or float32. Hidden states are
+float32 either way.
+
+Not for training. Shapes: N tokens, D hidden, H query heads, G key/value heads, K head size, S cached positions,
+V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from .network import LlamaConfig, rotary_table
+
+LENGTH_STEP = 16
+"""Sequences longer than `SHORT` are computed at a multiple of so many positions: kernels are kept for every length."""
+SHORT = 8
+PACKED_FOR_TOKENS = 128
+"""A number of tokens for which the layout of bfloat16 matrices is chosen; others work."""
+INTEGER_ENGINES = ("x86", "fbgemm")
+"""Torch's kernels that take 8-bit weights and round inputs as they come."""
+
+Weights = Callable[[str], Tensor]
+"""A weight in float32 by its joined name; asked for once each, so that no more than one is held in float32."""
+
+
+class Arithmetic(Enum):
+    """How matrices are held and multiplied."""
+
+    INT8 = "int8"
+    BF16 = "bf16"
+    FLOAT32 = "float32"
+
+
+def fastest(device: torch.device) -> Arithmetic:
+    """What this machine is best at."""
+    if device.type != "cpu":
+        return Arithmetic.BF16
+    if any(engine in torch.backends.quantized.supported_engines for engine in INTEGER_ENGINES):
+        return Arithmetic.INT8
+    return Arithmetic.BF16 if _kernels_take_bfloat16() else Arithmetic.FLOAT32
+
+
+@dataclass(slots=True)
+class Cache:
+    """Keys and values of one flat sequence, [layers, G, capacity, K] each; what is kept of it is the caller's to know."""
+
+    keys: Tensor
+    values: Tensor
+
+    def reserve(self, end: int) -> None:
+        """Make room up to a position; what is kept stays."""
+        missing = end - self.keys.shape[2]
+        if missing > 0:
+            self.keys = F.pad(self.keys, (0, 0, 0, missing))
+            self.values = F.pad(self.values, (0, 0, 0, missing))
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where tokens stand in a cache: written from `at`, looking at what is from `seen` on."""
+
+    seen: int
+    at: int
+
+
+def rounded(length: int) -> int:
+    """The length at which a sequence is computed."""
+    return length if length <= SHORT else -(-length // LENGTH_STEP) * LENGTH_STEP
+
+
+def padded(x: Tensor) -> Tensor:
+    """A sequence [N, ...] as one of the rounded length, zeros at its end."""
+    missing = rounded(len(x)) - len(x)
+    return x if not missing else torch.cat((x, x.new_zeros(missing, *x.shape[1:])))
+
+
+class FusedLlama:
+    """Weights folded and laid out once."""
+
+    def __init__(
+        self, config: LlamaConfig, weights: Weights, arithmetic: Arithmetic, device: torch.device | str = "cpu"
+    ) -> None:
+        self.config, self.device = config, torch.device(device)
+        project = projection(arithmetic, self.device)
+        self.dtype = torch.float32 if self.device.type == "cpu" else torch.bfloat16
+        table = weights("embed_tokens.weight")
+        self.embedding = table.to(torch.bfloat16 if arithmetic is not Arithmetic.FLOAT32 else torch.float32)
+        self.embedding = self.embedding.to(self.device)
+        self.layers = [
+            _FusedLayer(config, lambda name, at=index: weights(f"layers.{at}.{name}"), project)
+            for index in range(config.num_layers)
+        ]
+        self.norm, self.head = weights("norm.weight"), project(table)
+
+    def new_cache(self, capacity: int) -> Cache:
+        """A cache of nothing yet."""
+        config = self.config
+        shape = (config.num_layers, config.num_kv_heads, capacity, config.head_dim)
+        return Cache(*(torch.empty(shape, dtype=self.dtype, device=self.device) for _ in range(2)))
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Embeddings [N, D] of ids [N]."""
+        return F.embedding(ids, self.embedding).to(self.dtype)
+
+    def run(self, x: Tensor, positions: Tensor, mask: Tensor | None, cache: Cache, places: Places) -> Tensor:
+        """All layers over x [N, D] at integer positions [N]; their keys and values are written into the cache.
+
+        Args:
+            mask: boolean [N, S], over the cache from `places.seen` to the last token of x; none means everywhere.
+
+        Returns:
+            Hidden states [N, D] before the last norm.
+        """
+        count = len(x)
+        x, positions = padded(x), padded(positions)
+        cache.reserve(places.at + count)
+        rotary = rotary_table(self.config, positions, x.dtype)
+        group = self.config.num_heads // self.config.num_kv_heads
+        added = None if mask is None else _additive(mask, len(x), x.dtype).repeat(group, 1)[None, None]
+        for index, layer in enumerate(self.layers):
+            x = layer(x, rotary, added, cache.keys[index], cache.values[index], places, count)
+        return x[:count]
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Float32 logits [N, V] of hidden states [N, D] before the last norm."""
+        return self.head(padded(_normed(hidden, self.norm, self.config.norm_eps)))[: len(hidden)].float()
+
+
+class _FusedLayer:
+    def __init__(self, config: LlamaConfig, weights: Weights, project: Callable[[Tensor], _Projection]) -> None:
+        self.config = config
+        self.input_norm, self.mlp_norm = weights("input_layernorm.weight"), weights("post_attention_layernorm.weight")
+        self.qkv = project(weights("self_attn.qkv_proj.weight"))
+        self.out = project(weights("self_attn.o_proj.weight"))
+        self.gate_up, self.down = project(weights("mlp.gate_up_proj.weight")), project(weights("mlp.down_proj.weight"))
+
+    def __call__(
+        self,
+        x: Tensor,
+        rotary: tuple[Tensor, Tensor],
+        mask: Tensor | None,
+        keys: Tensor,
+        values: Tensor,
+        places: Places,
+        kept: int,
+    ) -> Tensor:
+        """`kept` of the tokens are written to keys and values; those after them only fill up the length."""
+        config, count, end = self.config, len(x), places.at + kept
+        heads, groups, size = config.num_heads, config.num_kv_heads, config.head_dim
+        joined = self.qkv(_normed(x, self.input_norm, config.norm_eps)).view(count, -1, size)
+        turned = joined[:, : heads + groups]
+        turned = torch.addcmul(turned * rotary[0], turned.roll(size // 2, -1), rotary[1])
+        keys[:, places.at : end] = turned[:kept, heads:].transpose(0, 1)
+        values[:, places.at : end] = joined[:kept, heads + groups :].transpose(0, 1)
+        # Every head of a group reads the same keys, so its heads are just more queries.
+        queries = turned[:, :heads].view(count, groups, -1, size).permute(1, 2, 0, 3).reshape(1, groups, -1, size)
+        seen = slice(places.seen, end)
+        read = F.scaled_dot_product_attention(queries, keys[None, :, seen], values[None, :, seen], attn_mask=mask)
+        read = read.view(groups, -1, count, size).permute(2, 0, 1, 3).reshape(count, -1)
+        x = x + self.out(read)
+        gate, up = self.gate_up(_normed(x, self.mlp_norm, config.norm_eps)).chunk(2, -1)
+        return x + self.down(F.silu(gate).mul_(up))
+
+
+_Projection = Callable[[Tensor], Tensor]
+"""x [N, D] to [N, M], in the type of x."""
+
+
+def projection(arithmetic: Arithmetic, device: torch.device) -> Callable[[Tensor], _Projection]:
+    """What makes a projection of a float32 matrix [M, D]."""
+    if arithmetic is Arithmetic.INT8:
+        return _Integers
+    if arithmetic is Arithmetic.BF16 and device.type == "cpu" and _kernels_take_bfloat16():
+        return _PackedBfloat16
+    dtype = torch.float32 if arithmetic is Arithmetic.FLOAT32 else torch.bfloat16
+    return lambda weight: _Plain(weight.to(device, dtype))
+
+
+class _Plain:
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weight
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.linear(x.to(self.weight.dtype), self.weight).to(x.dtype)
+
+
+class _PackedBfloat16:
+    def __init__(self, weight: Tensor) -> None:
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.bfloat16().contiguous(), PACKED_FOR_TOKENS)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        out: Tensor = torch.ops.mkldnn._linear_pointwise(x.bfloat16(), self.packed, None, "none", [], "")
+        return out.float()
+
+
+class _Integers:
+    def __init__(self, weight: Tensor) -> None:
+        scales = (weight.abs().amax(1).double() / 127).clamp_(min=1e-12)
+        with warnings.catch_warnings():
+            # The tensors, not the kernels, are to go in a later release.
+            warnings.simplefilter("ignore", UserWarning)
+            whole = torch.quantize_per_channel(weight, scales, torch.zeros(len(weight)).long(), 0, torch.qint8)
+        self.packed: Any = torch.ops.quantized.linear_prepack(whole, None)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        # One scale serves a whole input, and a few tokens have numbers a hundred times as large as all others.
+        peaks = x.abs().amax(-1, keepdim=True).clamp_(min=1e-12)
+        out: Tensor = torch.ops.quantized.linear_dynamic(x / peaks, self.packed, False)
+        return out.mul_(peaks)
+
+
+def _kernels_take_bfloat16() -> bool:
+    """Whether this build and this processor have the matrix kernels of packed weights."""
+    ops = torch.ops.mkldnn
+    have = all(hasattr(ops, name) for name in ("_reorder_linear_weight", "_linear_pointwise"))
+    return have and bool(ops._is_mkldnn_bf16_supported())
+
+
+def _normed(x: Tensor, scale: Tensor, eps: float) -> Tensor:
+    """x [N, D] over its root mean square, times the norm's scale.
+
+    The scale is not folded into the matrices: it is what makes the few large channels small enough for 8 bits.
+    """
+    return F.rms_norm(x, x.shape[-1:], scale, eps)
+
+
+def _additive(visible: Tensor, length: int, dtype: torch.dtype) -> Tensor:
+    """A boolean mask [N, S] as what attention adds to the scores of `length` positions; those past N look everywhere."""
+    out = torch.zeros((length, visible.shape[1]), dtype=dtype, device=visible.device)
+    out[: len(visible)].masked_fill_(~visible, -math.inf)
+    return out

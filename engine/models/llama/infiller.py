@@ -1,0 +1,265 @@
+"""The llama network behind the `Denoiser` protocol.
+
+A context is two segments that do not see each other, so either keeps its keys and values while the other is edited. The head,
+the last prefix token, is read behind both; it predicts the first token of a span that is written left to right, and a copy
+of it leads every canvas: position j of a canvas predicts the token of the next one.
+
+    cache: [ room | suffix | prefix without head | head, tokens written, or canvases ]
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from ....kernels import ops
+from ....kernels.formats import Choice, Chosen
+from ...protocol import CanvasFormat, PackedInfill
+from ...samplers.entropy_bound import EntropyBound
+from ...settings import RankWeights, Settings
+from ...tokenizer import TextTokenizer
+from ...types import InfillRequest, ModelInfo
+from .fused import Cache, FusedLlama, Places
+from .layout import FIRST_POSITION, pack, suffix_limit
+
+CHUNK = 64
+"""Prefix tokens that are read together; whole chunks are kept across edits, and to the bit, for none is read otherwise."""
+ROOM = 320
+"""Positions behind a prefix for what is written, scored and denoised before the cache must grow."""
+DEFAULTS = Settings(
+    passes_max=5, sampler=EntropyBound(bound=0.1, left_bias=0.5), stop_entropy=0.02, rows_kept=2, prune_after=1
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaContext:
+    """A context that was read."""
+
+    cache: Cache
+    suffix: int
+    """Its tokens stand right before the first prefix position of the cache."""
+    prefix: int
+    """Tokens of the prefix without its head."""
+    head: int
+    """Id of the head."""
+    head_hidden: Tensor
+    """[1, D], read behind prefix and suffix."""
+
+
+class LlamaInfiller:
+    """A network of the llama family as the engine asks for it."""
+
+    def __init__(
+        self,
+        network: FusedLlama,
+        tokenizer: TextTokenizer,
+        form: CanvasFormat,
+        info: ModelInfo,
+        weights: RankWeights | None = None,
+    ) -> None:
+        self.network, self.tokenizer, self.format, self.info = network, tokenizer, form, info
+        self.defaults, self.weights = DEFAULTS, weights or RankWeights()
+        self._room = suffix_limit(form)
+        self._last: tuple[list[int], LlamaContext] | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self.network.device
+
+    @cached_property
+    def roles(self) -> Tensor:
+        """Ids below the first text id."""
+        return torch.arange(self.tokenizer.vocab_size) < self.format.first_text_id
+
+    def canvases(self, request: InfillRequest) -> int:
+        """One: it was trained on no longer span."""
+        return 1
+
+    def pack(self, request: InfillRequest, committed: tuple[int, ...] = ()) -> PackedInfill:
+        """See `layout.pack`."""
+        return pack(request, self.tokenizer, self.format)
+
+    @torch.inference_mode()
+    def encode(self, context_ids: list[int]) -> LlamaContext:
+        """Read suffix, prefix and head; what the last context has in common with it is taken from there."""
+        if self._last is not None and self._last[0] == context_ids:
+            return self._last[1]
+        at = context_ids.index(self.format.prefix_id)
+        suffix, prefix, head = context_ids[:at], context_ids[at:-1], context_ids[-1]
+        cache = self.network.new_cache(self._room + len(prefix) + ROOM)
+        kept = self._take_over(cache, suffix, prefix)
+        if not kept[0]:
+            self._read(cache, suffix, FIRST_POSITION - len(suffix), self._room - len(suffix), 0)
+        for begin in range(kept[1], len(prefix), CHUNK):
+            self._read(cache, prefix[begin : begin + CHUNK], FIRST_POSITION + begin, self._room, begin)
+        hidden = self._run([head], [FIRST_POSITION + len(prefix)], None, cache, len(suffix), len(prefix))
+        context = LlamaContext(cache, len(suffix), len(prefix), head, hidden)
+        self._last = (list(context_ids), context)
+        return context
+
+    def _take_over(self, cache: Cache, suffix: list[int], prefix: list[int]) -> tuple[bool, int]:
+        """Copy what the last context shares: whether the suffix was, and how many tokens of the prefix."""
+        if self._last is None:
+            return False, 0
+        ids, last = self._last
+        at = ids.index(self.format.prefix_id)
+        old = ids[at:-1]
+        shared = next((n for n, pair in enumerate(zip(prefix, old, strict=False)) if pair[0] != pair[1]), None)
+        shared = min(len(prefix), len(old)) if shared is None else shared
+        whole = shared // CHUNK * CHUNK
+        same = ids[:at] == suffix
+        begin = self._room - len(suffix) * same
+        for new, before in ((cache.keys, last.cache.keys), (cache.values, last.cache.values)):
+            new[:, :, begin : self._room + whole] = before[:, :, begin : self._room + whole]
+        return same, whole
+
+    def _read(self, cache: Cache, ids: list[int], position: int, seen: int, behind: int) -> None:
+        """Read tokens causally behind so many of their own segment, which begins at `seen`."""
+        count = len(ids)
+        places = torch.arange(position, position + count, device=self.device)
+        visible = torch.arange(behind + count, device=self.device) <= behind + torch.arange(count)[:, None]
+        x = self.network.embed(torch.tensor(ids, device=self.device))
+        self.network.run(x, places, visible, cache, Places(seen, seen + behind))
+
+    def _run(
+        self, ids: list[int], positions: list[int], own: Tensor | None, cache: Cache, suffix: int, depth: int
+    ) -> Tensor:
+        """Hidden states of tokens that see suffix, `depth` tokens behind it, and of each other what `own` [N, M] says."""
+        mask = None
+        if own is not None:
+            mask = torch.cat((own.new_ones(len(own), suffix + depth), own), dim=1)
+        x = self.network.embed(torch.tensor(ids, device=self.device))
+        places = Places(self._room - suffix, self._room + depth)
+        return self.network.run(x, torch.tensor(positions, device=self.device), mask, cache, places)
+
+    @torch.inference_mode()
+    def logits(self, context: LlamaContext, canvas: Tensor, valid: Tensor, free: Tensor) -> Tensor:
+        """Logits [F, V] of the free positions, on the model's device; the arguments are those of `predict`."""
+        rows, begin = len(canvas), FIRST_POSITION + context.prefix
+        led = torch.cat((torch.full((rows, 1), context.head), canvas), dim=1)
+        read = torch.cat((torch.ones(rows, 1, dtype=torch.bool), valid), dim=1)
+        # The token of a slot is predicted by the position before it.
+        predicts = torch.cat((free, torch.zeros(rows, 1, dtype=torch.bool)), dim=1)
+        row, column = read.nonzero().unbind(1)
+        own = None if rows == 1 else row[:, None] == row
+        ids, positions = led[read].tolist(), (begin + column).tolist()
+        hidden = self._run(ids, positions, own, context.cache, context.suffix, context.prefix)
+        return self.network.logits(hidden[predicts[read].to(self.device)])
+
+    @torch.inference_mode()
+    def predict(
+        self,
+        context: LlamaContext,
+        canvas: Tensor,
+        valid: Tensor,
+        free: Tensor,
+        soft: Tensor | None,
+        choice: Choice,
+        generator: torch.Generator,
+    ) -> Chosen:
+        """See `Denoiser.predict`; it was trained without self-conditioning, so `soft` is not looked at."""
+        logits = self.logits(context, canvas, valid, free)
+        chosen, _ = ops.choose(logits, choice, generator)
+        return chosen.cpu(logits.new_zeros(len(logits), 0))
+
+    @torch.inference_mode()
+    def score(self, context: LlamaContext, rows: list[list[int]]) -> list[Tensor]:
+        """Left-to-right log-probabilities of each row's tokens; beginnings that rows share are read once."""
+        tree = Tree.of(rows)
+        logs = self.network.logits(context.head_hidden)
+        if tree.ids:
+            base = FIRST_POSITION + context.prefix + 1
+            ids, depth = [context.head, *tree.ids], [0, *(d + 1 for d in tree.depth)]
+            hidden = self._run(
+                ids, [base - 1 + d for d in depth], tree.own(), context.cache, context.suffix, context.prefix
+            )
+            logs = torch.cat((logs, self.network.logits(hidden[1:])))
+        logs = logs.log_softmax(-1).cpu()
+        return [
+            logs[torch.tensor(source, dtype=torch.long), torch.tensor(row, dtype=torch.long)]
+            for source, row in zip(tree.sources, rows, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def write(
+        self, context: LlamaContext, first: Tensor, later: Tensor, ends: Tensor, *, tokens_max: int, beams: int
+    ) -> list[list[int]]:
+        """Spans written left to right by beam search, the likeliest first; see `Denoiser.write`."""
+        network, suffix, depth = self.network, context.suffix, context.prefix
+        cache = Cache(context.cache.keys, context.cache.values)
+        # The head stands in the cache again: a canvas was written over it.
+        self._run([context.head], [FIRST_POSITION + depth], None, cache, suffix, depth)
+        depth += 1
+        own = torch.zeros(1, 0, dtype=torch.bool)
+        logs = network.logits(context.head_hidden).log_softmax(-1).cpu() + first
+        scores, rows = torch.zeros(1), [list[int]()]
+        ended: list[tuple[float, list[int]]] = []
+        for length in range(tokens_max + 1):
+            if length:
+                finals = scores + logs[:, ends].logsumexp(-1)
+                ended = sorted([*ended, *zip(finals.tolist(), rows, strict=True)], key=lambda e: -e[0])[:beams]
+                logs = logs.masked_fill(ends, -math.inf)
+            scores, flat = (scores[:, None] + logs).flatten().topk(beams)
+            # A longer span is never likelier: what is already below the worst one kept cannot come back.
+            alive = scores > (ended[-1][0] if len(ended) == beams else -math.inf)
+            if length == tokens_max or not bool(alive.any()):
+                break
+            scores, source, token = scores[alive], flat[alive] // logs.shape[1], flat[alive] % logs.shape[1]
+            rows = [[*rows[row], new] for row, new in zip(source.tolist(), token.tolist(), strict=True)]
+            own = torch.cat((own[source], torch.eye(len(rows), dtype=torch.bool)), dim=1)
+            position = FIRST_POSITION + context.prefix + 1 + length
+            before = own.shape[1] - len(rows)
+            mask = torch.cat((own.new_ones(len(own), suffix + depth), own), dim=1)
+            x = network.embed(token)
+            places = Places(self._room - suffix, self._room + depth + before)
+            hidden = network.run(x, torch.full((len(rows),), position), mask, cache, places)
+            logs = network.logits(hidden).log_softmax(-1).cpu() + later
+        return [ids for score, ids in ended if score > -math.inf]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Rows of tokens as one tree: each beginning that rows share is one node; the last token of a row is not read."""
+
+    ids: list[int]
+    parents: list[int]
+    """-1 for a node that begins a row."""
+    depth: list[int]
+    sources: list[list[int]]
+    """For each row, what predicts each of its tokens: 0 is the head, n + 1 node n."""
+
+    @classmethod
+    def of(cls, rows: list[list[int]]) -> Tree:
+        """The tree of some rows."""
+        tree = cls([], [], [], [])
+        nodes: dict[tuple[int, int], int] = {}
+        for row in rows:
+            at, sources = -1, [0]
+            for token, _ in pairwise(row):
+                known = nodes.get((at, token))
+                at = tree._add(nodes, at, token) if known is None else known
+                sources.append(at + 1)
+            tree.sources.append(sources[: len(row)])
+        return tree
+
+    def _add(self, nodes: dict[tuple[int, int], int], parent: int, token: int) -> int:
+        nodes[parent, token] = node = len(self.ids)
+        self.ids.append(token)
+        self.parents.append(parent)
+        self.depth.append(self.depth[parent] + 1 if parent >= 0 else 0)
+        return node
+
+    def own(self) -> Tensor:
+        """Boolean [1 + N, 1 + N]: the head and every node see themselves and what they follow."""
+        seen = torch.zeros(len(self.ids) + 1, len(self.ids) + 1, dtype=torch.bool)
+        seen[0, 0] = True
+        for node, parent in enumerate(self.parents):
+            seen[node + 1] = seen[parent + 1]
+            seen[node + 1, node + 1] = True
+        return seen

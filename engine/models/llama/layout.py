@@ -1,0 +1,92 @@
+"""Text to what the llama family reads: two causal segments that do not see each other, and the canvas behind both.
+
+    suffix : <suf> suffix                       right before the prefix's positions
+    prefix : <pre> [<bos>] prefix               its last token, the head, is read apart: it sees the suffix too
+    canvas : [copy of the head | slots | near suffix]
+
+What is cut off a long prefix ends at a line, and stays cut while text is added behind it: the keys and values of what is
+read would be lost with every key otherwise. It must know nothing of tensors.
+"""
+
+from __future__ import annotations
+
+from ...packing import CHARS_PER_TOKEN, choose_rows
+from ...protocol import CanvasFormat, PackedInfill, Tokenizer
+from ...types import ContextUse, InfillRequest
+
+FIRST_POSITION = 160
+"""Of a prefix; suffixes end right before it."""
+BORROWED = ("\n", " ")
+"""Last characters of a prefix that the span takes with it: tokens begin with them."""
+CUT_TOKENS = 64
+"""A prefix that is too long loses a multiple of so many tokens, and what is left of that line."""
+CUT_CHARS = 4096
+"""Before it is tokenised it loses a multiple of so many characters."""
+
+
+def prefix_limit(form: CanvasFormat) -> int:
+    """Tokens of a prefix at most, `<pre>` included."""
+    return form.context_tokens - suffix_limit(form)
+
+
+def suffix_limit(form: CanvasFormat) -> int:
+    """Tokens of a suffix at most, `<suf>` included."""
+    return form.near_suffix_tokens + form.far_suffix_tokens + 1
+
+
+def pack(request: InfillRequest, tokenizer: Tokenizer, form: CanvasFormat) -> PackedInfill:
+    """Lay a request out; never fails on odd text.
+
+    Raises:
+        EngineError: when a text to mend is longer than the canvas.
+    """
+    prefix, borrowed = borrow(request.prefix)
+    body, prefix_cut = _tail(prefix, prefix_limit(form) - 2, tokenizer)
+    limit = suffix_limit(form) - 1
+    kept = request.suffix[: limit * CHARS_PER_TOKEN]
+    whole = tokenizer.encode(kept)
+    suffix = whole[:limit]
+    header = [form.prefix_id] if prefix_cut else [form.prefix_id, form.start_id]
+    context_ids = [form.suffix_id, *suffix, *header, *body]
+    slots, starts, passes = choose_rows(request, borrowed, tokenizer, form)
+    exact = request.exact_tokens is not None
+    near = suffix[: max(0, min(form.near_suffix_tokens, form.canvas_tokens - max(slots) - exact))]
+    return PackedInfill(
+        context_ids=context_ids,
+        suffix_ids=near,
+        pinned_ids=[form.eom_id, *near] if exact else near,
+        slots=slots,
+        exact=exact,
+        starts=starts,
+        passes=passes,
+        borrowed=borrowed,
+        context=ContextUse(
+            tokens=len(context_ids),
+            limit=form.context_tokens,
+            prefix_cut=prefix_cut,
+            suffix_cut=len(kept) < len(request.suffix) or len(suffix) < len(whole),
+        ),
+        closing_ids=(form.eom_id,),
+    )
+
+
+def borrow(prefix: str) -> tuple[str, str]:
+    """The prefix as it is tokenised, and the character that it lends to the span."""
+    borrowed = prefix[-1:]
+    if borrowed not in BORROWED:
+        return prefix, ""
+    kept = prefix[:-1]
+    return kept.removesuffix("\r") if borrowed == "\n" else kept, borrowed
+
+
+def _tail(text: str, limit: int, tokenizer: Tokenizer) -> tuple[list[int], bool]:
+    """Ids of the end of `text`, and whether something before them was cut off."""
+    over = len(text) - limit * CHARS_PER_TOKEN
+    begin = -(-over // CUT_CHARS) * CUT_CHARS if over > 0 else 0
+    ids = tokenizer.encode(text[begin:])
+    if len(ids) <= limit:
+        return ids, begin > 0
+    cut = -(-(len(ids) - limit) // CUT_TOKENS) * CUT_TOKENS
+    breaks = tokenizer.begins_line()
+    line = next((at for at in range(cut, min(cut + CUT_TOKENS, len(ids) - 1)) if breaks[ids[at]]), cut)
+    return ids[min(line, len(ids) - 1) :], True
