@@ -17,7 +17,7 @@ from ..fill.loop import Ending, FillOptions, Limits, Outcome, unlearned
 from ..fill.open import Where
 from ..text.holes import MARKER, Wanted, lines_of
 from .interrupts import caught
-from .run import Done, Mode, Run, RunOptions, Source
+from .run import BatchSource, Done, Mode, Run, RunOptions
 
 if TYPE_CHECKING:
     from ..engine import Frame
@@ -56,7 +56,7 @@ def run(options: PipeOptions, filler: Filler | None = None) -> ExitCode:
     report = terminal.say if not options.quiet and sys.stderr is not None and sys.stderr.isatty() else None
     where = Where.WARM if options.warm else Where.FOUND
     own = LocalFiller(options.model, engine=options.engine, report=report, where=where)
-    sources = tuple(Source.of(given, options.stdin_name) for given in options.sources)
+    sources = tuple(BatchSource.of(given, options.stdin_name) for given in options.sources)
     chosen = RunOptions(sources=sources, mode=options.mode, timeout_s=options.limits.total_s, in_child=filler is None)
     with caught() as interrupts:
         return Run(chosen, FillTask(options, filler or own), interrupts).all()
@@ -76,7 +76,7 @@ class FillTask:
         self._said = set[str]()
         """What is said once, however many files it is true of."""
 
-    def read(self, source: Source) -> Job:
+    def read(self, source: BatchSource) -> Job:
         """The holes of a source."""
         options = self._options
         job = job_of(source.raw, source.label, source.path, options.wanted, options.language)

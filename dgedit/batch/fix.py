@@ -34,7 +34,7 @@ from ..text.encoding import Decoded, decode_any, encode
 from ..text.holes import replaced, without_marked_lines
 from ..text.line_breaks import edits_between, plain
 from .interrupts import caught
-from .run import Done, Mode, Run, RunOptions, Source
+from .run import BatchSource, Done, Mode, Run, RunOptions
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -78,7 +78,7 @@ class BrokenText:
 
 def run(options: FixOptions, model: Engine | None = None) -> ExitCode:
     """Read, mend, write; returns the exit code."""
-    sources = tuple(Source.of(given, options.stdin_name) for given in options.sources)
+    sources = tuple(BatchSource.of(given, options.stdin_name) for given in options.sources)
     chosen = RunOptions(sources=sources, mode=options.mode, timeout_s=options.timeout_s, in_child=model is None)
     with caught() as interrupts:
         return Run(chosen, FixTask(options, model), interrupts).all()
@@ -99,7 +99,7 @@ class FixTask:
         """
         self._options, self._model, self._load = options, model, load
 
-    def read(self, source: Source) -> BrokenText:
+    def read(self, source: BatchSource) -> BrokenText:
         """A source as text.
 
         Raises:

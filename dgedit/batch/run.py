@@ -46,7 +46,7 @@ class Mode(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class BatchSource:
     """A text that was named, and its bytes once they are read."""
 
     given: str
@@ -60,7 +60,7 @@ class Source:
     """The file's from when it was read, where it is to be written again."""
 
     @classmethod
-    def of(cls, given: str, stdin_name: Path | None) -> Source:
+    def of(cls, given: str, stdin_name: Path | None) -> BatchSource:
         """What a command line names."""
         path = stdin_name if given == "-" else Path(given)
         return cls(given=given, path=path, label=str(path or "standard input"))
@@ -99,7 +99,7 @@ class BatchTask(Protocol[Work]):
     doing: str
     """What a file is while it is worked on: filled, mended."""
 
-    def read(self, source: Source) -> Work:
+    def read(self, source: BatchSource) -> Work:
         """A source as what is worked on.
 
         Raises:
@@ -136,7 +136,7 @@ class BatchTask(Protocol[Work]):
 class RunOptions:
     """What every command line has."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[BatchSource, ...]
     mode: Mode = Mode.FILTER
     timeout_s: float = math.inf
     """For all sources together, loading the model included."""
@@ -191,7 +191,7 @@ class Run(Generic[Work]):
             code = max(code, self._deliver(records.line(self._task.summary(code, self._done, self._counts))))
         return code
 
-    def _one(self, source: Source) -> ExitCode:
+    def _one(self, source: BatchSource) -> ExitCode:
         """One source; signals interrupt it until its output begins."""
         self._raw = b""
         try:
@@ -210,7 +210,7 @@ class Run(Generic[Work]):
             return self._failed(source, DgeditError(internal(trouble)))
         return self._finish(source, done)
 
-    def _with_bytes(self, source: Source) -> Source:
+    def _with_bytes(self, source: BatchSource) -> BatchSource:
         if source.given == "-":
             if sys.stdin is None:
                 raise DgeditError("standard input is closed", "give it a text, or name a file")
@@ -252,7 +252,7 @@ class Run(Generic[Work]):
         if self._deliver(records.line(record)) is not ExitCode.OK:
             raise OutputGoneError
 
-    def _finish(self, source: Source, done: Done) -> ExitCode:
+    def _finish(self, source: BatchSource, done: Done) -> ExitCode:
         writes = self._options.mode is Mode.IN_PLACE
         with self._caught.held(mortal=not writes):
             changed = bool(done.edits)
@@ -272,7 +272,7 @@ class Run(Generic[Work]):
                 self._options.say(line)
             return max(code, done.code)
 
-    def _output_of(self, source: Source, done: Done) -> bytes:
+    def _output_of(self, source: BatchSource, done: Done) -> bytes:
         """What standard output gets."""
         mode = self._options.mode
         if self._task.records or mode in (Mode.IN_PLACE, Mode.CHECK):
@@ -282,7 +282,7 @@ class Run(Generic[Work]):
         name = str(source.path) if source.path is not None else "-"
         return diff_of(done.text, done.edits, done.encoding, name) if done.encoding is not None else b""
 
-    def _write(self, source: Source, done: Done) -> bool:
+    def _write(self, source: BatchSource, done: Done) -> bool:
         """Put a text into its file in one step; false where nothing changed, and the file is then untouched.
 
         Raises:
@@ -303,7 +303,7 @@ class Run(Generic[Work]):
         self._written[source.given] = done.raw
         return True
 
-    def _failed(self, source: Source, trouble: DgeditError) -> ExitCode:
+    def _failed(self, source: BatchSource, trouble: DgeditError) -> ExitCode:
         self._options.say(trouble.line())
         code = ExitCode.OK
         if self._task.records:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..batch.fill import FillTask, PipeOptions
 from ..batch.fix import FixOptions, FixTask
 from ..batch.interrupts import caught
-from ..batch.run import BatchTask, Done, Mode, Run, RunOptions, Source
+from ..batch.run import BatchSource, BatchTask, Done, Mode, Run, RunOptions
 from ..errors import DgeditError, ExitCode
 from ..fill.document import Filled, LocalFiller, said_of
 from ..fill.loop import Limits
@@ -73,7 +73,7 @@ def fill(root: Path, paths: Sequence[str], effort: Effort, say: Say) -> Mapping[
         KeyboardInterrupt: on Ctrl+C and SIGTERM; every file is then as it was, or wholly filled.
     """
     task = WholeFill(effort, tuple(paths))
-    sources = [Source(given=path, path=root / path, label=shown(path)) for path in paths]
+    sources = [BatchSource(given=path, path=root / path, label=shown(path)) for path in paths]
     return _run(task, _options(sources, effort, say))
 
 
@@ -84,12 +84,12 @@ def fix(root: Path, paths: Sequence[str], effort: Effort, say: Say) -> Mapping[s
         KeyboardInterrupt: on Ctrl+C and SIGTERM; every file is then as it was, or wholly mended.
     """
     options = FixOptions(sources=tuple(paths), mode=Mode.IN_PLACE, model=effort.model)
-    sources = [Source(given=path, path=Path(os.path.relpath(root / path)), label=path) for path in paths]
+    sources = [BatchSource(given=path, path=Path(os.path.relpath(root / path)), label=path) for path in paths]
     chosen = replace(_options(sources, effort, say), source_timeout_s=effort.timeout_s)
     return _run(FixTask(options, load=lambda: _steady(effort.model)), chosen)
 
 
-def _options(sources: Sequence[Source], effort: Effort, say: Say) -> RunOptions:
+def _options(sources: Sequence[BatchSource], effort: Effort, say: Say) -> RunOptions:
     return RunOptions(sources=tuple(sources), mode=Mode.IN_PLACE, timeout_s=effort.deadline_s, say=say, raises=True)
 
 
