@@ -87,7 +87,7 @@ def _answer(draw: random.Random) -> Answer:
             block("\n" * draw.randrange(60_000)),
             block("lambda: " * draw.randrange(8_000)),
             block("f'{" * draw.randrange(2_000)),
-            block("\ud800\udfff"),
+            block("\ufffe\uffff"),
             "```" * draw.randrange(20_000),
             "<think>" * draw.randrange(8_000) + block(CODE),
             block(CODE) * draw.randrange(1, 2_000),
