@@ -6,13 +6,14 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from ..support.remote_server import Answer, Wire, block, event, said, streams, wire_of
 
 KEY = "sk-hostile-0123456789abcdef"
 STEERING = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e"
 CODE = "return a + b"
-NUMBERS = [0, -1, 1, 2**63, 10**400, 1.5, 1e308, True, None, "7", [], {}]
+NUMBERS: list[Any] = [0, -1, 1, 2**63, 10**400, 1.5, 1e308, True, None, "7", [], {}]
 
 
 def cases(seed: int) -> Iterator[tuple[str, Answer]]:
