@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import DgeditError
 from .process import Process, this_process
@@ -111,12 +112,26 @@ def read(path: Path) -> bytes:
     """All bytes of a file, or of a pipe until its end.
 
     Raises:
-        DgeditError: when it is missing, a directory, or not readable.
+        DgeditError: when it is missing, a directory, not readable, or over the hard limit of size.
     """
     try:
-        return path.read_bytes()
+        with open(path, "rb") as stream:
+            return read_stream(stream, str(path))
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
+
+
+def read_stream(stream: BinaryIO, name: str) -> bytes:
+    """All bytes of a stream, which may be one without an end.
+
+    Raises:
+        DgeditError: when there are more than the hard limit of size.
+        OSError: when it cannot be read.
+    """
+    raw = stream.read(MAX_READ_BYTES + 1)
+    if len(raw) > MAX_READ_BYTES:
+        raise DgeditError(f"{name} has more than {MAX_READ_BYTES:,} bytes", "give a smaller text")
+    return raw
 
 
 def status_of(path: Path) -> os.stat_result | None:
