@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "dgedit"
 
 ROOMS: tuple[tuple[str, ...], ...] = (
-    ("kernels", "errors", "themes", "terminal", "first_signals"),
+    ("kernels", "errors", "paths", "themes", "terminal", "first_signals"),
     ("engine",),
     ("text", "stats"),
     ("files",),

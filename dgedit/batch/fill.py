@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import terminal
+from ..engine.catalog import DEFAULT_MODEL
 from ..errors import ExitCode
 from ..fill import records
 from ..fill.document import Filled, Filler, Job, LocalFiller, fill_job, job_of, said_of, shortened
@@ -40,7 +41,7 @@ class PipeOptions:
     wanted: Wanted = field(default_factory=Wanted)
     language: str | None = None
     """None: as the name and the text say."""
-    model: str = "nano"
+    model: str = DEFAULT_MODEL
     engine: str = ""
     """The address of a server that is asked instead."""
     fill: FillOptions = field(default_factory=FillOptions)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..engine.catalog import DEFAULT_MODEL
 from ..errors import DgeditError, ExitCode
 from ..files.committed import committed_text
 from ..files.siblings import related_texts
@@ -53,7 +54,7 @@ class FixOptions:
     """What standard input is called."""
     language: str | None = None
     """None: as the name and the text say."""
-    model: str = "nano"
+    model: str = DEFAULT_MODEL
     repair: RepairOptions = field(default_factory=RepairOptions)
     conflicts: bool = False
     trust_grammar: bool = False

@@ -17,6 +17,7 @@ from ..batch.fill import FillTask, PipeOptions
 from ..batch.fix import FixOptions, FixTask
 from ..batch.interrupts import caught
 from ..batch.run import BatchSource, BatchTask, Done, Mode, Run, RunOptions
+from ..engine.catalog import DEFAULT_MODEL, checkpoint_folder
 from ..errors import DgeditError, ExitCode
 from ..fill.document import Filled, LocalFiller, said_of
 from ..fill.loop import Limits
@@ -32,14 +33,13 @@ if TYPE_CHECKING:
 
 Work = Callable[[Path, Sequence[str], "Effort", Say], Mapping[str, bytes]]
 """Fill or fix files below a folder; returns what those hold now that were changed."""
-CHECKPOINTS = Path(__file__).parent.parent / "engine" / "checkpoints"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
     """What mending may take, and with which model."""
 
-    model: str = "nano"
+    model: str = DEFAULT_MODEL
     timeout_s: int = 20
     """For one place."""
     deadline_s: int = 120
@@ -56,7 +56,7 @@ def is_missing(effort: Effort, say: Say) -> bool:
     """
     if importlib.util.find_spec("torch") is None:
         reason = "torch is not installed"
-    elif not (CHECKPOINTS / effort.model).is_dir() and not Path(effort.model).expanduser().is_dir():
+    elif not checkpoint_folder(effort.model).is_dir():
         reason = f"there is no model {effort.model!r}"
     else:
         return False

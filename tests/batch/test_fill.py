@@ -217,7 +217,8 @@ def test_records_are_stable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
         "pass_ms": 1.0,
         "tokens_per_second": 100.0,
     }
-    candidate = {"text": "1\r\n2", "score": 1.235, "parses": True, "origins": ["recalled", "written left to right"]}
+    known = {"score": 1.235, "parses": True, "breaks": False, "confidence": None}
+    candidate = {"text": "1\r\n2", **known, "origins": ["recalled", "written left to right"]}
     done = {"type": "result", "ending": "filled", "text": "1\r\n2", "candidates": [candidate], "passes": 1}
     assert lines[1] == place | done | {"elapsed_ms": 20.0}
     assert (lines[3]["ending"], lines[3]["text"], lines[3]["candidates"]) == ("timeout", None, [])
