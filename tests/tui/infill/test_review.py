@@ -110,6 +110,8 @@ def test_an_unsure_answer_is_drawn_as_a_draft(told: dict[str, Any], state: str) 
     result = review.results[0]
     review.results[0] = replace(result, candidates=(replace(result.candidates[0], **told),))
     assert [piece[:2] for piece in review.pieces()] == [("one", state)]
+    assert review.is_nothing_good(0.2) is (state == "draft")
+    assert review.is_nothing_good(0.05) is bool(told.get("breaks"))
 
 
 def test_the_strength_is_that_of_the_run() -> None:
