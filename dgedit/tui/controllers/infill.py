@@ -59,8 +59,7 @@ class Infilling:
         self._seed = 0
         self._drawn_at = 0.0
         self._draw_later = False
-        self._notes_told = 0
-        self._foreign_said = set[str]()
+        self._notes_told, self._foreign_said = 0, set[str]()
 
     @property
     def area(self) -> CodeArea | None:
@@ -248,9 +247,8 @@ class Infilling:
     def _say_doubts(self, review: Review) -> None:
         """Say where nothing good was found, and once where the model was not trained on the language."""
         if review.is_nothing_good(self.app.config.infill.min_confidence / 100):
-            self.app.say(
-                f"nothing good: {self.app.key('next_alternative')} shows others, {self.app.key('tab')} takes it"
-            )
+            others, takes = map(self.app.key, ("next_alternative", "tab"))
+            self.app.say(f"nothing good: {others} shows others, {takes} takes it")
         if (foreign := self._foreign()) and foreign not in self._foreign_said:
             self._foreign_said.add(foreign)
             self.app.say(foreign)
