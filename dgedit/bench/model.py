@@ -90,6 +90,7 @@ def _beside_left_to_right(model: Denoiser, folder: Path, chosen: list[Span]) -> 
 
 def _beside_generate(folder: Path, model: Denoiser, chosen: list[Span]) -> None:
     """The rows that stand beside transformers' `generate`."""
+    from ..engine.catalog import checkpoint_folder
     from ..engine.evals import speed
 
     found = speed.beside_generate(folder, model, chosen)
