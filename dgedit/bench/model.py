@@ -37,8 +37,8 @@ def run(model_name: str, runs: int) -> int:
     _row("model", f"{model.info.name} {model.info.parameters / 1e6:.1f}M {model.info.device} {model.info.digest}")
     _row("resident memory, model loaded", _resident())
 
+    from ..engine.catalog import checkpoint_folder
     from ..engine.evals import spans, speed
-    from ..engine.load import checkpoint_folder
     from ..engine.models.llama.infiller import LlamaInfiller
     from ..engine.threads import in_use
 
@@ -90,7 +90,6 @@ def _beside_left_to_right(model: Denoiser, folder: Path, chosen: list[Span]) -> 
 
 def _beside_generate(folder: Path, model: Denoiser, chosen: list[Span]) -> None:
     """The rows that stand beside transformers' `generate`."""
-    from ..engine.catalog import checkpoint_folder
     from ..engine.evals import speed
 
     found = speed.beside_generate(folder, model, chosen)
