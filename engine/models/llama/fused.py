@@ -1,9 +1,8 @@
 """The llama network for inference: the arithmetic of `network.LlamaDenoiser` on one flat sequence behind a cache.
 
-The heads of a group are more queries on the same keys. On a CPU
-whose kernels multiply 8-bit integers, matrices are held as such, a scale a row, and every input is rounded to 8 bits as it comes:
-half the memory of bfloat16 to read, twice the products a cycle. Elsewhere they are bfloat16 or float32. Hidden states are
-float32 either way.
+The heads of a group are more queries on the same keys. On a CPU whose kernels multiply 8-bit integers, matrices are
+held as such, a scale a row, and every input is rounded to 8 bits as it comes: half the memory of bfloat16 to read,
+twice the products a cycle. Elsewhere they are bfloat16 or float32. Hidden states are float32 either way.
 
 Not for training. Shapes: N tokens, D hidden, H query heads, G key/value heads, K head size, S cached positions,
 V vocabulary.
@@ -54,8 +53,8 @@ def fastest(device: torch.device) -> Arithmetic:
 
 
 @dataclass(slots=True)
-class Cache:
-    """Keys and values of one flat sequence, [layers, G, capacity, K] each; what is kept of it is the caller's to know."""
+class LlamaCache:
+    """Keys and values of one flat sequence, [layers, G, capacity, K] each; what of it is kept is the caller's."""
 
     keys: Tensor
     values: Tensor
@@ -100,22 +99,21 @@ class FusedLlama:
         self.embedding = table.to(torch.bfloat16 if arithmetic is not Arithmetic.FLOAT32 else torch.float32)
         self.embedding = self.embedding.to(self.device)
         self.layers = [
-            _FusedLayer(config, lambda name, at=index: weights(f"layers.{at}.{name}"), project)
-            for index in range(config.num_layers)
+            _FusedLayer(config, _below(weights, f"layers.{index}."), project) for index in range(config.num_layers)
         ]
         self.norm, self.head = weights("norm.weight"), project(table)
 
-    def new_cache(self, capacity: int) -> Cache:
+    def new_cache(self, capacity: int) -> LlamaCache:
         """A cache of nothing yet."""
         config = self.config
         shape = (config.num_layers, config.num_kv_heads, capacity, config.head_dim)
-        return Cache(*(torch.empty(shape, dtype=self.dtype, device=self.device) for _ in range(2)))
+        return LlamaCache(*(torch.empty(shape, dtype=self.dtype, device=self.device) for _ in range(2)))
 
     def embed(self, ids: Tensor) -> Tensor:
         """Embeddings [N, D] of ids [N]."""
         return F.embedding(ids, self.embedding).to(self.dtype)
 
-    def run(self, x: Tensor, positions: Tensor, mask: Tensor | None, cache: Cache, places: Places) -> Tensor:
+    def run(self, x: Tensor, positions: Tensor, mask: Tensor | None, cache: LlamaCache, places: Places) -> Tensor:
         """All layers over x [N, D] at integer positions [N]; their keys and values are written into the cache.
 
         Args:
@@ -137,6 +135,11 @@ class FusedLlama:
     def logits(self, hidden: Tensor) -> Tensor:
         """Float32 logits [N, V] of hidden states [N, D] before the last norm."""
         return self.head(padded(_normed(hidden, self.norm, self.config.norm_eps)))[: len(hidden)].float()
+
+
+def _below(weights: Weights, stem: str) -> Weights:
+    """The weights whose names begin with a stem, by what follows it."""
+    return lambda name: weights(stem + name)
 
 
 class _FusedLayer:
@@ -238,7 +241,7 @@ def _normed(x: Tensor, scale: Tensor, eps: float) -> Tensor:
 
 
 def _additive(visible: Tensor, length: int, dtype: torch.dtype) -> Tensor:
-    """A boolean mask [N, S] as what attention adds to the scores of `length` positions; those past N look everywhere."""
+    """A boolean mask [N, S] as what attention adds to the scores of `length` positions; those past N see all."""
     out = torch.zeros((length, visible.shape[1]), dtype=dtype, device=visible.device)
     out[: len(visible)].masked_fill_(~visible, -math.inf)
     return out

@@ -1,8 +1,8 @@
 """The llama network behind the `Denoiser` protocol.
 
-A context is two segments that do not see each other, so either keeps its keys and values while the other is edited. The head,
-the last prefix token, is read behind both; it predicts the first token of a span that is written left to right, and a copy
-of it leads every canvas: position j of a canvas predicts the token of the next one.
+A context is two segments that do not see each other, so either keeps its keys and values while the other is edited.
+The head, the last prefix token, is read behind both; it predicts the first token of a span that is written left to
+right, and a copy of it leads every canvas: position j of a canvas predicts the token of the next one.
 
     cache: [ room | suffix | prefix without head | head, tokens written, or canvases ]
 """
@@ -24,11 +24,11 @@ from ...samplers.entropy_bound import EntropyBound
 from ...settings import RankWeights, Settings
 from ...tokenizer import TextTokenizer
 from ...types import InfillRequest, ModelInfo
-from .fused import Cache, FusedLlama, Places
+from .fused import FusedLlama, LlamaCache, Places
 from .layout import FIRST_POSITION, pack, suffix_limit
 
 CHUNK = 64
-"""Prefix tokens that are read together; whole chunks are kept across edits, and to the bit, for none is read otherwise."""
+"""Prefix tokens that are read together; whole chunks are kept across edits, to the bit: none is read otherwise."""
 ROOM = 320
 """Positions behind a prefix for what is written, scored and denoised before the cache must grow."""
 DEFAULTS = Settings(
@@ -40,7 +40,7 @@ DEFAULTS = Settings(
 class LlamaContext:
     """A context that was read."""
 
-    cache: Cache
+    cache: LlamaCache
     suffix: int
     """Its tokens stand right before the first prefix position of the cache."""
     prefix: int
@@ -103,7 +103,7 @@ class LlamaInfiller:
         self._last = (list(context_ids), context)
         return context
 
-    def _take_over(self, cache: Cache, suffix: list[int], prefix: list[int]) -> tuple[bool, int]:
+    def _take_over(self, cache: LlamaCache, suffix: list[int], prefix: list[int]) -> tuple[bool, int]:
         """Copy what the last context shares: whether the suffix was, and how many tokens of the prefix."""
         if self._last is None:
             return False, 0
@@ -119,7 +119,7 @@ class LlamaInfiller:
             new[:, :, begin : self._room + whole] = before[:, :, begin : self._room + whole]
         return same, whole
 
-    def _read(self, cache: Cache, ids: list[int], position: int, seen: int, behind: int) -> None:
+    def _read(self, cache: LlamaCache, ids: list[int], position: int, seen: int, behind: int) -> None:
         """Read tokens causally behind so many of their own segment, which begins at `seen`."""
         count = len(ids)
         places = torch.arange(position, position + count, device=self.device)
@@ -128,9 +128,9 @@ class LlamaInfiller:
         self.network.run(x, places, visible, cache, Places(seen, seen + behind))
 
     def _run(
-        self, ids: list[int], positions: list[int], own: Tensor | None, cache: Cache, suffix: int, depth: int
+        self, ids: list[int], positions: list[int], own: Tensor | None, cache: LlamaCache, suffix: int, depth: int
     ) -> Tensor:
-        """Hidden states of tokens that see suffix, `depth` tokens behind it, and of each other what `own` [N, M] says."""
+        """Hidden states of tokens that see suffix, `depth` tokens behind it, and each other as `own` [N, M] says."""
         mask = None
         if own is not None:
             mask = torch.cat((own.new_ones(len(own), suffix + depth), own), dim=1)
@@ -192,7 +192,7 @@ class LlamaInfiller:
     ) -> list[list[int]]:
         """Spans written left to right by beam search, the likeliest first; see `Denoiser.write`."""
         network, suffix, depth = self.network, context.suffix, context.prefix
-        cache = Cache(context.cache.keys, context.cache.values)
+        cache = LlamaCache(context.cache.keys, context.cache.values)
         # The head stands in the cache again: a canvas was written over it.
         self._run([context.head], [FIRST_POSITION + depth], None, cache, suffix, depth)
         depth += 1

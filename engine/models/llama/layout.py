@@ -4,8 +4,8 @@
     prefix : <pre> [<bos>] prefix               its last token, the head, is read apart: it sees the suffix too
     canvas : [copy of the head | slots | near suffix]
 
-What is cut off a long prefix ends at a line, and stays cut while text is added behind it: the keys and values of what is
-read would be lost with every key otherwise. It must know nothing of tensors.
+What is cut off a long prefix ends at a line, and stays cut while text is added behind it: the keys and values of what
+is read would be lost with every key otherwise. It must know nothing of tensors.
 """
 
 from __future__ import annotations
