@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from .commands import editor
 from .errors import DgeditError
+from .text.controls import printable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +31,8 @@ def _run(arguments: list[str]) -> int:
             return int(command.run(command.parser().parse_args(arguments[1:])))
         return editor.run(arguments)
     except DgeditError as error:
-        print(f"dgedit: {error.line()}", file=sys.stderr)
+        # Names of files and words of settings may hold what a terminal would act on.
+        print(printable(f"dgedit: {error.line()}"), file=sys.stderr)
         return error.code
 
 
