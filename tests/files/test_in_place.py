@@ -45,23 +45,16 @@ def path(tmp_path: Path) -> Path:
 def test_a_file_that_is_a_mount_of_its_own_is_written_in_place(tmp_path: Path, path: Path) -> None:
     guest = tmp_path / "guest.py"
     guest.touch()
-    mounted = [
-        "unshare",
-        "-rm",
-        "sh",
-        "-c",
-        'mount --bind "$1" "$2" && shift 2 && exec "$@"',
-        "sh",
-        str(path),
-        str(guest),
-    ]
+    mount = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
+    mounted = ["unshare", "-rm", "sh", "-c", mount, "sh", str(path), str(guest)]
     try:
         allowed = subprocess.run([*mounted, "true"], capture_output=True, check=False)
     except FileNotFoundError:
         pytest.skip("no unshare here")
     if allowed.returncode:
         pytest.skip("mounting is not permitted here")
-    done = subprocess.run([*mounted, sys.executable, "-c", MOUNTED, guest], capture_output=True, text=True, check=False)
+    command = [*mounted, sys.executable, "-c", MOUNTED, str(guest)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert path.read_bytes() == b"longer than before, and new"
 

@@ -140,6 +140,12 @@ class SlowClipboard(Clipboard):
         return self.text
 
 
+def send(host: Host, *keys: str) -> None:
+    """Press keys and do not wait."""
+    for key in keys:
+        host.send(key)
+
+
 async def slowly_pasted(host: Host, text: str, meanwhile: Callable[[], object]) -> None:
     """Press the key, then others; the tool answers when they have all come."""
     clipboard = host.app.writing.clipboard = SlowClipboard(text)
@@ -152,16 +158,10 @@ async def slowly_pasted(host: Host, text: str, meanwhile: Callable[[], object]) 
     await host.until(lambda: not host.app.typed.busy, "the keys to be handled")
 
 
-def typed(host: Host, *keys: str) -> None:
-    """Press keys one after the other without waiting for any."""
-    for key in keys:
-        host.send(key)
-
-
 async def test_keys_stand_behind_a_paste_that_takes_its_time(path: Path) -> None:
     async with editor(path) as host:
         await host.write("ab")
-        await slowly_pasted(host, "PASTED", lambda: typed(host, "c", "d"))
+        await slowly_pasted(host, "PASTED", lambda: send(host, "c", "d"))
         assert host.text == "abPASTEDcda = 1\n"
         await host.press("ctrl+z", "ctrl+z")
         assert host.text == "aba = 1\n", "a paste is one step"
@@ -171,7 +171,7 @@ async def test_a_paste_lands_in_its_own_file(path: Path, tmp_path: Path) -> None
     other = tmp_path / "y.py"
     other.write_bytes(b"b\n")
     async with editor(path, other) as host:
-        await slowly_pasted(host, "PASTED ", lambda: typed(host, "f6", "x"))
+        await slowly_pasted(host, "PASTED ", lambda: send(host, "f6", "x"))
         assert host.text == "xb\n"
         await host.press("f6")
         assert host.text == "PASTED a = 1\n"
