@@ -23,7 +23,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Protocol, get_type_hints
 
+from .engine.catalog import DEFAULT_MODEL
 from .errors import DgeditError
+from .paths import config_folder
 
 PROBLEMS_SHOWN = 3
 HINT = "mend the file; `dgedit config` prints every setting with its default"
@@ -89,7 +91,7 @@ class Editor:
 class Infill:
     """The table [infill]."""
 
-    model: str = "nano"
+    model: str = DEFAULT_MODEL
     """A bundled model, `auto`, `diffusiongemma`, or the folder of a checkpoint; with a server, one of its models."""
     engine: str = ""
     """The address of a server that is asked instead, like https://models.example.com; empty: nothing is sent."""
@@ -142,10 +144,7 @@ class Bindable(Protocol):
 
 def folder() -> Path:
     """Where settings and a person's own themes are kept, by the XDG convention."""
-    given = os.environ.get("XDG_CONFIG_HOME", "")
-    # A relative path in the variable is to be ignored, says the convention.
-    base = Path(given) if os.path.isabs(given) else Path(os.path.expanduser("~")) / ".config"
-    return base / "dgedit"
+    return config_folder()
 
 
 def config_path() -> Path:

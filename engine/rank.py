@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from .confidence import signs
-from .guard import Guard, Verdict
+from .guard import Guard, GuardVerdict
 from .protocol import Denoiser, PackedInfill
 from .recall import Recalled
 from .types import Candidate, InfillRequest, Origin
@@ -114,7 +114,7 @@ def weighed(
     request: InfillRequest,
     merged: Sequence[Proposal],
     guard: Guard,
-) -> tuple[list[dict[str, float]], list[Verdict]]:
+) -> tuple[list[dict[str, float]], list[GuardVerdict]]:
     """What is known of each proposal, and the guard's verdict on it."""
     least = guard.least_faults([proposal.text for proposal in merged])
     verdicts = [guard.verdict(proposal.text, least) for proposal in merged]
@@ -123,12 +123,14 @@ def weighed(
     return [each | {"mid_line": mid_line} for each in known], verdicts
 
 
-def _order(verdict: Verdict, text: str, request: InfillRequest) -> tuple[bool, bool, int]:
+def _order(verdict: GuardVerdict, text: str, request: InfillRequest) -> tuple[bool, bool, int]:
     """What counts before the number: a broken file, then what the person turned down, then what else is to be said."""
     return verdict.breaks, is_refused(text, request), verdict.tier
 
 
-def _candidate(proposal: Proposal, verdict: Verdict, value: float, sure: float | None) -> tuple[Candidate, Verdict]:
+def _candidate(
+    proposal: Proposal, verdict: GuardVerdict, value: float, sure: float | None
+) -> tuple[Candidate, GuardVerdict]:
     candidate = Candidate(
         text=proposal.text,
         score=value,
@@ -178,7 +180,7 @@ def measure(
     packed: PackedInfill,
     request: InfillRequest,
     proposals: Sequence[Proposal],
-    verdicts: Sequence[Verdict],
+    verdicts: Sequence[GuardVerdict],
 ) -> list[dict[str, float]]:
     """What is known of each proposal: one causal pass over all of them, the names in the file, the guard's verdict."""
     lead = list(packed.lead_ids)
@@ -199,7 +201,7 @@ def measure(
     ]
 
 
-def of_verdict(verdict: Verdict) -> dict[str, float]:
+def of_verdict(verdict: GuardVerdict) -> dict[str, float]:
     """What `RankWeights` weighs of a verdict; what decides by itself is not in it."""
     return {
         "unparsable": float(verdict.breaks),

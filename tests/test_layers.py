@@ -13,10 +13,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "dgedit"
 
 ROOMS: tuple[tuple[str, ...], ...] = (
-    ("kernels", "errors", "themes"),
+    ("kernels", "errors", "paths", "themes"),
     ("engine",),
     ("text", "config", "stats"),
     ("files",),
+    ("judges",),
     ("server",),
     ("fill",),
     ("fix",),

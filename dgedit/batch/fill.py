@@ -17,6 +17,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..engine.catalog import DEFAULT_MODEL
 from ..errors import DgeditError, ExitCode
 from ..files import disk
 from ..fill import records
@@ -57,7 +58,7 @@ class PipeOptions:
     wanted: Wanted = field(default_factory=Wanted)
     language: str | None = None
     """None: as the name and the text say."""
-    model: str = "nano"
+    model: str = DEFAULT_MODEL
     engine: str = ""
     """The address of a server that is asked instead."""
     fill: FillOptions = field(default_factory=FillOptions)

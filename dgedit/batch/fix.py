@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..engine.catalog import DEFAULT_MODEL
 from ..errors import DgeditError, ExitCode
 from ..files import disk, in_place
 from ..files.committed import committed_text
@@ -57,7 +58,7 @@ class FixOptions:
     """What standard input is called."""
     language: str | None = None
     """None: as the name and the text say."""
-    model: str = "nano"
+    model: str = DEFAULT_MODEL
     repair: RepairOptions = field(default_factory=RepairOptions)
     conflicts: bool = False
     trust_grammar: bool = False

@@ -23,10 +23,12 @@ from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import DgeditError
 from ..fill.open import load_model
 from ..fix.candidates import mends
+from ..fix.document import Document, mended
 from ..fix.faults import fault_in, parses
-from ..fix.repair import Mender, RepairOptions, repair
+from ..fix.repair import Mender, RepairOptions
 from ..fix.scoring import Weights, asked_for, known_of
 from . import broken_files as made
 from .broken_files import Broken
@@ -223,7 +225,17 @@ def unused(heldout: Path, count: int) -> list[Broken]:
 
 
 def _fixing(model: Engine, options: RepairOptions) -> Method:
-    return lambda broken: repair(broken.text, model, replace(options, related=broken.related)).text
+    """As the command does it, judges included."""
+
+    def fixed(broken: Broken) -> str:
+        chosen = replace(options, related=broken.related)
+        document = Document(name="a.py", text=broken.text, language="python")
+        try:
+            return mended(document, lambda: model, chosen, conflicts=False).text
+        except DgeditError:
+            return broken.text
+
+    return fixed
 
 
 if __name__ == "__main__":

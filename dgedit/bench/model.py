@@ -61,8 +61,8 @@ def run(model_name: str, runs: int) -> int:
 
 def _beside_generate(model_name: str, model: Denoiser, chosen: list[Span]) -> None:
     """The rows that stand beside transformers' `generate`."""
+    from ..engine.catalog import checkpoint_folder
     from ..engine.evals import speed
-    from ..engine.load import checkpoint_folder
 
     found = speed.beside_generate(checkpoint_folder(model_name), model, chosen)
     if found is None:

@@ -55,7 +55,7 @@ def main() -> int:
     wanted = frozenset(options.languages.split(",")) if options.languages else frozenset(languages())
     rows = dict[str, ValidRow]()
     seen = set[bytes]()
-    for path in drawn(options.folders, options.per_language, options.seed, wanted):
+    for path in drawn(options.folders, options.per_language, options.seed, wanted, tuple(options.exclude)):
         _judge(path, rows, seen)
     print(HEADER)
     total = ValidRow()
@@ -77,12 +77,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="trees of files that are valid")
     parser.add_argument("--per-language", type=int, default=400, help="so many files of each at most (default: 400)")
     parser.add_argument("--languages", default="", help="these alone, like c,css (default: all that can be judged)")
+    parser.add_argument(
+        "--exclude", action="append", default=[], metavar="PART", help="leave out paths with this in them: test data"
+    )
     parser.add_argument("--seed", type=int, default=0, help="which files are drawn (default: 0)")
     parser.add_argument("--list", action="store_true", help="name the files that nobody could judge, too")
     return parser
 
 
-def drawn(folders: Iterable[Path], per_language: int, seed: int, wanted: frozenset[str]) -> Iterator[Path]:
+def drawn(
+    folders: Iterable[Path], per_language: int, seed: int, wanted: frozenset[str], excluded: tuple[str, ...] = ()
+) -> Iterator[Path]:
     """Files of each language, drawn without preference; links are left out."""
     by_kind: dict[str, list[Path]] = {}
     for folder in folders:
@@ -90,6 +95,8 @@ def drawn(folders: Iterable[Path], per_language: int, seed: int, wanted: frozens
             names[:] = sorted(set(names) - _SKIPPED_FOLDERS)
             for name in sorted(files):
                 path = Path(place, name)
+                if any(part in str(path) for part in excluded):
+                    continue
                 if (kind := _kind(path)) in wanted:
                     by_kind.setdefault(kind, []).append(path)
     for kind in sorted(by_kind):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import config
+from ..engine.catalog import bundled_models
 from ..text.languages import EXTENSIONS
 from . import editor
 
@@ -24,7 +25,7 @@ where the script goes:
   zsh   dgedit completions zsh > _dgedit, in a folder of $fpath
   fish  dgedit completions fish > ~/.config/fish/completions/dgedit.fish
 """
-VALUES = {"--model": ("auto", "diffusiongemma", "nano"), "--language": tuple(sorted(EXTENSIONS))}
+VALUES = {"--model": ("auto", "diffusiongemma", *bundled_models()), "--language": tuple(sorted(EXTENSIONS))}
 """Of options that take other values, too."""
 OFFER_FILES = ("--model",)
 """Beside the options whose values are paths."""

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import config
+from ..engine.catalog import DEFAULT_MODEL
 from ..errors import DgeditError, ExitCode
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--model", default="nano", help="the model to look for and to try (default: nano)")
+    made.add_argument("--model", default=DEFAULT_MODEL, help="the model to look for and to try (default: %(default)s)")
     made.add_argument("--no-infill", action="store_true", help="do not load the model")
     return made
 
@@ -263,7 +264,8 @@ def devices() -> Iterator[Finding]:
 
 def weights(model: str) -> Iterator[Finding]:
     """Which checkpoints are at hand, the one that was asked for first."""
-    from ..engine.load import AUTO, HUB_NAMES, bundled_models, find
+    from ..engine.catalog import bundled_models
+    from ..engine.load import AUTO, HUB_NAMES, find
     from ..engine.types import EngineError
 
     yield Finding("bundled", ", ".join(bundled_models()) or "none")

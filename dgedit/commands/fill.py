@@ -6,6 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
+from ..engine.catalog import DEFAULT_MODEL
 from .arguments import add_engine, number
 
 EPILOG = """\
@@ -62,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("sources", metavar="FILE", nargs="+", help="a file, or - for standard input")
     _add_output(made)
     _add_holes(made)
-    add_engine(made, model="nano", seed=0, steps=0)
+    add_engine(made, model=DEFAULT_MODEL, seed=0, steps=0)
     made.add_argument(
         "--lengths", type=_lengths, default=(), metavar="N[,N]", help="answer lengths in tokens to try, and no others"
     )

@@ -6,6 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
+from ..engine.catalog import DEFAULT_MODEL
 from .arguments import add_engine
 
 EPILOG = """\
@@ -66,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--stdin-filename", type=Path, metavar="FILE", help="what standard input is called")
     made.add_argument("--language", help="what the text is written in (default: as its name or first line says)")
     made.add_argument("-q", "--quiet", action="store_true", help="say nothing but what went wrong")
-    add_engine(made, model="nano", seed=0, steps=0)
+    add_engine(made, model=DEFAULT_MODEL, seed=0, steps=0)
     made.add_argument("--timeout", type=_seconds, default=math.inf, metavar="S", help="seconds for everything")
     return made
 

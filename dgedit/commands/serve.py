@@ -6,12 +6,13 @@ import argparse
 import math
 from typing import TYPE_CHECKING
 
+from ..engine.catalog import DEFAULT_MODEL
 from ..errors import ExitCode
 
 if TYPE_CHECKING:
     from ..server.client import Status
 
-MODEL = "nano"
+
 EPILOG = """\
 `dgedit fill` finds the process and need not load the model itself; `dgedit fill --warm` starts one when there is none.
 It sees what is to be filled and the text around it, answers, and keeps nothing; files are read and written by the
@@ -32,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--model",
-        help=f"a bundled model or the folder of a checkpoint (default: {MODEL}; all, for --status and --stop)",
+        help=f"a bundled model or the folder of a checkpoint (default: {DEFAULT_MODEL}; all, for --status and --stop)",
     )
     made.add_argument(
         "--idle-minutes",
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.status and not options.stop:
         from ..server.server import run as serve
 
-        return serve(options.model or MODEL, options.idle_minutes * 60)
+        return serve(options.model or DEFAULT_MODEL, options.idle_minutes * 60)
     from ..server.client import statuses, stop
 
     found = statuses(options.model)

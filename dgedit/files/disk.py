@@ -107,25 +107,6 @@ def language_of(path: Path) -> str:
     return LANGUAGES.get(path.suffix.lower(), "text")
 
 
-def decode(raw: bytes, name: str) -> str:
-    """The text of UTF-8 bytes; encoding it again gives the same bytes.
-
-    Raises:
-        DgeditError: for binary data, another encoding, or more than the size limit.
-    """
-    if len(raw) > MAX_BYTES:
-        raise DgeditError(f"{name} has {len(raw):,} bytes, more than {MAX_BYTES:,}", "open a smaller file")
-    if b"\0" in raw:
-        raise DgeditError(f"{name} is binary (a NUL byte at offset {raw.index(0):,})", "dgedit edits text files")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DgeditError(
-            f"{name} is not UTF-8 (byte 0x{raw[error.start]:02x} at offset {error.start:,})",
-            "convert it to UTF-8 first",
-        ) from error
-
-
 def read(path: Path) -> bytes:
     """All bytes of a file, or of a pipe until its end.
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DgeditError
+from ..paths import state_folder
 from ..text.encoding import UTF_8, Encoding, encode, named
 from . import disk
 from .disk import Fingerprint
@@ -72,10 +73,7 @@ class _Entry:
 
 def folder() -> Path:
     """Where journals are kept, by the XDG convention."""
-    given = os.environ.get("XDG_STATE_HOME", "")
-    # A relative path in the variable is to be ignored, says the convention.
-    state = Path(given) if os.path.isabs(given) else Path(os.path.expanduser("~")) / ".local" / "state"
-    return state / "dgedit" / "journal"
+    return state_folder() / "journal"
 
 
 class Journal:

@@ -130,9 +130,9 @@ def mended(document: Document, load: Callable[[], Engine], options: RepairOption
             chosen = replace(options, language=document.language, timeout_s=left_s)
             return _of(document, model, chosen, is_conflict=at is not None)
     except LateError:
-        fault = verdict and Fault(
-            line=verdict.line, column=verdict.column, message=verdict.message, suspects=(verdict.line,)
-        )
+        fault = None
+        if verdict is not None:
+            fault = Fault(line=verdict.line, column=verdict.column, message=verdict.message, suspects=(verdict.line,))
         return Repair(text=document.text, ending=RepairEnding.TIMEOUT, fault=fault)
 
 

@@ -117,9 +117,10 @@ def _value(node: Node, key: str, raw: bytes) -> Node | None:
 
 def _cell(number: int, source: object, node: Node, raw: bytes) -> CodeCell | None:
     lines = source if isinstance(source, list) else [source]
-    if not all(isinstance(line, str) for line in lines):
+    texts = [line for line in lines if isinstance(line, str)]
+    if len(texts) != len(lines):
         return None
-    code = "".join(lines)
+    code = "".join(texts)
     if code.lstrip().startswith("%%") or _ASSIGNED.search(code):
         return None
     masked, magics = _masked(code)
@@ -170,4 +171,5 @@ def _written(cell: CodeCell, code: str, text: str) -> str:
     lines = [json.dumps(line, ensure_ascii=escapes) for line in code.splitlines(keepends=True)]
     if not cell.indent:
         return f"[{', '.join(lines)}]"
-    return "[\n" + ",\n".join(cell.indent + line for line in lines) + "\n" + cell.indent[:-1] + "]"
+    closing = text[cell.start : cell.end].rpartition("\n")[2]
+    return "[\n" + ",\n".join(cell.indent + line for line in lines) + "\n" + closing

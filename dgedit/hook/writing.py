@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..batch.interrupts import Interrupts, caught
+from ..engine.catalog import DEFAULT_MODEL, checkpoint_folder
 from ..errors import DgeditError, ExitCode
 from ..files import disk
 from ..fill.document import Filled, LocalFiller, fill_job, job_of_file, said_of, write
@@ -31,14 +32,13 @@ if TYPE_CHECKING:
 
 Work = Callable[[Path, Sequence[str], "Effort", Say], list[str]]
 """Fill or fix files below a folder; returns those that were changed."""
-CHECKPOINTS = Path(__file__).parent.parent / "engine" / "checkpoints"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
     """What mending may take, and with which model."""
 
-    model: str = "nano"
+    model: str = DEFAULT_MODEL
     timeout_s: int = 20
     """For one place."""
     deadline_s: int = 120
@@ -55,7 +55,7 @@ def is_missing(effort: Effort, say: Say) -> bool:
     """
     if importlib.util.find_spec("torch") is None:
         reason = "torch is not installed"
-    elif not (CHECKPOINTS / effort.model).is_dir() and not Path(effort.model).expanduser().is_dir():
+    elif not checkpoint_folder(effort.model).is_dir():
         reason = f"there is no model {effort.model!r}"
     else:
         return False

@@ -52,6 +52,7 @@ _SHELLS = frozenset({"bash", "sh", "dash", "ash", "busybox"})
 _SHELL_NAMES = re.compile(
     r"(?:.*\.(?:sh|bash|ebuild|eclass)|\.bash\w+|\.profile|pkgbuild|apkbuild|[^.]*)$", re.IGNORECASE
 )
+_HANDS_OVER = re.compile(r"^(?:'{3}|\"{3})?'?(?:exec|exit)\b", re.MULTILINE)
 _BASH = re.compile(r"line (\d+): (.*)")
 _GO = re.compile(r":(\d+):(\d+): (.*)")
 _RUST_CODE = re.compile(r"E0658")
@@ -105,14 +106,17 @@ def _shell(text: str, path: Path | None) -> Verdict | None:
     if program is None or (named is not None and named[1] not in _SHELLS):
         return None
     answer = None
-    for options in ([], ["-O", "extglob"], ["--posix"]):
-        answer = programs.ask([program, "--norc", "--noprofile", "-n", *options], text)
+    for options in ([], ["-O", "extglob"], ["-o", "posix"]):
+        answer = programs.ask([program, "--norc", "--noprofile", "-n", *options, "text.sh"], files={"text.sh": text})
         if answer is None:
             return None
         if answer.code == 0:
             return valid("bash -n")
     said = _BASH.search(answer.err if answer else "")
-    return broken(said[2] if said else "bash -n refuses it", int(said[1]) - 1 if said else 0, 0, "bash -n")
+    line = int(said[1]) - 1 if said else 0
+    if _HANDS_OVER.search("\n".join(text.split("\n")[: line + 1])):
+        return unknown("what a script holds behind exec or exit is not read by a shell", line, "bash -n")
+    return broken(said[2] if said else "bash -n refuses it", line, 0, "bash -n")
 
 
 def _go(text: str, _path: Path | None) -> Verdict | None:

@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
 
+from ..engine.catalog import CHECKPOINTS
 from ..engine.interface import Preparation
 from ..engine.types import CancelledError, EngineError, Frame, InfillRequest, ModelInfo
 from ..errors import DgeditError
+from ..paths import state_folder
 from . import address, protocol
 from .address import Place
 
@@ -289,10 +291,7 @@ def stop(status: Status) -> bool:
 
 def log_path() -> Path:
     """Where a process in the background says what it does; never what anyone writes."""
-    given = os.environ.get("XDG_STATE_HOME", "")
-    # A relative path in the variable is to be ignored, says the convention.
-    state = Path(given) if os.path.isabs(given) else Path(os.path.expanduser("~")) / ".local" / "state"
-    return state / "dgedit" / "serve.log"
+    return state_folder() / "serve.log"
 
 
 def _call(place: Place) -> tuple[Connection, ModelInfo]:
@@ -364,7 +363,7 @@ def _spawn(model: str, idle_minutes: float) -> subprocess.Popen[bytes]:
 
     folder = address.folder_of(model)
     # It runs in another folder, which the name of one must not depend on.
-    is_path = folder is not None and folder.parent != address.BUNDLED
+    is_path = folder is not None and folder.parent != CHECKPOINTS
     named = os.path.abspath(os.path.expanduser(model)) if is_path else model
     command = [sys.executable, "-P", "-c", LAUNCH, str(address.PACKAGE.parent), "serve"]
     command += ["--model", named, "--idle-minutes", str(idle_minutes)]

@@ -233,17 +233,6 @@ _OPENS = {
 }
 _OPENS_ELSEWHERE = _opens(r"[(\[{]")
 _PROSE = frozenset({"text", "markdown", "restructuredtext", "csv", "diff", "gitignore"})
-_CLOSES = {
-    "bash": r"fi|done|else|elif\b.*|esac",
-    "elixir": r"end|else|rescue|after",
-    "html": r"</[\w-]+>",
-    "julia": r"end|else|elseif\b.*",
-    "lua": r"end|else|elseif\b.*\bthen|until\b.*",
-    "python": r"(?:else|finally|elif\b.*|except\b.*):",
-    "ruby": r"end|else|elsif\b.*|rescue\b.*|ensure",
-    "xml": r"</[\w:-]+>",
-}
-_CLOSING_BRACKETS = r"[)\]}]+[;,]?"
 
 
 def detect(path: Path | None, text: str) -> str:
@@ -272,20 +261,6 @@ def indents_after(language: str, line: str) -> bool:
     if sign := _LINE_COMMENT_OF.get(language):
         code = re.sub(rf"(?:^|\s){re.escape(sign)}.*", "", code)
     return re.search(_OPENS.get(language, _OPENS_ELSEWHERE), code.rstrip()) is not None
-
-
-def dedents(language: str, line: str, above: str) -> bool:
-    """Should this line, as it now stands, go one level up?
-
-    It is a closing bracket or word, and still as deep as what it closes. `above` is the line above it that is not
-    blank. To be asked once, when the last character of it is typed.
-    """
-    content = line.strip()
-    closes = re.fullmatch(rf"{_CLOSING_BRACKETS}|{_CLOSES.get(language, _CLOSING_BRACKETS)}", content)
-    if not closes or language in _PROSE:
-        return False
-    depth, depth_above = (len(_margin(each).expandtabs(8)) for each in (line, above))
-    return depth > depth_above if indents_after(language, above) else depth >= depth_above > 0
 
 
 def indent_of(text: str, language: str = "text") -> str | None:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ..load import checkpoint_folder, load
+from ..catalog import checkpoint_folder
+from ..load import load
 from ..protocol import Denoiser
 from ..types import EngineError
 from . import fresh, humaneval, methods, spans, table

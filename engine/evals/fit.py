@@ -25,10 +25,11 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 from tree_sitter import Language, Node, Parser
 
+from ..catalog import checkpoint_folder
 from ..confidence import RANKING_FILE, SIGNS, VERSION, Confidence, names_of, signs
 from ..denoise import denoise
 from ..infill import default_settings, denoised, gathered, prepare
-from ..load import checkpoint_folder, load
+from ..load import load
 from ..protocol import Denoiser
 from ..rank import merge, weighed
 from ..settings import RankWeights
@@ -173,7 +174,8 @@ def fit(examples: Sequence[Example], pull: float = 0.5) -> RankWeights:
         alike = [place for place, tier in enumerate(tiers) if tier == tiers[example.right]]
         choices.append([[example.known[place].get(name, 0.0) for name in NAMES] for place in alike])
         right.append(alike.index(example.right))
-    return RankWeights(**dict(zip(NAMES, softmax_weights(choices, right, pull), strict=True)))
+    fitted: dict[str, Any] = dict(zip(NAMES, softmax_weights(choices, right, pull), strict=True))
+    return RankWeights(**fitted)
 
 
 def softmax_weights(choices: Sequence[list[list[float]]], right: Sequence[int], pull: float) -> list[float]:

@@ -30,7 +30,7 @@ class CodeBlock:
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FittedAnswer:
     """The text for the span."""
 
     text: str
@@ -65,7 +65,7 @@ def code_block(answer: str, *, ended: bool = False) -> CodeBlock:
     return CodeBlock(held, True, False)
 
 
-def fit(code: str, request: InfillRequest) -> Fitted:
+def fit(code: str, request: InfillRequest) -> FittedAnswer:
     """The text of the span that an answer's code stands for."""
     code = code.replace("\r\n", "\n")
     headless = without_repeated_prefix(code, request.prefix)
@@ -74,15 +74,15 @@ def fit(code: str, request: InfillRequest) -> Fitted:
     readings = list(_readings(text, request))
     for reading in readings:
         if parses(request, reading):
-            return Fitted(reading, True, repeats)
+            return FittedAnswer(reading, True, repeats)
     first = readings[0]
-    return Fitted(first, parses(request, first), repeats)
+    return FittedAnswer(first, parses(request, first), repeats)
 
 
-def fit_exactly(text: str, request: InfillRequest) -> Fitted:
+def fit_exactly(text: str, request: InfillRequest) -> FittedAnswer:
     """The text of the span where the text before it was pinned: only what follows may have been said again."""
     cut = without_repeated_suffix(text, request.suffix)
-    return Fitted(cut, parses(request, cut), cut.rstrip() != text.rstrip())
+    return FittedAnswer(cut, parses(request, cut), cut.rstrip() != text.rstrip())
 
 
 def without_repeated_prefix(code: str, prefix: str) -> str:

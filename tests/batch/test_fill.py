@@ -166,7 +166,7 @@ def test_a_file_that_changes_meanwhile_is_left_alone(tmp_path: Path) -> None:
     filled = fill_job(job, Answers("1"), FillOptions(), Limits())
     path.write_bytes(b"x = <FILL_ME>\ny = 2\n")
     with pytest.raises(DgeditError, match="changed while it was filled"):
-        write(filled)
+        write(filled, print)
     assert path.read_bytes() == b"x = <FILL_ME>\ny = 2\n"
 
 
@@ -204,7 +204,8 @@ def test_records_are_stable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
         "pass_ms": 1.0,
         "tokens_per_second": 100.0,
     }
-    candidate = {"text": "1\r\n2", "score": 1.235, "parses": True, "origins": ["recalled", "written left to right"]}
+    known = {"score": 1.235, "parses": True, "breaks": False, "confidence": None}
+    candidate = {"text": "1\r\n2", **known, "origins": ["recalled", "written left to right"]}
     done = {"type": "result", "ending": "filled", "text": "1\r\n2", "candidates": [candidate], "passes": 1}
     assert lines[1] == place | done | {"elapsed_ms": 20.0}
     assert (lines[3]["ending"], lines[3]["text"], lines[3]["candidates"]) == ("timeout", None, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,58 @@ def test_what_stops_a_commit_is_said_with_its_place(repo: Scratch, name: str, ra
 def test_what_only_looks_wrong_passes(repo: Scratch, name: str, raw: bytes) -> None:
     repo.stage(name, raw)
     assert repo.hook("run").stderr == ""
+
+
+NEWER = b'page = t"<p>{name}</p>"\ntry:\n    f()\nexcept* A, B:\n    pass\nlazy import json\n'
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 15), reason="this Python reads it")
+@pytest.mark.parametrize("raw", [NEWER, b'print "hello"\n', b"#!/usr/bin/env python2\nprint 'hello'\n"])
+def test_python_that_this_one_cannot_judge_passes_with_a_note(repo: Scratch, raw: bytes) -> None:
+    repo.stage("a.py", raw)
+    for arguments in (["run"], ["run", "--fix"], ["check", "a.py"]):
+        done = repo.hook(*arguments)
+        assert done.returncode == ExitCode.OK
+        assert "check" in arguments or "not judged: " in done.stderr
+    assert repo.read("a.py") == repo.staged("a.py") == raw
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "said"),
+    [
+        ("run-me", b'#!/usr/bin/env python3\nprint("a"\n', "run-me:2: does not parse"),
+        ("a.py", b'"""Do not modify the default."""\n\n\ndef load(path=None):\n    return (path\n', "a.py:5: does not"),
+        ("a.py", b'"""Docs.\n<<<<<<< a\nb\n=======\nc\n>>>>>>> d\n"""\n', "a.py:2: a conflict"),
+    ],
+)
+def test_broken_python_is_seen_whatever_it_is_called_or_says(repo: Scratch, name: str, raw: bytes, said: str) -> None:
+    repo.stage(name, raw)
+    done = repo.hook("run")
+    assert done.returncode == ExitCode.HOLES_LEFT
+    assert said in done.stderr
+
+
+def test_prose_may_tell_of_conflicts_while_nothing_is_merged(repo: Scratch) -> None:
+    raw = b"# Merging\n\n```\n<<<<<<< ours\na\n=======\nb\n>>>>>>> theirs\n```\n"
+    repo.stage("a.md", raw)
+    done = repo.hook("run")
+    assert (done.returncode, done.stderr) == (ExitCode.OK, "")
+    repo.write(".git/MERGE_HEAD", b"0" * 40 + b"\n")
+    assert repo.hook("run").returncode == ExitCode.HOLES_LEFT
+
+
+def test_a_submodule_that_became_a_file_is_judged_as_that_file(repo: Scratch, tmp_path: Path) -> None:
+    repo.stage("a.py", CLEAN)
+    repo.commit()
+    other = tmp_path / "other"
+    repo.git("clone", "--quiet", str(repo.root), str(other))
+    repo.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "module.py")
+    repo.commit()
+    repo.git("rm", "--quiet", "-f", "module.py")
+    repo.stage("module.py", BROKEN)
+    done = repo.hook("run")
+    assert done.returncode == ExitCode.HOLES_LEFT
+    assert "module.py:1: does not parse" in done.stderr
 
 
 def test_what_is_staged_counts_not_what_lies_in_the_working_tree(repo: Scratch) -> None:

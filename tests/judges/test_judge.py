@@ -177,6 +177,7 @@ def test_node_is_believed_where_the_text_is_in_no_dialect() -> None:
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 def test_bash_judges_shells_alone() -> None:
     assert judge("if true; then\n", "bash", Path("a.sh")).is_broken
-    assert judge("if true; then\n", "bash", None).is_broken
+    assert judge("a\n\nif true; then\n", "bash", None).line == 3
     assert judge("#!/bin/zsh\nfor f (*) print $f\n", "bash", Path("a")).is_unknown
     assert judge("A=b (c\n", "bash", Path(".env")).is_unknown
+    assert judge("#!/bin/sh\n'''exec' python \"$0\" \"$@\"\n' '''\nx = (1)\n", "bash", Path("a")).is_unknown

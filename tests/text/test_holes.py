@@ -22,6 +22,7 @@ from dgedit.text.holes import (
     pattern_holes,
     replaced,
     span_hole,
+    without_marked_lines,
 )
 
 TEXT = "def f(x):\n    y = x\n\n    return y\n"
@@ -243,3 +244,9 @@ def test_of_a_long_text_a_hole_sees_what_is_near_and_never_so_little_that_it_is_
 def test_a_text_of_a_common_length_is_seen_whole() -> None:
     text = "x\r\n" * 100_000 + "<FILL_ME>" + "y\r\n" * 10
     assert Surroundings(text, marked_holes(text, "python")).around(0) == ("x\n" * 100_000, "y\n" * 10)
+
+
+def test_marked_lines_of_another_file_are_left_out() -> None:
+    text = "a = 1\ntotal = <FILL_ME>\n# dgedit: fill lines=2\r\nb = 2\n// dgedit: begin\nc = 3\n"
+    assert without_marked_lines(text) == "a = 1\nb = 2\nc = 3\n"
+    assert without_marked_lines("a = 1\x0c\nb") == "a = 1\x0c\nb"

@@ -17,7 +17,6 @@ from dgedit.text.languages import (
     Comment,
     canonical,
     comment_of,
-    dedents,
     detect,
     indent_of,
     indents_after,
@@ -173,29 +172,6 @@ def test_comments(language: str, comment: Comment) -> None:
 )
 def test_the_line_after_an_opened_block_goes_deeper(language: str, line: str, deeper: bool) -> None:
     assert indents_after(language, line) is deeper
-
-
-@pytest.mark.parametrize(
-    ("language", "line", "above", "up"),
-    [
-        ("c", "    }", "    x();", True),
-        ("c", "    }", "{", True),
-        ("c", "}", "    x();", False),
-        ("c", "}", "{", False),
-        ("c", "    });", "    x();", True),
-        ("c", "    x }", "    x();", False),
-        ("c", "}", "x();", False),
-        ("python", "    else:", "    x = 1", True),
-        ("python", "else:", "    x = 1", False),
-        ("python", "    except ValueError:", "    x = 1", True),
-        ("python", "    )", "    1,", True),
-        ("bash", "\tfi", "\techo", True),
-        ("ruby", "  end", "  x", True),
-        ("text", "    }", "    x", False),
-    ],
-)
-def test_a_closing_line_goes_up_once(language: str, line: str, above: str, up: bool) -> None:
-    assert dedents(language, line, above) is up
 
 
 @pytest.mark.parametrize(

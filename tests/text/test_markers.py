@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dgedit.errors import DgeditError
-from dgedit.text.markers import find_markers
+from dgedit.text.languages import comment_of
+from dgedit.text.markers import BACK_QUOTED, OPEN_QUOTED, TRIPLE_QUOTED, find_markers
 
 
 @pytest.mark.parametrize(
@@ -114,3 +115,19 @@ def test_an_option_that_cannot_be_read_is_said_with_its_line(line: str, message:
 def test_a_long_text_full_of_open_quotes_takes_no_square_of_its_length() -> None:
     text = 'it\'s """ `\n' * 20_000 + "# dgedit: fill\n"
     assert [marker.line for marker in find_markers(text, "python")] == [20_001]
+
+
+@pytest.mark.parametrize("language", sorted(TRIPLE_QUOTED | BACK_QUOTED | OPEN_QUOTED))
+@pytest.mark.parametrize("unit", ['"', '\\"', '"\\', "\\'''", '\\"""', "`\\", "/*", '"""x'])
+def test_strings_that_never_end_are_looked_for_once(language: str, unit: str) -> None:
+    comment = comment_of(language)
+    line = f"{comment.line} dgedit: fill" if comment.line else "(* dgedit: fill *)"
+    text = unit * (60_000 // len(unit)) + f"\n{line}\n"
+    assert len(find_markers(text, language)) <= 1
+
+
+def test_what_is_begun_and_never_ended_hides_no_marker() -> None:
+    for before in ('"""', "'''", "'\"", '\\"""'):
+        assert len(find_markers(f"x = {before}\n# dgedit: fill\n", "python")) == 1, before
+    for text in ('"""\n# dgedit: fill\n"""\n', "'''\\'''\n# dgedit: fill\n'''\n"):
+        assert find_markers(text, "python") == [], text

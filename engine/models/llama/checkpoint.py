@@ -1,8 +1,8 @@
 """A checkpoint of the llama family: a folder of config.json, model.safetensors, tokenizer.json, infill_config.json.
 
 The sizes have the names of the published class. Every matrix NAME is two tensors, NAME.codes and NAME.scales
-(`quantized`); norms are float32. Nothing is built from sizes that the file of weights does not bear out, and no code of
-a folder is run.
+(`quantized`); norms are float32. Nothing is built from sizes that the file of weights does not bear out, and no code
+of a folder is run.
 """
 
 from __future__ import annotations

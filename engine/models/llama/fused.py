@@ -1,8 +1,8 @@
 """The llama network for inference: the arithmetic of `network.LlamaDenoiser` on one flat sequence behind a cache.
 
 The heads of a group are more queries on the same keys. On a CPU whose kernels multiply 8-bit integers, most matrices
-are held as such, a scale a row, and their inputs are rounded to 8 bits as they come: half the memory of bfloat16 to read,
-twice the products a cycle. The others are bfloat16 or float32. Hidden states are float32 either way.
+are held as such, a scale a row, and their inputs are rounded to 8 bits as they come: half the memory of bfloat16 to
+read, twice the products a cycle. The others are bfloat16 or float32. Hidden states are float32 either way.
 
 Not for training. Shapes: N tokens, D hidden, H query heads, G key/value heads, K head size, S cached positions,
 V vocabulary.
@@ -61,7 +61,7 @@ def kernels_take_integers() -> bool:
 
 
 @dataclass(slots=True)
-class Cache:
+class LlamaCache:
     """Keys and values of one flat sequence, [G, capacity, K] each of every layer; what is kept is the caller's to know.
 
     A layer has its own tensors: small ones come from memory that the process has, a large one from the system, a page
@@ -78,7 +78,7 @@ class Cache:
             self.keys = [F.pad(each, (0, 0, 0, missing)) for each in self.keys]
             self.values = [F.pad(each, (0, 0, 0, missing)) for each in self.values]
 
-    def take(self, other: Cache, begin: int, end: int) -> None:
+    def take(self, other: LlamaCache, begin: int, end: int) -> None:
         """Copy what another has between two positions."""
         for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
             for new, old in zip(mine, theirs, strict=True):
@@ -117,24 +117,24 @@ class FusedLlama:
         self.embedding = table.to(torch.bfloat16 if arithmetic is not Arithmetic.FLOAT32 else torch.float32)
         self.embedding = self.embedding.to(self.device)
         self.layers = [
-            _FusedLayer(config, lambda name, at=index: weights(f"layers.{at}.{name}"), project, inner)
+            _FusedLayer(config, _below(weights, f"layers.{index}."), project, inner)
             for index in range(config.num_layers)
         ]
         self.norm, self.head = weights("norm.weight"), project(table)
 
-    def new_cache(self, capacity: int) -> Cache:
+    def new_cache(self, capacity: int) -> LlamaCache:
         """A cache of nothing yet."""
         config = self.config
         shape = (config.num_kv_heads, capacity, config.head_dim)
         count = 2 * config.num_layers
         made = [torch.empty(shape, dtype=self.dtype, device=self.device) for _ in range(count)]
-        return Cache(made[::2], made[1::2])
+        return LlamaCache(made[::2], made[1::2])
 
     def embed(self, ids: Tensor) -> Tensor:
         """Embeddings [N, D] of ids [N]."""
         return F.embedding(ids, self.embedding).to(self.dtype)
 
-    def run(self, x: Tensor, positions: Tensor, mask: Tensor | None, cache: Cache, places: Places) -> Tensor:
+    def run(self, x: Tensor, positions: Tensor, mask: Tensor | None, cache: LlamaCache, places: Places) -> Tensor:
         """All layers over x [N, D] at integer positions [N]; their keys and values are written into the cache.
 
         Args:
@@ -156,6 +156,11 @@ class FusedLlama:
     def logits(self, hidden: Tensor) -> Tensor:
         """Float32 logits [N, V] of hidden states [N, D] before the last norm."""
         return self.head(padded(_normed(hidden, self.norm, self.config.norm_eps)))[: len(hidden)].float()
+
+
+def _below(weights: Weights, stem: str) -> Weights:
+    """The weights whose names begin with a stem, by what follows it."""
+    return lambda name: weights(stem + name)
 
 
 class _FusedLayer:

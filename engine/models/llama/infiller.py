@@ -24,7 +24,7 @@ from ...samplers.entropy_bound import EntropyBound
 from ...settings import RankWeights, Settings
 from ...tokenizer import TextTokenizer
 from ...types import InfillRequest, ModelInfo
-from .fused import Cache, FusedLlama, Places
+from .fused import FusedLlama, LlamaCache, Places
 from .layout import FIRST_POSITION, pack, suffix_limit
 
 CHUNK = 64
@@ -46,7 +46,7 @@ DEFAULTS = Settings(
 class LlamaContext:
     """A context that was read."""
 
-    cache: Cache
+    cache: LlamaCache
     suffix: int
     """Its tokens stand right before the first prefix position of the cache."""
     prefix: int
@@ -121,7 +121,7 @@ class LlamaInfiller:
         self._last = (list(context_ids), context)
         return context
 
-    def _take_over(self, cache: Cache, suffix: list[int], prefix: list[int]) -> tuple[bool, int]:
+    def _take_over(self, cache: LlamaCache, suffix: list[int], prefix: list[int]) -> tuple[bool, int]:
         """Copy what the last context shares: whether the suffix was, and how many tokens of the prefix."""
         if self._last is None:
             return False, 0
@@ -136,7 +136,7 @@ class LlamaInfiller:
         cache.take(last.cache, begin, self._room + whole)
         return same, whole
 
-    def _read(self, cache: Cache, ids: list[int], position: int, seen: int, behind: int) -> None:
+    def _read(self, cache: LlamaCache, ids: list[int], position: int, seen: int, behind: int) -> None:
         """Read tokens causally behind so many of their own segment, which begins at `seen`."""
         count = len(ids)
         places = torch.arange(position, position + count, device=self.device)
@@ -144,7 +144,7 @@ class LlamaInfiller:
         x = self.network.embed(torch.tensor(ids, device=self.device))
         self.network.run(x, places, visible, cache, Places(seen, seen + behind))
 
-    def _read_end(self, cache: Cache, ids: list[int], suffix: int, whole: int) -> Tensor:
+    def _read_end(self, cache: LlamaCache, ids: list[int], suffix: int, whole: int) -> Tensor:
         """Read what no chunk holds, the head last, which alone sees the suffix; returns its hidden state [1, D]."""
         count = len(ids)
         own = torch.tril(torch.ones(count, count, dtype=torch.bool))
@@ -156,7 +156,7 @@ class LlamaInfiller:
         return self.network.run(x, positions, visible.to(self.device), cache, places)[-1:]
 
     def _run(
-        self, ids: list[int], positions: list[int], own: Tensor | None, cache: Cache, suffix: int, depth: int
+        self, ids: list[int], positions: list[int], own: Tensor | None, cache: LlamaCache, suffix: int, depth: int
     ) -> Tensor:
         """Hidden states of tokens that see suffix, `depth` tokens behind it, and of each other what `own` says."""
         mask = None

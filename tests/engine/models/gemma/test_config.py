@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from dgedit.engine.load import CHECKPOINTS
+from dgedit.engine.catalog import CHECKPOINTS
 from dgedit.engine.models.gemma.config import FULL, SLIDING, GemmaConfig
 from dgedit.engine.types import EngineError
 
