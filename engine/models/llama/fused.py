@@ -62,10 +62,10 @@ def kernels_take_integers() -> bool:
 
 @dataclass(slots=True)
 class LlamaCache:
-    """Keys and values of one flat sequence, [G, capacity, K] each of every layer; what is kept is the caller's to know.
+    """Keys and values of one flat sequence, [G, capacity, K] each of every layer; what is kept is the caller's.
 
-    A layer has its own tensors: small ones come from memory that the process has, a large one from the system, a page
-    at a time.
+    A layer has its own tensors: small ones come from memory that the process has, a large one from the system, page by
+    page.
     """
 
     keys: list[Tensor]
