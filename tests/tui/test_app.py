@@ -15,8 +15,7 @@ from dgedit.errors import DgeditError
 from dgedit.files.locations import OpenAt
 from dgedit.fill.loop import FillOptions
 from dgedit.stats import stats_path
-from dgedit.tui.app import DgeditApp
-from dgedit.tui.launch import run
+from dgedit.tui.app import DgeditApp, run
 
 from ..support.editor_host import QUIET, Host, editor
 
