@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DgeditError
+from .paths import state_folder
 
 EDITED_WITHIN_S = 10.0
 """An answer that is changed so soon after it was accepted counts as edited."""
@@ -55,10 +56,7 @@ Day = Counter[str]
 
 def stats_path() -> Path:
     """The file of the counts, by the XDG convention."""
-    given = os.environ.get("XDG_STATE_HOME", "")
-    # A relative path in the variable is to be ignored, says the convention.
-    state = Path(given) if os.path.isabs(given) else Path(os.path.expanduser("~")) / ".local" / "state"
-    return state / "dgedit" / "stats.json"
+    return state_folder() / "stats.json"
 
 
 class Stats:

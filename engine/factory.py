@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .catalog import DEFAULT_MODEL
 from .interface import Engine
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ def open_local(model: str | None = None, report: Callable[[str], None] | None = 
     # How long a waiting thread spins before it sleeps. OpenMP's default starves other programs on a small machine, no
     # spinning at all doubles the time of an infill; this much costs nothing measurable on an idle one.
     os.environ.setdefault("GOMP_SPINCOUNT", "30000")
-    from .load import DEFAULT_MODEL
     from .local import load_local
 
     return load_local(model or DEFAULT_MODEL, report)

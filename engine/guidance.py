@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .guard.lexing import CLOSING, comment_signs
-from .guard.place import Place, PlaceKind
+from .guard.place import HolePlace, PlaceKind
 from .protocol import Tokenizer
 
 _texts: WeakKeyDictionary[Tokenizer, list[str]] = WeakKeyDictionary()
@@ -30,7 +30,7 @@ def token_texts(tokenizer: Tokenizer) -> list[str]:
     return _texts[tokenizer]
 
 
-def guided(place: Place, tokenizer: Tokenizer) -> tuple[Tensor, Tensor] | None:
+def guided(place: HolePlace, tokenizer: Tokenizer) -> tuple[Tensor, Tensor] | None:
     """Biases [V] of the first token and of later ones, minus infinity for what the place forbids; or none."""
     if not place.is_mid_line and not place.head.endswith("."):
         return None
@@ -48,7 +48,7 @@ def guided(place: Place, tokenizer: Tokenizer) -> tuple[Tensor, Tensor] | None:
     return first, later
 
 
-def _cannot_begin(text: str, place: Place) -> bool:
+def _cannot_begin(text: str, place: HolePlace) -> bool:
     """Whether a token may not be the first one of a hole in code."""
     said, head = text.lstrip(), place.head.rstrip()
     if place.head.endswith("."):

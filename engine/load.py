@@ -16,12 +16,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from .catalog import DEFAULT_MODEL, bundled_models, checkpoint_folder
 from .protocol import Denoiser
 from .types import EngineError
 
-CHECKPOINTS = Path(__file__).parent / "checkpoints"
-DEFAULT_MODEL = "mini" if (CHECKPOINTS / "mini" / "infill_config.json").exists() else "nano"
-"""mini writes better; nano, a seventh of its size, is for weak machines."""
 LLAMA = "llama"
 """The `model_type` of mini's family."""
 AUTO = "auto"
@@ -32,16 +30,6 @@ HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 Report = Callable[[str], None]
 """Is told, in a line for a person, what is loaded and how far it is."""
-
-
-def bundled_models() -> list[str]:
-    """Names of the checkpoints that ship with dgedit."""
-    return sorted(path.parent.name for path in CHECKPOINTS.glob("*/infill_config.json"))
-
-
-def checkpoint_folder(model: str) -> Path:
-    """The folder that a bundled model's name, or a path, stands for; it need not exist."""
-    return CHECKPOINTS / model if model in bundled_models() else Path(model).expanduser()
 
 
 def load(model: str = DEFAULT_MODEL, *, device: str | None = None, report: Report | None = None) -> Denoiser:

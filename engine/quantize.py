@@ -24,9 +24,9 @@ from torch import Tensor
 
 from ..kernels import reference
 from ..kernels.formats import Weight
+from .catalog import DEFAULT_MODEL, checkpoint_folder
 from .evals import methods, spans
 from .evals.exact_match import HEADER, Row, evaluate, line
-from .load import DEFAULT_MODEL, checkpoint_folder
 from .models.gemma.config import GemmaConfig
 from .models.gemma.files import quantize, slices
 from .models.gemma.infiller import GemmaInfiller, published_settings

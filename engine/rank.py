@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from .confidence import signs
-from .guard import Guard, Verdict
+from .guard import Guard, GuardVerdict
 from .protocol import Denoiser, PackedInfill
 from .recall import Recalled
 from .types import Candidate, InfillRequest, Origin
@@ -114,7 +114,7 @@ def weighed(
     request: InfillRequest,
     merged: Sequence[Proposal],
     guard: Guard,
-) -> tuple[list[dict[str, float]], list[Verdict]]:
+) -> tuple[list[dict[str, float]], list[GuardVerdict]]:
     """What is known of each proposal, and the guard's verdict on it."""
     least = guard.least_faults([proposal.text for proposal in merged])
     verdicts = [guard.verdict(proposal.text, least) for proposal in merged]
@@ -123,12 +123,14 @@ def weighed(
     return [each | {"mid_line": mid_line} for each in known], verdicts
 
 
-def _order(verdict: Verdict, text: str, request: InfillRequest) -> tuple[bool, bool, int]:
+def _order(verdict: GuardVerdict, text: str, request: InfillRequest) -> tuple[bool, bool, int]:
     """What counts before the number: a broken file, then what the person turned down, then what else is to be said."""
     return verdict.breaks, is_refused(text, request), verdict.tier
 
 
-def _candidate(proposal: Proposal, verdict: Verdict, value: float, sure: float | None) -> tuple[Candidate, Verdict]:
+def _candidate(
+    proposal: Proposal, verdict: GuardVerdict, value: float, sure: float | None
+) -> tuple[Candidate, GuardVerdict]:
     candidate = Candidate(
         text=proposal.text,
         score=value,
@@ -178,13 +180,10 @@ def measure(
     packed: PackedInfill,
     request: InfillRequest,
     proposals: Sequence[Proposal],
-    verdicts: Sequence[Verdict],
+    verdicts: Sequence[GuardVerdict],
 ) -> list[dict[str, float]]:
     """What is known of each proposal: one causal pass over all of them, the names in the file, the guard's verdict."""
-    lead = list(packed.lead_ids)
-    rows = [[*lead, *proposal.ids, *packed.closing_ids] for proposal in proposals]
-    # The lead stands between the context and every candidate alike; its own likelihood tells nothing.
-    logs = [each[len(lead) :] if len(each) > len(lead) else torch.zeros(1) for each in model.score(context, rows)]
+    logs = closing_logs(model, context, packed, proposals)
     around = request.prefix[-NAMES_CHARS:] + "\n" + request.suffix[:NAMES_CHARS]
     names = names_in(around) | ORDINARY_NAMES
     unknown_max = 0 if request.language in PROSE else UNKNOWN_MAX
@@ -199,7 +198,26 @@ def measure(
     ]
 
 
-def of_verdict(verdict: Verdict) -> dict[str, float]:
+def closing_logs(model: Denoiser, context: Any, packed: PackedInfill, proposals: Sequence[Proposal]) -> list[Tensor]:
+    """Log-probabilities of each proposal's tokens and of what closes it.
+
+    Where the line goes on, a proposal is also read as it runs into the rest, and the likelier reading counts: tokens
+    that hold the last sign of a span and the first one behind it (`]))`) make the span alone look unlikely.
+    """
+    lead = list(packed.lead_ids)
+    rows = [[*lead, *proposal.ids, *packed.closing_ids] for proposal in proposals]
+    if packed.runs_into:
+        texts = (packed.borrowed + proposal.text + packed.runs_into for proposal in proposals)
+        rows += [[*lead, *model.tokenizer.encode(text)] for text in texts]
+    # The lead stands between the context and every candidate alike; its own likelihood tells nothing.
+    logs = [each[len(lead) :] if len(each) > len(lead) else torch.zeros(1) for each in model.score(context, rows)]
+    alone, on = logs[: len(proposals)], logs[len(proposals) :]
+    if not on:
+        return alone
+    return [max(pair, key=lambda each: float(each.sum())) for pair in zip(alone, on, strict=True)]
+
+
+def of_verdict(verdict: GuardVerdict) -> dict[str, float]:
     """What `RankWeights` weighs of a verdict; what decides by itself is not in it."""
     return {
         "unparsable": float(verdict.breaks),

@@ -13,10 +13,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "dgedit"
 
 ROOMS: tuple[tuple[str, ...], ...] = (
-    ("kernels", "errors", "themes"),
+    ("kernels", "errors", "paths", "themes", "terminal", "first_signals"),
     ("engine",),
-    ("text", "config", "stats"),
+    ("text", "stats"),
     ("files",),
+    ("config", "judges"),
     ("server",),
     ("fill",),
     ("fix",),

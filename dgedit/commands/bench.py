@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from .arguments import number
+from ..engine.catalog import DEFAULT_MODEL
+from .arguments import CommandParser, number
 
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    made = argparse.ArgumentParser(prog="dgedit bench", description="Time the model on this machine.")
-    made.add_argument("--model", default="nano", help="a bundled model or the folder of a checkpoint (default: nano)")
+    made = CommandParser(prog="dgedit bench", description="Time the model on this machine.")
+    made.add_argument(
+        "--model", default=DEFAULT_MODEL, help="a bundled model or the folder of a checkpoint (default: %(default)s)"
+    )
     made.add_argument("--runs", type=number(1), default=40, help="infills to time (default: 40)")
     made.add_argument("--serve", action="store_true", help="time `dgedit fill` with a warm process and without")
     made.add_argument("--ui", action="store_true", help="time the editor: first paint, keys, frames")

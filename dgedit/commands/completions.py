@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import config
+from ..batch.output import printed
+from ..engine.catalog import bundled_models
 from ..text.languages import EXTENSIONS
 from . import editor
+from .arguments import CommandParser
 
 SHELLS = ("bash", "zsh", "fish")
 EPILOG = """\
@@ -24,7 +27,7 @@ where the script goes:
   zsh   dgedit completions zsh > _dgedit, in a folder of $fpath
   fish  dgedit completions fish > ~/.config/fish/completions/dgedit.fish
 """
-VALUES = {"--model": ("auto", "diffusiongemma", "nano"), "--language": tuple(sorted(EXTENSIONS))}
+VALUES = {"--model": ("auto", "diffusiongemma", *bundled_models()), "--language": tuple(sorted(EXTENSIONS))}
 """Of options that take other values, too."""
 OFFER_FILES = ("--model",)
 """Beside the options whose values are paths."""
@@ -63,7 +66,7 @@ class CommandLine:
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="dgedit completions",
         description="Print what a shell needs to complete the command line of dgedit.",
         epilog=EPILOG,
@@ -75,8 +78,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Print; returns the exit code."""
-    print(script(options.shell), end="")
-    return 0
+    return printed(script(options.shell))
 
 
 def script(shell: str) -> str:

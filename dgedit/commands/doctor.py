@@ -23,7 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import config
+from ..batch.output import printed
+from ..engine.catalog import DEFAULT_MODEL
 from ..errors import DgeditError, ExitCode
+from ..terminal import shown
+from .arguments import CommandParser
 
 if TYPE_CHECKING:
     from ..config import Bindable
@@ -74,13 +78,13 @@ class Finding:
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="dgedit doctor",
         description="Look at all that an infill needs: versions, terminal, settings, device, model, one timed infill.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--model", default="nano", help="the model to look for and to try (default: nano)")
+    made.add_argument("--model", default=DEFAULT_MODEL, help="the model to look for and to try (default: %(default)s)")
     made.add_argument("--no-infill", action="store_true", help="do not load the model")
     return made
 
@@ -97,9 +101,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(line: str) -> None:
-    """One line at once, also where the terminal knows fewer characters."""
-    encoding = sys.stdout.encoding
-    print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    """One line at once."""
+    printed(f"{shown(line)}\n")
 
 
 def report(model: str, keys: Sequence[Bindable], *, infills: bool, say: Callable[[str], None]) -> bool:
@@ -263,7 +266,8 @@ def devices() -> Iterator[Finding]:
 
 def weights(model: str) -> Iterator[Finding]:
     """Which checkpoints are at hand, the one that was asked for first."""
-    from ..engine.load import AUTO, HUB_NAMES, bundled_models, find
+    from ..engine.catalog import bundled_models
+    from ..engine.load import AUTO, HUB_NAMES, find
     from ..engine.types import EngineError
 
     yield Finding("bundled", ", ".join(bundled_models()) or "none")

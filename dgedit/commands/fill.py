@@ -6,7 +6,8 @@ import argparse
 import math
 from pathlib import Path
 
-from .arguments import add_engine, number
+from ..engine.catalog import DEFAULT_MODEL
+from .arguments import CommandParser, add_engine, number
 
 EPILOG = """\
 holes, all of them filled in order, each seeing the answers before it:
@@ -52,7 +53,7 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="dgedit fill",
         usage="dgedit fill [options] FILE... | -",
         description="Fill holes in a text; the whole text goes to standard output.",
@@ -62,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("sources", metavar="FILE", nargs="+", help="a file, or - for standard input")
     _add_output(made)
     _add_holes(made)
-    add_engine(made, model="nano", seed=0, steps=0)
+    add_engine(made, model=DEFAULT_MODEL, seed=0, steps=0)
     made.add_argument(
         "--lengths", type=_lengths, default=(), metavar="N[,N]", help="answer lengths in tokens to try, and no others"
     )

@@ -6,7 +6,8 @@ import argparse
 import math
 from pathlib import Path
 
-from .arguments import add_engine
+from ..engine.catalog import DEFAULT_MODEL
+from .arguments import CommandParser, add_engine
 
 EPILOG = """\
 what is mended: places where a text does not parse: a bracket, colon, quote or indentation that was lost, a line that
@@ -43,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     """What it understands."""
     from ..judges.judge import languages
 
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="dgedit fix",
         usage="dgedit fix [options] FILE... | -",
         description="Mend texts that do not parse; the whole text goes to standard output.",
@@ -66,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--stdin-filename", type=Path, metavar="FILE", help="what standard input is called")
     made.add_argument("--language", help="what the text is written in (default: as its name or first line says)")
     made.add_argument("-q", "--quiet", action="store_true", help="say nothing but what went wrong")
-    add_engine(made, model="nano", seed=0, steps=0)
+    add_engine(made, model=DEFAULT_MODEL, seed=0, steps=0)
     made.add_argument("--timeout", type=_seconds, default=math.inf, metavar="S", help="seconds for everything")
     return made
 

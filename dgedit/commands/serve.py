@@ -6,12 +6,15 @@ import argparse
 import math
 from typing import TYPE_CHECKING
 
+from ..batch.output import printed
+from ..engine.catalog import DEFAULT_MODEL
 from ..errors import ExitCode
+from .arguments import CommandParser
 
 if TYPE_CHECKING:
     from ..server.client import Status
 
-MODEL = "nano"
+
 EPILOG = """\
 `dgedit fill` finds the process and need not load the model itself; `dgedit fill --warm` starts one when there is none.
 It sees what is to be filled and the text around it, answers, and keeps nothing; files are read and written by the
@@ -24,7 +27,7 @@ exit codes: 0 done (--status, --stop: there was one), 1 there is none, or it doe
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="dgedit serve",
         description="Keep a model loaded for the other commands.",
         epilog=EPILOG,
@@ -32,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--model",
-        help=f"a bundled model or the folder of a checkpoint (default: {MODEL}; all, for --status and --stop)",
+        help=f"a bundled model or the folder of a checkpoint (default: {DEFAULT_MODEL}; all, for --status and --stop)",
     )
     made.add_argument(
         "--idle-minutes",
@@ -52,17 +55,18 @@ def run(options: argparse.Namespace) -> int:
     if not options.status and not options.stop:
         from ..server.server import run as serve
 
-        return serve(options.model or MODEL, options.idle_minutes * 60)
+        return serve(options.model or DEFAULT_MODEL, options.idle_minutes * 60)
     from ..server.client import statuses, stop
 
     found = statuses(options.model)
     if not found:
-        print("no warm process")
+        printed("no warm process\n")
     all_well = bool(found)
     for status in found:
         went = not options.stop or stop(status)
         all_well = all_well and went
-        print(shown(status) if options.status else f"{'ended' if went else 'does not end'}: {shown(status)}")
+        line = shown(status) if options.status else f"{'ended' if went else 'does not end'}: {shown(status)}"
+        printed(f"{line}\n")
     return ExitCode.OK if all_well else ExitCode.HOLES_LEFT
 
 

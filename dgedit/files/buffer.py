@@ -68,11 +68,6 @@ class Buffer:
         )
         return buffer, decoded.text
 
-    @property
-    def language(self) -> str:
-        """What the file is written in, as the engine names it."""
-        return "text" if self.path is None else disk.language_of(self.path)
-
     def encode(self, text: str) -> bytes:
         """The bytes that the text is saved as.
 

@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import DgeditError
 from .process import Process, this_process
@@ -107,35 +108,30 @@ def language_of(path: Path) -> str:
     return LANGUAGES.get(path.suffix.lower(), "text")
 
 
-def decode(raw: bytes, name: str) -> str:
-    """The text of UTF-8 bytes; encoding it again gives the same bytes.
-
-    Raises:
-        DgeditError: for binary data, another encoding, or more than the size limit.
-    """
-    if len(raw) > MAX_BYTES:
-        raise DgeditError(f"{name} has {len(raw):,} bytes, more than {MAX_BYTES:,}", "open a smaller file")
-    if b"\0" in raw:
-        raise DgeditError(f"{name} is binary (a NUL byte at offset {raw.index(0):,})", "dgedit edits text files")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DgeditError(
-            f"{name} is not UTF-8 (byte 0x{raw[error.start]:02x} at offset {error.start:,})",
-            "convert it to UTF-8 first",
-        ) from error
-
-
 def read(path: Path) -> bytes:
     """All bytes of a file, or of a pipe until its end.
 
     Raises:
-        DgeditError: when it is missing, a directory, or not readable.
+        DgeditError: when it is missing, a directory, not readable, or over the hard limit of size.
     """
     try:
-        return path.read_bytes()
+        with open(path, "rb") as stream:
+            return read_stream(stream, str(path))
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
+
+
+def read_stream(stream: BinaryIO, name: str) -> bytes:
+    """All bytes of a stream, which may be one without an end.
+
+    Raises:
+        DgeditError: when there are more than the hard limit of size.
+        OSError: when it cannot be read.
+    """
+    raw = stream.read(MAX_READ_BYTES + 1)
+    if len(raw) > MAX_READ_BYTES:
+        raise DgeditError(f"{name} has more than {MAX_READ_BYTES:,} bytes", "give a smaller text")
+    return raw
 
 
 def status_of(path: Path) -> os.stat_result | None:
@@ -328,14 +324,26 @@ def _replace(
         if not unchanged():
             raise ChangedError(f"{target} was changed by another program just now", "save again to see how")
         os.replace(temporary, target)
-        # The rename itself changes a time in the status, so it is asked for last.
-        return Stamp.of(os.fstat(handle))
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            os.close(handle)
         raise
+    # The rename itself changes a time in the status, so it is asked for after it.
+    return stamp_and_close(handle, len(raw))
+
+
+def stamp_and_close(handle: int, size_bytes: int) -> Stamp:
+    """The stamp of what was just written whole; trouble from here on must not say that it was not."""
+    try:
+        return Stamp.of(os.fstat(handle))
+    except OSError:
+        # It is like no other, so that the file itself is looked at to find out whether it changed.
+        return Stamp(0, 0, size_bytes, 0, 0, 0)
     finally:
-        os.close(handle)
+        with contextlib.suppress(OSError):
+            os.close(handle)
 
 
 def write_all(handle: int, raw: bytes) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DgeditError
+from ..paths import state_folder
 from ..text.encoding import UTF_8, Encoding, encode, named
 from . import disk
 from .disk import Fingerprint
@@ -72,10 +73,7 @@ class _Entry:
 
 def folder() -> Path:
     """Where journals are kept, by the XDG convention."""
-    given = os.environ.get("XDG_STATE_HOME", "")
-    # A relative path in the variable is to be ignored, says the convention.
-    state = Path(given) if os.path.isabs(given) else Path(os.path.expanduser("~")) / ".local" / "state"
-    return state / "dgedit" / "journal"
+    return state_folder() / "journal"
 
 
 class Journal:
@@ -316,6 +314,8 @@ def _parse(file: Path, raw: bytes) -> _Entry | None:
     """What a file of the journal says; none where a newer dgedit wrote it. Raises where it does not hold together."""
     line, _, body = raw.partition(b"\n")
     header = json.loads(line)
+    if not isinstance(header["version"], int):
+        raise TypeError("the version is none")
     if header["version"] > VERSION:
         return None
     kept = _from_json(header["text"])

@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..engine import EngineError, open_engine
+from ..engine.catalog import DEFAULT_MODEL
 from ..errors import DgeditError
 from ..files.private import refusal
 
 if TYPE_CHECKING:
     from ..engine import Engine
-
-BUNDLED = "nano"
-"""The model that needs no download."""
 
 
 def load_model(name: str, report: Callable[[str], None] | None = None) -> Engine:
@@ -54,7 +52,7 @@ def open_model(
     """
     if engine:
         with trouble_said():
-            return open_engine(None if name == BUNDLED else name, url=engine)
+            return open_engine(None if name == DEFAULT_MODEL else name, url=engine)
     if where is not Where.HERE:
         from ..server import client
 

@@ -132,8 +132,7 @@ def mended(document: Document, load: Callable[[], Engine], options: RepairOption
     except LateError:
         fault = None
         if verdict is not None:
-            line = verdict.line
-            fault = Fault(line=line, column=verdict.column, message=verdict.message, suspects=(line,))
+            fault = Fault(line=verdict.line, column=verdict.column, message=verdict.message, suspects=(verdict.line,))
         return Repair(text=document.text, ending=RepairEnding.TIMEOUT, fault=fault)
 
 

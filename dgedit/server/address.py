@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ..engine.catalog import checkpoint_folder
 from ..errors import DgeditError
 
 PACKAGE = Path(__file__).resolve().parent.parent
-BUNDLED = (PACKAGE / "engine" / "checkpoints").resolve()
 CODE = (
     *("server", "fill", "engine", "engine/models", "engine/models/nano", "engine/models/gemma"),
     *("engine/samplers", "kernels"),
@@ -72,8 +72,7 @@ def place_of(model: str) -> Place:
 def folder_of(model: str) -> Path | None:
     """The folder of a model's weights, where its name is one's or the model is bundled."""
     name = FORM.sub("", model)
-    bundled = BUNDLED / name
-    found = bundled if (bundled / "infill_config.json").is_file() else Path(os.path.expanduser(name))
+    found = checkpoint_folder(name)
     return Path(os.path.realpath(found)) if found.is_dir() else None
 
 
@@ -105,7 +104,12 @@ def folder() -> Path:
     own = Path(runtime, "dgedit")
     if os.path.isabs(runtime) and len(os.fsencode(own)) <= FOLDER_BYTES_MAX and _is_mine(Path(runtime)):
         return own
-    return Path(tempfile.gettempdir(), f"dgedit-{os.getuid()}")
+    try:
+        base = tempfile.gettempdir()
+    except OSError:
+        # Nothing can be written anywhere: nobody is met there, and all works without.
+        base = "/tmp"
+    return Path(base, f"dgedit-{os.getuid()}")
 
 
 def make_folder(path: Path) -> None:

@@ -233,23 +233,26 @@ _OPENS = {
 }
 _OPENS_ELSEWHERE = _opens(r"[(\[{]")
 _PROSE = frozenset({"text", "markdown", "restructuredtext", "csv", "diff", "gitignore"})
-_CLOSES = {
-    "bash": r"fi|done|else|elif\b.*|esac",
-    "elixir": r"end|else|rescue|after",
-    "html": r"</[\w-]+>",
-    "julia": r"end|else|elseif\b.*",
-    "lua": r"end|else|elseif\b.*\bthen|until\b.*",
-    "python": r"(?:else|finally|elif\b.*|except\b.*):",
-    "ruby": r"end|else|elsif\b.*|rescue\b.*|ensure",
-    "xml": r"</[\w:-]+>",
-}
-_CLOSING_BRACKETS = r"[)\]}]+[;,]?"
+
+
+_COPY = re.compile(r"(?<=[^.])(?:\.(?:txt|bak|backup|orig|old|save|in|tmpl|template|sample|example|dist|disabled)|~)+$")
+"""What the name of a copy or a template has behind that of the file itself."""
 
 
 def detect(path: Path | None, text: str) -> str:
     """What a text is written in; "text" where nothing says."""
     name = path.name.lower() if path else ""
     return _by_name(name) or _by_shebang(text) or _by_mode_line(text) or _by_pygments(name) or "text"
+
+
+def detect_original(path: Path | None, text: str) -> str:
+    """The same, where a copy or a template (`x.py.txt`, `x.py.bak`, `x.py.in`) is written in what its original is.
+
+    For those who write and colour; who judges a text takes a copy for no more than it says it is.
+    """
+    name = path.name.lower() if path else ""
+    original = _COPY.sub("", name)
+    return (_by_name(original) if original != name else None) or detect(path, text)
 
 
 def canonical(name: str) -> str:
@@ -272,20 +275,6 @@ def indents_after(language: str, line: str) -> bool:
     if sign := _LINE_COMMENT_OF.get(language):
         code = re.sub(rf"(?:^|\s){re.escape(sign)}.*", "", code)
     return re.search(_OPENS.get(language, _OPENS_ELSEWHERE), code.rstrip()) is not None
-
-
-def dedents(language: str, line: str, above: str) -> bool:
-    """Should this line, as it now stands, go one level up?
-
-    It is a closing bracket or word, and still as deep as what it closes. `above` is the line above it that is not
-    blank. To be asked once, when the last character of it is typed.
-    """
-    content = line.strip()
-    closes = re.fullmatch(rf"{_CLOSING_BRACKETS}|{_CLOSES.get(language, _CLOSING_BRACKETS)}", content)
-    if not closes or language in _PROSE:
-        return False
-    depth, depth_above = (len(_margin(each).expandtabs(8)) for each in (line, above))
-    return depth > depth_above if indents_after(language, above) else depth >= depth_above > 0
 
 
 def indent_of(text: str, language: str = "text") -> str | None:

@@ -27,6 +27,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, TextArea
 
+from .. import terminal
 from ..config import Config
 from ..errors import DgeditError, ExitCode
 from ..files import journal
@@ -34,7 +35,7 @@ from ..files.locations import OpenAt
 from ..files.watch import WatchKind
 from ..fill.loop import FillOptions
 from ..stats import Event, Stats
-from ..text.languages import detect
+from ..text.languages import detect_original
 from .colourless import Colourless, without_greys
 from .commands import COMMANDS, bindings, default_keys, key_label
 from .controllers.appearance import Looks, own_themes
@@ -226,7 +227,7 @@ class DgeditApp(Shell):
     def language_of(self, path: Path | None, text: str) -> str:
         """What a text is written in: the person's word first, then the file's name, then what it says itself."""
         said = self.config.language_of(path) if path is not None else None
-        return said or detect(path, text)
+        return said or detect_original(path, text)
 
     def _options(self, area: CodeArea) -> FillOptions:
         tab = self.filing.tab_of(area)
@@ -453,7 +454,7 @@ def run(places: Sequence[OpenAt], *, config: Config, options: FillOptions) -> in
         # Textual ended it with an error; what was typed since the last look is not lost with it.
         app.recovery.keep_at_once()
         kept = "unsaved work was kept and is offered next time" if config.editor.recover else "nothing was kept"
-        print(f"dgedit: ended by an error of its own; {kept}", file=sys.stderr)
+        terminal.say(f"ended by an error of its own; {kept}")
     code = result if result is not None else ExitCode.ERROR
     if not app.jobs.is_idle:
         # A thread in the midst of the engine ends the interpreter with an abort; nothing is left that it could lose.

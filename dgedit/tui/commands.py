@@ -23,7 +23,7 @@ class Command:
     """One thing that a person can ask the editor for."""
 
     id: str
-    """The app does it in `action_<id>`."""
+    """The app has what carries it out under this name."""
     title: str
     keys: tuple[str, ...]
     """Default keys, the one to show first."""
@@ -134,11 +134,10 @@ def default_keys() -> dict[str, tuple[str, ...]]:
 def bindings(keymap: Mapping[str, tuple[str, ...]]) -> list[Binding]:
     """The bindings of an app; commands that the map has no keys for are left out.
 
-    Where the text area or the screen would take a key itself, or the app would, the binding has priority.
+    With priority: the text area would take Alt with a letter for the letter.
     """
     from textual.binding import Binding
 
-    taken = _taken_keys()
     found = list[Binding]()
     for command in COMMANDS:
         for key in keymap.get(command.id, ()):
@@ -150,7 +149,7 @@ def bindings(keymap: Mapping[str, tuple[str, ...]]) -> list[Binding]:
                     command.shown or command.title,
                     show=bool(command.shown) and name == keymap[command.id][0],
                     key_display=key_label(name),
-                    priority=name in taken,
+                    priority=True,
                     tooltip=command.title,
                     id=command.id,
                 )
@@ -164,15 +163,3 @@ def key_label(key: str) -> str:
     *modifiers, last = ("ctrl+slash" if key == "ctrl+underscore" else key).split("+")
     shown = _SIGNS_BY_NAME.get(last) or _LABELS.get(last) or (last.upper() if len(last) == 1 else last.capitalize())
     return "+".join([*(modifier.capitalize() for modifier in modifiers), shown])
-
-
-def _taken_keys() -> set[str]:
-    """Keys that the text area, the screen and Textual's app have bindings or code of their own for."""
-    from textual.app import App
-    from textual.binding import BindingsMap
-    from textual.screen import Screen
-    from textual.widgets import TextArea
-
-    owners = (base for widget in (TextArea, Screen, App) for base in widget.__mro__)
-    bound = (key for owner in owners for key in BindingsMap(vars(owner).get("BINDINGS")).key_to_bindings)
-    return {*bound, "tab", "escape", "enter"}

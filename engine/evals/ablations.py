@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from unittest.mock import patch
 
 from torch import Tensor
@@ -18,9 +17,9 @@ from .. import infill, packing
 from ..load import load
 from ..models.nano.checkpoint import NanoContext, NanoInfiller
 from . import methods
+from . import spans as held_out
 from .exact_match import HEADER, Row, evaluate, line
-from .fit import unused
-from .spans import Span, SpanKind
+from .spans import Span
 
 
 class Altered(NanoInfiller):
@@ -47,14 +46,13 @@ def main() -> int:
         prog="python -m dgedit.engine.evals.ablations", description="What parts are worth."
     )
     parser.add_argument("--model", default="nano")
-    parser.add_argument("--heldout", type=Path, required=True, help="heldout.jsonl of a corpus")
     parser.add_argument("--spans", type=int, default=200)
     options = parser.parse_args()
     model = load(options.model)
     if not isinstance(model, NanoInfiller):
         sys.exit("only nano checkpoints can be taken apart")
     print(HEADER)
-    for row in rows(model, unused(options.heldout, SpanKind.LINE, options.spans)):
+    for row in rows(model, held_out.load(limit=options.spans)):
         print(line(row), flush=True)
     return 0
 

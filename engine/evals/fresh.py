@@ -37,7 +37,7 @@ LICENCE_NAMES = ("licen", "copying", "notice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
+class FreshPackage:
     """A package as the manifest names it."""
 
     name: str
@@ -53,9 +53,9 @@ class FreshError(Exception):
     """The spans cannot be drawn; says which wheel is at fault."""
 
 
-def packages() -> tuple[Package, ...]:
+def packages() -> tuple[FreshPackage, ...]:
     """The manifest: what must never be trained on."""
-    return tuple(Package(**row) for row in json.loads(PACKAGES_FILE.read_text(encoding="utf-8")))
+    return tuple(FreshPackage(**row) for row in json.loads(PACKAGES_FILE.read_text(encoding="utf-8")))
 
 
 def main() -> int:
@@ -75,7 +75,7 @@ def main() -> int:
     return 0
 
 
-def draw(chosen: Iterable[Package], wheels: Path, out: Path) -> int:
+def draw(chosen: Iterable[FreshPackage], wheels: Path, out: Path) -> int:
     """Write the gzipped file of spans; returns how many.
 
     Raises:
@@ -117,7 +117,7 @@ def _shuffled(name: str, spans: Iterable[Span]) -> list[Span]:
     return found
 
 
-def _row(package: Package, wheel: Path) -> dict[str, Any]:
+def _row(package: FreshPackage, wheel: Path) -> dict[str, Any]:
     """What the file says of a package: its manifest, its licence's text, files with their spans."""
     raw = _checked(package, wheel)
     draw_of = random.Random(f"{SEED} {package.name}")
@@ -133,7 +133,7 @@ def _row(package: Package, wheel: Path) -> dict[str, Any]:
     }
 
 
-def _checked(package: Package, wheel: Path) -> Path:
+def _checked(package: FreshPackage, wheel: Path) -> Path:
     if not wheel.is_file():
         wanted = f"{package.name}=={package.version}"
         raise FreshError(f"{wheel} is missing; to have it: pip download --no-deps --python-version 3.14 {wanted}")
@@ -143,7 +143,7 @@ def _checked(package: Package, wheel: Path) -> Path:
     return wheel
 
 
-def _check_licence(package: Package, archive: zipfile.ZipFile, members: list[str]) -> None:
+def _check_licence(package: FreshPackage, archive: zipfile.ZipFile, members: list[str]) -> None:
     name = next(name for name in members if name.endswith(".dist-info/METADATA"))
     said = email.message_from_bytes(archive.read(name))
     stated = [str(said["License-Expression"] or ""), str(said["License"] or "").split("\n")[0]]

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..guard import Guard, Verdict
+from ..guard import Guard, GuardVerdict
 from ..guard.overlap import repeats
 from ..guard.parse import faults, reads, source_of
 from ..guard.scope import look
@@ -93,9 +93,9 @@ class Unguarded(Guard):
         """None."""
         return 0
 
-    def verdict(self, text: str, least: int) -> Verdict:
+    def verdict(self, text: str, least: int) -> GuardVerdict:
         """Nothing is said."""
-        return Verdict(parses=None, breaks=False)
+        return GuardVerdict(parses=None, breaks=False)
 
     def fits_whole(self, text: str) -> bool:
         """Whatever it is."""
@@ -129,9 +129,9 @@ class Timed(Guard):
         """Timed."""
         return bool(self._timed(lambda: super(Timed, self).has_good(texts)))
 
-    def verdict(self, text: str, least: int) -> Verdict:
+    def verdict(self, text: str, least: int) -> GuardVerdict:
         """Timed."""
-        found: Verdict = self._timed(lambda: super(Timed, self).verdict(text, least))
+        found: GuardVerdict = self._timed(lambda: super(Timed, self).verdict(text, least))
         return found
 
     def fits_whole(self, text: str) -> bool:

@@ -9,8 +9,8 @@ it only says a neighbouring line again is told of every candidate that could win
 
 from __future__ import annotations
 
-from .judge import Guard, Verdict, judged
+from .judge import Guard, GuardVerdict, judged
 from .notebook import Notebook, notebook_of
-from .place import Place, PlaceKind, place_of
+from .place import HolePlace, PlaceKind, place_of
 
-__all__ = ["Guard", "Notebook", "Place", "PlaceKind", "Verdict", "judged", "notebook_of", "place_of"]
+__all__ = ["Guard", "GuardVerdict", "HolePlace", "Notebook", "PlaceKind", "judged", "notebook_of", "place_of"]

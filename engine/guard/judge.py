@@ -11,7 +11,7 @@ from . import escaping, overlap, parse
 from .indentation import fitted
 from .lexing import without_comment
 from .names import proposed
-from .place import Place, PlaceKind, place_of
+from .place import HolePlace, PlaceKind, place_of
 from .scope import Names, Scope, scope_of
 from .stutter import stands_in, stutters
 
@@ -23,7 +23,7 @@ _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class GuardVerdict:
     """What an answer would do to the file."""
 
     parses: bool | None
@@ -64,9 +64,9 @@ class Guard:
         """Args: prefix, suffix: all text before and after the hole, with plain line feeds."""
         self.prefix, self.suffix, self.language = prefix, suffix, language
         self._source = parse.source_of(prefix, suffix, language)
-        self.place: Place = place_of(prefix, suffix, language, self._source)
+        self.place: HolePlace = place_of(prefix, suffix, language, self._source)
         self._faults = dict[str, int]()
-        self._verdicts = dict[str, Verdict]()
+        self._verdicts = dict[str, GuardVerdict]()
 
     # -- trimming ------------------------------------------------------------------------------------------------------
 
@@ -237,7 +237,7 @@ class Guard:
         least = self.least_faults(texts)
         return any(text.strip() and self.verdict(text, least).tier < BAD_TIER for text in texts)
 
-    def verdict(self, text: str, least: int) -> Verdict:
+    def verdict(self, text: str, least: int) -> GuardVerdict:
         """What is to be said of a text.
 
         Args:
@@ -249,12 +249,12 @@ class Guard:
         breaks = self._source is not None and self.faults(text) > least
         return verdict if verdict.breaks == breaks else replace(verdict, breaks=breaks)
 
-    def _judged(self, text: str) -> Verdict:
+    def _judged(self, text: str) -> GuardVerdict:
         judged, count = self._source is not None, self.faults(text)
         names = self._names(text) if not count else None
         before = self._scope.before if self._scope is not None else Names()
         lines = self._lines
-        return Verdict(
+        return GuardVerdict(
             parses=None if not judged else count == 0,
             breaks=False,
             unknown=names.undefined - before.undefined if names else frozenset(),
@@ -290,7 +290,7 @@ class Guard:
         return near, _block_lines(node, "function"), _block_lines(node, "class")
 
 
-def judged(text: str, prefix: str, suffix: str, language: str) -> tuple[str, Verdict]:
+def judged(text: str, prefix: str, suffix: str, language: str) -> tuple[str, GuardVerdict]:
     """An answer that comes alone, as it fits its place, and what is to be said of it."""
     guard = Guard(prefix, suffix, language)
     kept = guard.trimmed(text)
@@ -319,7 +319,7 @@ def _block_lines(node: object, kind: str) -> frozenset[str]:
     return frozenset(line.strip() for line in text.split("\n") if line.strip() and parse.FILLER not in line)
 
 
-def _blanks(text: str, place: Place) -> str:
+def _blanks(text: str, place: HolePlace) -> str:
     """One blank where two would stand, and none behind an opening bracket."""
     if not place.begins_line and (place.head[-1:].isspace() or place.head[-1:] in ("(", "[", "{", ".", "@")):
         text = text.lstrip(" \t")
@@ -332,14 +332,14 @@ def _blanks(text: str, place: Place) -> str:
     return text
 
 
-def _deeper(text: str, place: Place) -> str:
+def _deeper(text: str, place: HolePlace) -> str:
     """The text with its later lines as deep as its first one: written at the margin, they lost their indentation."""
     indent = place.head[: len(place.head) - len(place.head.lstrip(" \t"))]
     first, *others = text.split("\n")
     return "\n".join([first, *(indent + line if line.strip() else line for line in others)])
 
 
-def _spoken_once(text: str, place: Place) -> str:
+def _spoken_once(text: str, place: HolePlace) -> str:
     """A text inside a string or a comment without the words that stand around it already."""
     text = next(overlap.begins_cut(text, place.head), text)
     if place.is_mid_line:

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterator
 
-from .place import Place, PlaceKind
+from .place import HolePlace, PlaceKind
 
 IN_REACH_MAX = 8
 WORDS_MAX = 8
@@ -22,7 +22,7 @@ _BINDS = re.compile(r"(?:\b(?:import|for|as|def|class|global|nonlocal)\s+|[(,]\s
 """Behind these a name may be bound."""
 
 
-def proposed(prefix: str, suffix: str, place: Place, wanted: tuple[str, ...], before: str) -> list[str]:
+def proposed(prefix: str, suffix: str, place: HolePlace, wanted: tuple[str, ...], before: str) -> list[str]:
     """Texts for a hole in code, each once, the likeliest kind first.
 
     Args:
@@ -39,7 +39,7 @@ def proposed(prefix: str, suffix: str, place: Place, wanted: tuple[str, ...], be
     return list(dict.fromkeys((*_binding(place, wanted), *_in_reach(before, place))))
 
 
-def _binding(place: Place, wanted: tuple[str, ...]) -> Iterator[str]:
+def _binding(place: HolePlace, wanted: tuple[str, ...]) -> Iterator[str]:
     """What may bind the names that are wanted, where a name can be bound."""
     if wanted and _BINDS.search(place.head):
         yield from wanted[:WANTED_MAX]
@@ -48,7 +48,7 @@ def _binding(place: Place, wanted: tuple[str, ...]) -> Iterator[str]:
             yield ", ".join(wanted[:2])
 
 
-def _in_reach(before: str, place: Place) -> Iterator[str]:
+def _in_reach(before: str, place: HolePlace) -> Iterator[str]:
     """Names that were read or bound before the hole, the nearest first."""
     if place.head.rstrip().endswith((".", "@")) or _BINDS.search(place.head.replace("(", "")):
         return
@@ -56,7 +56,7 @@ def _in_reach(before: str, place: Place) -> Iterator[str]:
     yield from list(dict.fromkeys(found))[:IN_REACH_MAX]
 
 
-def _completions(prefix: str, suffix: str, place: Place) -> Iterator[str]:
+def _completions(prefix: str, suffix: str, place: HolePlace) -> Iterator[str]:
     """What is missing of words that begin and end like the one around the hole, the nearest first."""
     stem, tail = place.stem, place.tail
     if not stem:

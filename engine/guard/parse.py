@@ -55,7 +55,7 @@ def _parser(language: str) -> Parser | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ParsedSource:
     """A text with a filler in its hole, parsed once."""
 
     before: bytes
@@ -84,13 +84,13 @@ class Source:
         return self.parser.parse(filled + self.after, old)
 
 
-def source_of(prefix: str, suffix: str, language: str) -> Source | None:
+def source_of(prefix: str, suffix: str, language: str) -> ParsedSource | None:
     """The parsed text; none for a language without a grammar here, and for very long texts."""
     parser = _parser(language)
     if parser is None or len(prefix) + len(suffix) > LIMIT_CHARS:
         return None
     before, after = prefix.encode(errors="replace"), suffix.encode(errors="replace")
-    return Source(before, after, parser.parse(before + FILLER.encode() + after), parser)
+    return ParsedSource(before, after, parser.parse(before + FILLER.encode() + after), parser)
 
 
 def _point(text: bytes) -> Point:
@@ -125,7 +125,7 @@ class Window:
         return self.lead + self.before + text + self.after
 
 
-def window_of(prefix: str, suffix: str, source: Source) -> Window:
+def window_of(prefix: str, suffix: str, source: ParsedSource) -> Window:
     """The function around the hole, else its top-level statement and those next to it; all of a short text."""
     whole = Window(lead="", before=prefix, after=suffix, outside="")
     if len(prefix) + len(suffix) <= WHOLE_CHARS:

@@ -26,7 +26,7 @@ class PlaceKind(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class HolePlace:
     """Where a hole stands."""
 
     kind: PlaceKind
@@ -63,7 +63,7 @@ class Place:
         return found.group() if found else ""
 
 
-def place_of(prefix: str, suffix: str, language: str, tree: parse.Source | None = None) -> Place:
+def place_of(prefix: str, suffix: str, language: str, tree: parse.ParsedSource | None = None) -> HolePlace:
     """The place between two texts; code where the language has no grammar here.
 
     Args:
@@ -78,7 +78,7 @@ def place_of(prefix: str, suffix: str, language: str, tree: parse.Source | None 
             kind, quote, raw = found
             break
         node = node.parent
-    return Place(kind=kind, language=language, head=head, rest=rest, quote=quote, raw=raw)
+    return HolePlace(kind=kind, language=language, head=head, rest=rest, quote=quote, raw=raw)
 
 
 def _known(node: Node) -> tuple[PlaceKind, str, bool] | None:

@@ -1,1 +1,1 @@
-"""Model families behind the `Denoiser` protocol, one file each."""
+"""Model families behind the `Denoiser` protocol, a folder each."""

@@ -40,7 +40,7 @@ class Excerpt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class ChatQuestion:
     """Two messages, and what is needed to read the answer."""
 
     system: str
@@ -72,7 +72,7 @@ def excerpt(request: InfillRequest, share: float = 1.0) -> Excerpt:
 
 def question(
     request: InfillRequest, around: Excerpt, *, related: bool = False, lines: tuple[str, str] = ("", "")
-) -> Question:
+) -> ChatQuestion:
     """What is asked for a request.
 
     Args:
@@ -103,7 +103,7 @@ def question(
             f"Answer with the code of the span alone in one code block, opened by {fence}{request.language}; repeat "
             "nothing of what stands before or after the mark."
         )
-    return Question(system=SYSTEM, user="\n\n".join(parts), fence=fence)
+    return ChatQuestion(system=SYSTEM, user="\n\n".join(parts), fence=fence)
 
 
 def tail_lines(text: str, chars_max: int) -> str:

@@ -19,7 +19,7 @@ from ..types import (
     Origin,
     SlotState,
 )
-from .answer import Fitted
+from .answer import FittedAnswer
 from .api import Api
 from .line import Line
 from .prompt import (
@@ -78,7 +78,7 @@ class RemoteRun:
         """A frame of the text so far."""
         return self._frame(code, SlotState.DRAFT, 0.5, context, None)
 
-    def last(self, fitted: Fitted, origin: Origin, context: ContextUse) -> Frame:
+    def last(self, fitted: FittedAnswer, origin: Origin, context: ContextUse) -> Frame:
         """The frame with the result.
 
         Raises:

@@ -18,9 +18,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from ..models.llama.layout import FIRST_POSITION
 from ..models.llama.network import (
-    Layer,
     LlamaConfig,
     LlamaDenoiser,
+    LlamaLayer,
     rms_norm,
     rotary_table,
     rotate,
@@ -77,14 +77,14 @@ def to_tensors(batch: BranchBatch, suffix: int, device: torch.device, dtype: tor
 def heads(
     x: Tensor, cos: Tensor, sin: Tensor, norm: Tensor, qkv: Tensor, config: LlamaConfig
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """`Layer.heads` of plain tensors: one compiled function serves all layers."""
+    """`LlamaLayer.heads` of plain tensors: one compiled function serves all layers."""
     joined = F.linear(rms_norm(x, norm, config.norm_eps), qkv).view(len(x), -1, config.head_dim)
     turned = rotate(joined[:, : config.num_heads + config.num_kv_heads], (cos, sin))
     return turned[:, : config.num_heads], turned[:, config.num_heads :], joined[:, -config.num_kv_heads :]
 
 
 def after(x: Tensor, read: Tensor, out: Tensor, norm: Tensor, gate_up: Tensor, down: Tensor, eps: float) -> Tensor:
-    """`Layer.after` of plain tensors."""
+    """`LlamaLayer.after` of plain tensors."""
     x = x + F.linear(read, out)
     gate, up = F.linear(rms_norm(x, norm, eps), gate_up).chunk(2, -1)
     return x + F.linear(F.silu(gate) * up, down)
@@ -149,7 +149,7 @@ class Objective:
             return torch.cat((read, torch.cat((first, rest), 1).reshape(branches * length, -1)))
 
         for layer in self.model.layers:
-            assert isinstance(layer, Layer)
+            assert isinstance(layer, LlamaLayer)
             q, k, v = self._heads(x, cos, sin, layer.input_norm, layer.qkv, self.config)
             read = attend(q, k, v)
             x = self._after(x, read, layer.out, layer.mlp_norm, layer.gate_up, layer.down, self.config.norm_eps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from .start import Start
+from .start import TrainingStart
 
 
 def model_card(state: dict[str, Any], manifest: list[dict[str, Any]], arguments: list[str], note: str) -> str:
@@ -41,7 +41,7 @@ def model_card(state: dict[str, Any], manifest: list[dict[str, Any]], arguments:
 
 
 def tuned_card(
-    state: dict[str, Any], manifest: list[dict[str, Any]], origin: Start, arguments: list[str], note: str
+    state: dict[str, Any], manifest: list[dict[str, Any]], origin: TrainingStart, arguments: list[str], note: str
 ) -> str:
     """Markdown text for the folder of a checkpoint with a pretrained start; the arguments are those of `model_card`."""
     progress, config = state["progress"], state["config"]

@@ -92,7 +92,7 @@ def canvas_format() -> CanvasFormat:
     )
 
 
-def write_checkpoint(tuning: Tuning, out: Path, origin: start.Start, note: str) -> None:
+def write_checkpoint(tuning: Tuning, out: Path, origin: start.TrainingStart, note: str) -> None:
     """Export to `out`/checkpoint, with the training log, the manifest and a model card."""
     folder = out / "checkpoint"
     weights = file_names(weights_for_export(tuning))
@@ -121,7 +121,7 @@ def quoted(arguments: list[str]) -> list[str]:
     return out
 
 
-def prepare(out: Path, roots: list[Path], chosen: start.Start) -> tuple[LlamaConfig, dict[str, torch.Tensor]]:
+def prepare(out: Path, roots: list[Path], chosen: start.TrainingStart) -> tuple[LlamaConfig, dict[str, torch.Tensor]]:
     """Corpus, vocabulary, packed tokens and trimmed start under `out`, each only when missing."""
     if not (out / "manifest.json").exists():
         rows = corpus.build(roots, out)

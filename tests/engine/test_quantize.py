@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from dgedit.engine.load import CHECKPOINTS
+from dgedit.engine.catalog import CHECKPOINTS
 from dgedit.engine.models.gemma.config import GemmaConfig
 from dgedit.engine.models.gemma.layout import Precision, WeightPart, plan
 from dgedit.engine.models.gemma.tokenizer import GemmaTokenizer

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dgedit.engine.load import CHECKPOINTS, bundled_models, load
+from dgedit.engine.catalog import CHECKPOINTS, bundled_models
+from dgedit.engine.load import load
 from dgedit.engine.protocol import CanvasFormat, Denoiser
 from dgedit.engine.types import EngineError
 

@@ -42,32 +42,6 @@ def plain_user(tmp_path: Path) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-# -- UTF-8 alone, as the pipe reads it
-
-
-@pytest.mark.parametrize(
-    "raw", [b"", b"x", b"a\r\nb\nc\r", "\ufeffé\u2028😀\f\x0b\x1c\x85".encode(), b"\n" * 5, b"no end\r\n"]
-)
-def test_utf_8_gives_its_bytes_back(raw: bytes) -> None:
-    assert disk.decode(raw, "x").encode("utf-8") == raw
-
-
-@pytest.mark.parametrize(
-    ("raw", "message"),
-    [
-        (b"a\0b", "binary"),
-        (b"\xff\xfea\x00", "binary"),
-        (b"caf\xe9", "not UTF-8"),
-        (b"x" * 20_000_001, "20,000,001 bytes"),
-    ],
-)
-def test_what_is_not_utf_8_is_refused_where_that_is_asked_for(raw: bytes, message: str) -> None:
-    with pytest.raises(DgeditError, match=message) as caught:
-        disk.decode(raw, "name.py")
-    assert "name.py" in str(caught.value)
-    assert caught.value.hint
-
-
 # -- reading
 
 

@@ -17,8 +17,8 @@ from dgedit.text.languages import (
     Comment,
     canonical,
     comment_of,
-    dedents,
     detect,
+    detect_original,
     indent_of,
     indents_after,
 )
@@ -176,29 +176,6 @@ def test_the_line_after_an_opened_block_goes_deeper(language: str, line: str, de
 
 
 @pytest.mark.parametrize(
-    ("language", "line", "above", "up"),
-    [
-        ("c", "    }", "    x();", True),
-        ("c", "    }", "{", True),
-        ("c", "}", "    x();", False),
-        ("c", "}", "{", False),
-        ("c", "    });", "    x();", True),
-        ("c", "    x }", "    x();", False),
-        ("c", "}", "x();", False),
-        ("python", "    else:", "    x = 1", True),
-        ("python", "else:", "    x = 1", False),
-        ("python", "    except ValueError:", "    x = 1", True),
-        ("python", "    )", "    1,", True),
-        ("bash", "\tfi", "\techo", True),
-        ("ruby", "  end", "  x", True),
-        ("text", "    }", "    x", False),
-    ],
-)
-def test_a_closing_line_goes_up_once(language: str, line: str, above: str, up: bool) -> None:
-    assert dedents(language, line, above) is up
-
-
-@pytest.mark.parametrize(
     ("text", "language", "indent"),
     [
         ("def f():\n    x\n    y\n", "python", "    "),
@@ -228,3 +205,22 @@ def test_knowing_languages_imports_neither_lexers_nor_grammars() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [
+        ("example.py.txt", "python"),
+        ("x.py.orig.bak", "python"),
+        ("main.rs~", "rust"),
+        ("conf.toml.in", "toml"),
+        ("settings.json.example", "json"),
+        ("CMakeLists.txt", "cmake"),
+        ("notes.txt", "text"),
+        ("x.orig", "text"),
+        (".bak", "text"),
+    ],
+)
+def test_a_copy_is_written_in_what_its_original_is(name: str, language: str) -> None:
+    assert detect_original(Path(name), "") == language
+    assert detect(Path("x.py.txt"), "") == "text"

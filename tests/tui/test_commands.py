@@ -142,19 +142,6 @@ async def test_a_key_under_two_names_is_bound_under_both() -> None:
         assert app.asked == ["toggle_comment", "toggle_comment", "infill", "infill"]
 
 
-def test_only_keys_that_are_taken_elsewhere_have_priority() -> None:
-    found = {binding.key: binding for binding in bindings(default_keys())}
-    assert {key for key, binding in found.items() if binding.priority} >= {
-        "ctrl+z",
-        "ctrl+c",
-        "ctrl+q",
-        "tab",
-        "escape",
-    }
-    assert not found["ctrl+g"].priority
-    assert not found["f8"].priority
-
-
 def test_the_footer_shows_a_command_once_with_its_first_key() -> None:
     shown = [binding for binding in bindings({**default_keys(), "infill": ("f5", "alt+j")}) if binding.show]
     assert [binding.action for binding in shown] == [command.id for command in COMMANDS if command.shown]

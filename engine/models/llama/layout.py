@@ -4,11 +4,13 @@
     prefix : <pre> [<bos>] prefix               its last token, the head, is read apart: it sees the suffix too
     canvas : [copy of the head | slots | near suffix]
 
-What is cut off a long prefix ends at a line, and stays cut while text is added behind it: the keys and values of what is
-read would be lost with every key otherwise. It must know nothing of tensors.
+What is cut off a long prefix ends at a line, and stays cut while text is added behind it: the keys and values of what
+is read would be lost with every key otherwise. It must know nothing of tensors.
 """
 
 from __future__ import annotations
+
+import re
 
 from ...packing import CHARS_PER_TOKEN, choose_rows
 from ...protocol import CanvasFormat, PackedInfill, Tokenizer
@@ -16,6 +18,7 @@ from ...types import ContextUse, InfillRequest
 
 FIRST_POSITION = 160
 """Of a prefix; suffixes end right before it."""
+_PIECE = re.compile(r"[ \t]*(?:[^\w\s]+|\w+)")
 BORROWED = ("\n", " ")
 """Last characters of a prefix that the span takes with it: tokens begin with them."""
 CUT_TOKENS = 64
@@ -67,7 +70,14 @@ def pack(request: InfillRequest, tokenizer: Tokenizer, form: CanvasFormat) -> Pa
             suffix_cut=len(kept) < len(request.suffix) or len(suffix) < len(whole),
         ),
         closing_ids=(form.eom_id,),
+        runs_into=next_piece(request.suffix),
     )
+
+
+def next_piece(suffix: str) -> str:
+    """What follows in the line: signs or a word, with the blank before it; empty at the end of a line."""
+    found = _PIECE.match(suffix)
+    return found[0] if found else ""
 
 
 def borrow(prefix: str) -> tuple[str, str]:

@@ -92,7 +92,7 @@ def rotate(x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
     return x * rotary[0] + x.roll(x.shape[-1] // 2, -1) * rotary[1]
 
 
-class Layer(nn.Module):
+class LlamaLayer(nn.Module):
     """One transformer layer: grouped-query attention and a SiLU-gated block, a norm before each."""
 
     def __init__(self, config: LlamaConfig) -> None:
@@ -130,7 +130,7 @@ class LlamaDenoiser(nn.Module):
         super().__init__()
         self.config = config
         self.embed_tokens = nn.Parameter(torch.empty(config.vocab_size, config.hidden_size))
-        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_layers))
+        self.layers = nn.ModuleList(LlamaLayer(config) for _ in range(config.num_layers))
         self.norm = nn.Parameter(torch.ones(config.hidden_size))
 
     def embed(self, ids: Tensor) -> Tensor:
@@ -141,7 +141,7 @@ class LlamaDenoiser(nn.Module):
         """Normed hidden states [N, D] of x [N, D] at integer positions [N]."""
         rotary = rotary_table(self.config, positions, x.dtype)
         for index, layer in enumerate(self.layers):
-            assert isinstance(layer, Layer)
+            assert isinstance(layer, LlamaLayer)
             x = layer.after(x, attend(index, *layer.heads(x, rotary)))
         return rms_norm(x, self.norm, self.config.norm_eps)
 

@@ -90,7 +90,7 @@ def _rounded(groups: Tensor, scale: Tensor, half: int) -> Tensor:
 
 
 def _packed(codes: Tensor, bits: int) -> Tensor:
-    """Bytes [M, D * bits / 8] of codes [M, D]: of a plane's byte the parts of a row follow each other from its low bits."""
+    """Bytes [M, D * bits / 8] of codes [M, D]: in a plane's byte the parts of a row stand from its low bits on."""
     planes, shift = list[Tensor](), 0
     for width in PLANES[bits]:
         parts = ((codes >> shift) & ((1 << width) - 1)).chunk(8 // width, dim=1)

@@ -13,7 +13,7 @@ import tree_sitter_python
 from tree_sitter import Language, Parser
 
 from dgedit.engine.evals import fresh
-from dgedit.engine.evals.fresh import FreshError, Package
+from dgedit.engine.evals.fresh import FreshError, FreshPackage
 from dgedit.engine.evals.spans import SpanKind
 from dgedit.engine.train.corpus import HELD_OUT_PACKAGES, is_permissive
 
@@ -55,7 +55,7 @@ def test_the_shipped_files_are_python_and_carry_their_licences() -> None:
     assert fresh.SPANS_FILE.stat().st_size < 2_000_000
 
 
-def wheel(folder: Path, licence: str = "License-Expression: MIT", count: int = 4) -> Package:
+def wheel(folder: Path, licence: str = "License-Expression: MIT", count: int = 4) -> FreshPackage:
     """A small wheel and what a manifest would say of it."""
     path = folder / "young-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
@@ -65,7 +65,9 @@ def wheel(folder: Path, licence: str = "License-Expression: MIT", count: int = 4
         archive.writestr("young-1.0.dist-info/METADATA", f"Name: young\nVersion: 1.0\n{licence}\n")
         archive.writestr("young-1.0.dist-info/licenses/LICENSE", "Permission is granted")
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Package(name="young", version="1.0", licence="MIT", first_month="2026-05", wheel=path.name, sha256=sha256)
+    return FreshPackage(
+        name="young", version="1.0", licence="MIT", first_month="2026-05", wheel=path.name, sha256=sha256
+    )
 
 
 def test_a_draw_repeats_and_drops_near_duplicates(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ import ast
 
 import pytest
 
-from dgedit.engine.guard import Guard, PlaceKind, Verdict, place_of
+from dgedit.engine.guard import Guard, GuardVerdict, PlaceKind, place_of
 from dgedit.engine.guard.parse import WHOLE_CHARS
 
 
-def verdicts(text: str, *answers: str, language: str = "python") -> list[Verdict]:
+def verdicts(text: str, *answers: str, language: str = "python") -> list[GuardVerdict]:
     prefix, suffix = text.split("<>")
     guard = Guard(prefix, suffix, language)
     least = guard.least_faults(list(answers))
@@ -177,7 +177,8 @@ def test_a_stutter_is_told(answer: str, stutters: bool) -> None:
     ],
 )
 def test_a_hole_stands_in_a_place_of_a_kind(language: str, text: str, kind: PlaceKind, mid_line: bool) -> None:
-    place = place_of(*text.split("<>"), language)
+    before, after = text.split("<>")
+    place = place_of(before, after, language)
     assert place.kind is kind
     assert place.is_mid_line is mid_line
 
@@ -204,4 +205,5 @@ def test_names_that_could_stand_there_are_proposed(text: str, expected: str) -> 
 
 def test_nothing_is_proposed_inside_of_strings_and_comments() -> None:
     for text in ('a = 1\nx = "<>"\n', "a = 1\n# <>\n"):
-        assert Guard(*text.split("<>"), "python").names() == []
+        before, after = text.split("<>")
+        assert Guard(before, after, "python").names() == []

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from dgedit.engine import load, memory
+from dgedit.engine.catalog import checkpoint_folder
 from dgedit.engine.denoise import denoise
 from dgedit.engine.infill import fill, infill, prepare
 from dgedit.engine.memory import Memory, needed_bytes, weight_bytes
@@ -202,7 +203,7 @@ def test_a_cached_model_is_found(
 
 def test_auto_says_why_it_takes_nano(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     lines = list[str]()
-    monkeypatch.setattr(load, "find", lambda name: folder if name == "diffusiongemma" else load.checkpoint_folder(name))
+    monkeypatch.setattr(load, "find", lambda name: folder if name == "diffusiongemma" else checkpoint_folder(name))
     monkeypatch.setattr(memory, "memories", lambda: [Memory(device="cpu", free_bytes=10**12)])
     assert load.load("auto", report=lines.append).info.name == "nano"
     assert lines == ["auto: nano, for no GPU was found, and the large model takes minutes an infill without one"]

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTensorMode
 
+from dgedit.engine.catalog import CHECKPOINTS
 from dgedit.engine.denoise import begin, denoise
-from dgedit.engine.load import CHECKPOINTS
 from dgedit.engine.models.gemma import infiller as diffusiongemma
 from dgedit.engine.models.gemma.config import GemmaConfig
 from dgedit.engine.models.gemma.fixed import FixedPass

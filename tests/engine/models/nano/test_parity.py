@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from dgedit.engine.load import CHECKPOINTS
+from dgedit.engine.catalog import CHECKPOINTS
 from dgedit.engine.models.nano.checkpoint import NanoInfiller, load, to_twin_names
 from dgedit.engine.models.nano.fused import FusedNano
 from dgedit.engine.models.nano.network import NanoConfig, NanoDenoiser
