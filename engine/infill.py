@@ -30,14 +30,8 @@ from .types import Candidate, Frame, FrameSpan, InfillRequest, InfillResult, Ori
 
 SAMPLING_TEMPERATURE = 0.7
 """For every seed but 0."""
-RECALLED = 10
-"""Pieces of the file that are ranked with the denoised rows."""
 ADAPTED = 3
-"""So many more of them with the names around the span: of 400 lines they add 19 right ones to 86, more add 3."""
-BEAMS = 4
-"""Spans that are written left to right beside them."""
-WRITTEN_TOKENS = 24
-"""Tokens of the longest."""
+"""So many more recalled pieces with the names around the span: of 400 lines they add 19 right ones to 86."""
 FROM_FILES = frozenset((Origin.RECALLED, Origin.NAMED))
 """Candidates of these say nothing that does not stand in a file."""
 RETRIES = 2
@@ -85,13 +79,13 @@ def prepare(request: InfillRequest, model: Denoiser, guard: Guard | None = None)
     """
     request = _preparation(opened(request)[0])
     short = model.canvases(request) == 1
-    pieces = remembered(request) if short else []
+    pieces = remembered(request, model.defaults.recalled) if short else []
     guard = guard or Guard(request.prefix, request.suffix, request.language)
     packed = _packed(request, model, guard)
     with torch.inference_mode():
         context = model.encode(packed.context_ids)
     known = beforehand(model, context, packed, request, pieces, guard) if short else []
-    return Prepared(request, with_drafts(packed, drafts(known), model.format), context, tuple(known), guard)
+    return Prepared(request, rows_of(packed, known, model), context, tuple(known), guard)
 
 
 def _packed(request: InfillRequest, model: Denoiser, guard: Guard, committed: tuple[int, ...] = ()) -> PackedInfill:
@@ -199,7 +193,9 @@ def _written_otherwise(
     first, later = edge_bias(packed, model)
     begun = {proposal.ids[0] for proposal in proposals if proposal.ids}
     ends = closing_tokens(packed, model) | ends_before(guard.place.rest, model.tokenizer)
-    written = model.write(context, without(first, sorted(begun)), later, ends, tokens_max=WRITTEN_TOKENS, beams=BEAMS)
+    how = model.defaults
+    allowed = without(first, sorted(begun))
+    written = model.write(context, allowed, later, ends, tokens_max=how.written_tokens, beams=how.beams)
     return [from_row(model, packed, ids, Origin.WRITTEN, place, guard) for place, ids in enumerate(written)]
 
 
@@ -257,15 +253,15 @@ def denoises_alone(request: InfillRequest) -> bool:
     return request.exact_tokens is not None or request.start is not None or request.strength < 1
 
 
-def remembered(request: InfillRequest) -> list[Recalled]:
+def remembered(request: InfillRequest, limit: int) -> list[Recalled]:
     """Pieces of the file and of related ones; none where the request is about denoising alone."""
-    if denoises_alone(request) or not request.recall:
+    if denoises_alone(request) or not request.recall or not limit:
         return []
-    pieces = recall(request.prefix, request.suffix, request.related, limit=RECALLED * (2 if request.stand_in else 1))
+    pieces = recall(request.prefix, request.suffix, request.related, limit=limit * (2 if request.stand_in else 1))
     # What stands for another span would be copied from there.
     kept = [piece for piece in pieces if not (request.stand_in and request.stand_in in piece.text)]
     as_found, adapted = ([piece for piece in kept if piece.adapted is wanted] for wanted in (False, True))
-    return as_found[:RECALLED] + adapted[:ADAPTED]
+    return as_found[:limit] + adapted[:ADAPTED]
 
 
 @torch.inference_mode()
@@ -285,8 +281,14 @@ def beforehand(
         found += from_names(model, packed, guard)
     first, later = edge_bias(packed, model)
     ends = closing_tokens(packed, model)
-    written = model.write(context, first, later, ends, tokens_max=WRITTEN_TOKENS, beams=BEAMS)
+    how = model.defaults
+    written = model.write(context, first, later, ends, tokens_max=how.written_tokens, beams=how.beams)
     return found + [from_row(model, packed, ids, Origin.WRITTEN, place, guard) for place, ids in enumerate(written)]
+
+
+def rows_of(packed: PackedInfill, known: list[Proposal], model: Denoiser) -> PackedInfill:
+    """The rows that are denoised: see `packing.with_drafts`."""
+    return with_drafts(packed, drafts(known), model.format, model.defaults.noise_rows)
 
 
 def drafts(known: list[Proposal]) -> list[list[int]]:

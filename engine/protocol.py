@@ -93,6 +93,8 @@ class PackedInfill:
     context: ContextUse
     closing_ids: tuple[int, ...]
     """What is scored behind every candidate: an end-of-span token, or the text that follows."""
+    runs_into: str = ""
+    """What follows the span in its line, as far as one piece; empty where candidates are scored by their end alone."""
     lead_ids: tuple[int, ...] = ()
     """What stands before the slots of every row."""
     committed_ids: tuple[int, ...] = ()

@@ -183,10 +183,7 @@ def measure(
     verdicts: Sequence[GuardVerdict],
 ) -> list[dict[str, float]]:
     """What is known of each proposal: one causal pass over all of them, the names in the file, the guard's verdict."""
-    lead = list(packed.lead_ids)
-    rows = [[*lead, *proposal.ids, *packed.closing_ids] for proposal in proposals]
-    # The lead stands between the context and every candidate alike; its own likelihood tells nothing.
-    logs = [each[len(lead) :] if len(each) > len(lead) else torch.zeros(1) for each in model.score(context, rows)]
+    logs = closing_logs(model, context, packed, proposals)
     around = request.prefix[-NAMES_CHARS:] + "\n" + request.suffix[:NAMES_CHARS]
     names = names_in(around) | ORDINARY_NAMES
     unknown_max = 0 if request.language in PROSE else UNKNOWN_MAX
@@ -199,6 +196,25 @@ def measure(
         | of_verdict(verdict)
         for proposal, each, verdict in zip(proposals, logs, verdicts, strict=True)
     ]
+
+
+def closing_logs(model: Denoiser, context: Any, packed: PackedInfill, proposals: Sequence[Proposal]) -> list[Tensor]:
+    """Log-probabilities of each proposal's tokens and of what closes it.
+
+    Where the line goes on, a proposal is also read as it runs into the rest, and the likelier reading counts: tokens
+    that hold the last sign of a span and the first one behind it (`]))`) make the span alone look unlikely.
+    """
+    lead = list(packed.lead_ids)
+    rows = [[*lead, *proposal.ids, *packed.closing_ids] for proposal in proposals]
+    if packed.runs_into:
+        texts = (packed.borrowed + proposal.text + packed.runs_into for proposal in proposals)
+        rows += [[*lead, *model.tokenizer.encode(text)] for text in texts]
+    # The lead stands between the context and every candidate alike; its own likelihood tells nothing.
+    logs = [each[len(lead) :] if len(each) > len(lead) else torch.zeros(1) for each in model.score(context, rows)]
+    alone, on = logs[: len(proposals)], logs[len(proposals) :]
+    if not on:
+        return alone
+    return [max(pair, key=lambda each: float(each.sum())) for pair in zip(alone, on, strict=True)]
 
 
 def of_verdict(verdict: GuardVerdict) -> dict[str, float]:

@@ -34,6 +34,14 @@ class Settings:
     stops_settled: bool = True
     """A row is also finished when all its slots are accepted and a pass changes none."""
 
+    noise_rows: int = 0
+    """So many rows of noise alone, of the lengths of drafts, where there are drafts; 0 takes the request's lengths."""
+    beams: int = 4
+    """Spans that are written left to right beside the rows."""
+    written_tokens: int = 24
+    """Tokens of the longest."""
+    recalled: int = 10
+    """Pieces of the file that are ranked with the denoised rows."""
     rows_kept: int = 3
     """After `prune_after` passes only so many rows go on, the most certain ones; the others stay as they are."""
     prune_after: int = 3
@@ -41,6 +49,10 @@ class Settings:
     def __post_init__(self) -> None:
         if min(self.rows_kept, self.prune_after) < 1:
             raise ValueError(f"rows_kept and prune_after must be at least 1, got {self.rows_kept}, {self.prune_after}")
+        if min(self.noise_rows, self.recalled) < 0:
+            raise ValueError(f"noise_rows and recalled must not be negative, got {self.noise_rows} and {self.recalled}")
+        if min(self.beams, self.written_tokens) < 1:
+            raise ValueError(f"beams and written_tokens must be at least 1, got {self.beams} and {self.written_tokens}")
         if self.passes_max < 1:
             raise ValueError(f"passes_max must be at least 1, got {self.passes_max}")
         if self.temperature < 0:
@@ -82,9 +94,9 @@ class RankWeights:
     """A nat of how often it stands in the file as it is."""
     nearest: float = 0.0
     """It is the nearest of such names, or the first way that a word may go on."""
-    named: float = 0.0
+    named: float = -0.3
     """It is a name that the text around the span suggests."""
-    found_twice: float = 0.0
+    found_twice: float = 0.3
     """In two ways or more."""
     unknown_names: float = -0.9
     """A name in it that stands nowhere else in the file, up to three."""
@@ -92,11 +104,11 @@ class RankWeights:
     stutter: float = -1.0
     repeats: float = -1.0
     """These two by hand: the fit met too few of them."""
-    resolved: float = 0.0
+    resolved: float = 0.7
     """A name that it binds, that the text around it reads, and that nothing else binds."""
-    idle: float = 0.0
+    idle: float = -0.7
     """A name that it binds and nothing reads."""
-    used: float = 0.0
+    used: float = 0.4
     """A name that it reads and nothing else does."""
     in_function: float = 0.0
     """All its lines stand in the same function already."""

@@ -16,7 +16,7 @@ from ..engine.catalog import DEFAULT_MODEL
 from ..errors import DgeditError, ExitCode
 from ..files.committed import committed_text
 from ..files.siblings import related_texts
-from ..fill import records
+from ..fill.records import FileCount, Record
 from ..fix.document import (
     FAULTY,
     Document,
@@ -140,7 +140,7 @@ class FixTask:
         """The text as it was."""
         return self._done(work, Repair(text=work.text, ending=RepairEnding.TIMEOUT))
 
-    def watch(self, work: BrokenText, tell: Callable[[records.Record], None]) -> Callable[[Any], None]:
+    def watch(self, work: BrokenText, tell: Callable[[Record], None]) -> Callable[[Any], None]:
         """Nothing is shown while it goes on."""
         return lambda _what: None
 
@@ -151,7 +151,7 @@ class FixTask:
         """Nothing more is said."""
         return []
 
-    def summary(self, code: ExitCode, all_done: list[Done], counts: list[records.FileCount]) -> records.Record:
+    def summary(self, code: ExitCode, all_done: list[Done], counts: list[FileCount]) -> Record:
         """There are no records of mending."""
         raise AssertionError("asked for where there are records alone")
 

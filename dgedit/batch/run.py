@@ -23,6 +23,7 @@ from .. import terminal
 from ..errors import DgeditError, ExitCode
 from ..files import disk, in_place
 from ..fill import records
+from ..fill.records import FileCount, Record
 from ..text.encoding import Encoding
 from . import echo
 from .child import Child, OverdueError, can_fork, internal
@@ -87,7 +88,7 @@ class Done:
     """Lines for a person, said when the text is where it belongs."""
     places: tuple[str, ...] = ()
     """Lines of what a check found, as `grep -n` writes them, so that editors can jump there."""
-    count: records.FileCount | None = None
+    count: FileCount | None = None
     """For the records; none where there are no records."""
 
 
@@ -119,7 +120,7 @@ class BatchTask(Protocol[Work]):
     def late(self, work: Work) -> Done:
         """What is said where it was not done in time."""
 
-    def watch(self, work: Work, tell: Callable[[records.Record], None]) -> Callable[[Any], None]:
+    def watch(self, work: Work, tell: Callable[[Record], None]) -> Callable[[Any], None]:
         """What takes what `do` tells; records of it go to the function that is given."""
 
     def settle(self) -> None:
@@ -128,7 +129,7 @@ class BatchTask(Protocol[Work]):
     def finish(self, code: ExitCode, all_done: list[Done]) -> list[str]:
         """What a person is told at the very end."""
 
-    def summary(self, code: ExitCode, all_done: list[Done], counts: list[records.FileCount]) -> records.Record:
+    def summary(self, code: ExitCode, all_done: list[Done], counts: list[FileCount]) -> Record:
         """The last record."""
 
 
@@ -159,7 +160,7 @@ class Run(Generic[Work]):
         self._until = time.monotonic() + options.timeout_s
         self._raw = b""
         """What comes out again when something fails."""
-        self._counts, self._done = list[records.FileCount](), list[Done]()
+        self._counts, self._done = list[FileCount](), list[Done]()
         self._written = dict[str, bytes]()
         self._child = Child[tuple[Work, float], Done](self._do) if options.in_child and can_fork() else None
 
@@ -248,7 +249,7 @@ class Run(Generic[Work]):
         work, until = asked
         return self._task.do(work, self._options.mode, until, tell)
 
-    def _record(self, record: records.Record) -> None:
+    def _record(self, record: Record) -> None:
         if self._deliver(records.line(record)) is not ExitCode.OK:
             raise OutputGoneError
 
@@ -308,7 +309,7 @@ class Run(Generic[Work]):
         code = ExitCode.OK
         if self._task.records:
             code = self._deliver(records.line(records.error(source.record_name, trouble)))
-        self._counts.append(records.FileCount(file=source.record_name))
+        self._counts.append(FileCount(file=source.record_name))
         return max(trouble.code, code, self._give_back())
 
     def _give_back(self) -> ExitCode:

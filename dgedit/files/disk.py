@@ -324,14 +324,26 @@ def _replace(
         if not unchanged():
             raise ChangedError(f"{target} was changed by another program just now", "save again to see how")
         os.replace(temporary, target)
-        # The rename itself changes a time in the status, so it is asked for last.
-        return Stamp.of(os.fstat(handle))
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            os.close(handle)
         raise
+    # The rename itself changes a time in the status, so it is asked for after it.
+    return stamp_and_close(handle, len(raw))
+
+
+def stamp_and_close(handle: int, size_bytes: int) -> Stamp:
+    """The stamp of what was just written whole; trouble from here on must not say that it was not."""
+    try:
+        return Stamp.of(os.fstat(handle))
+    except OSError:
+        # It is like no other, so that the file itself is looked at to find out whether it changed.
+        return Stamp(0, 0, size_bytes, 0, 0, 0)
     finally:
-        os.close(handle)
+        with contextlib.suppress(OSError):
+            os.close(handle)
 
 
 def write_all(handle: int, raw: bytes) -> None:

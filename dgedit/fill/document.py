@@ -221,5 +221,5 @@ def _refuse_long(job: Job, tokens_max: int) -> None:
 
 def _detected(path: Path | None, text: str) -> str:
     """The language of a text; Python where neither a name nor the text says one."""
-    found = languages.detect(path, text)
+    found = languages.detect_original(path, text)
     return "python" if path is None and found == "text" else found

@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -150,9 +150,14 @@ def frames(request: InfillRequest, model: Engine, prepared: Preparation | None =
     Raises:
         DgeditError: while it is read, when a server or the way there fails.
     """
-    with trouble_said(), closing(model.infill(request, prepared)) as passes:
-        for frame in passes:
-            yield harmless(frame)
+    passes = model.infill(request, prepared)
+    try:
+        with trouble_said():
+            for frame in passes:
+                yield harmless(frame)
+    finally:
+        if isinstance(passes, Generator):
+            passes.close()
 
 
 def prepare(request: InfillRequest, model: Engine) -> Preparation | None:

@@ -235,10 +235,24 @@ _OPENS_ELSEWHERE = _opens(r"[(\[{]")
 _PROSE = frozenset({"text", "markdown", "restructuredtext", "csv", "diff", "gitignore"})
 
 
+_COPY = re.compile(r"(?<=[^.])(?:\.(?:txt|bak|backup|orig|old|save|in|tmpl|template|sample|example|dist|disabled)|~)+$")
+"""What the name of a copy or a template has behind that of the file itself."""
+
+
 def detect(path: Path | None, text: str) -> str:
     """What a text is written in; "text" where nothing says."""
     name = path.name.lower() if path else ""
     return _by_name(name) or _by_shebang(text) or _by_mode_line(text) or _by_pygments(name) or "text"
+
+
+def detect_original(path: Path | None, text: str) -> str:
+    """The same, where a copy or a template (`x.py.txt`, `x.py.bak`, `x.py.in`) is written in what its original is.
+
+    For those who write and colour; who judges a text takes a copy for no more than it says it is.
+    """
+    name = path.name.lower() if path else ""
+    original = _COPY.sub("", name)
+    return (_by_name(original) if original != name else None) or detect(path, text)
 
 
 def canonical(name: str) -> str:

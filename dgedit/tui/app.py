@@ -35,7 +35,7 @@ from ..files.locations import OpenAt
 from ..files.watch import WatchKind
 from ..fill.loop import FillOptions
 from ..stats import Event, Stats
-from ..text.languages import detect
+from ..text.languages import detect_original
 from .colourless import Colourless, without_greys
 from .commands import COMMANDS, bindings, default_keys, key_label
 from .controllers.appearance import Looks, own_themes
@@ -227,7 +227,7 @@ class DgeditApp(Shell):
     def language_of(self, path: Path | None, text: str) -> str:
         """What a text is written in: the person's word first, then the file's name, then what it says itself."""
         said = self.config.language_of(path) if path is not None else None
-        return said or detect(path, text)
+        return said or detect_original(path, text)
 
     def _options(self, area: CodeArea) -> FillOptions:
         tab = self.filing.tab_of(area)

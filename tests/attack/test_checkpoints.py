@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from dgedit.engine.catalog import CHECKPOINTS
 from dgedit.engine.infill import infill
-from dgedit.engine.load import CHECKPOINTS, load
+from dgedit.engine.load import load
 from dgedit.engine.types import EngineError, InfillRequest
 
 from . import damage

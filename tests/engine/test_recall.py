@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dgedit.engine.infill import RECALLED, remembered
+from dgedit.engine.infill import remembered
 from dgedit.engine.recall import adapt, recall
 from dgedit.engine.types import InfillRequest
 
@@ -135,6 +135,6 @@ def test_a_piece_in_other_names_is_offered_in_those_of_the_span() -> None:
 def test_an_infill_is_offered_pieces_with_the_names_of_its_surroundings() -> None:
     setters = "".join(f"def set_{name}(box):\n    box.{name} = read_{name}()\n    return box\n\n" for name in NAMES)
     request = InfillRequest(prefix=setters + "def set_width(box):\n    ", suffix="\n    return box\n")
-    found = remembered(request)
-    assert len([piece for piece in found if not piece.adapted]) == RECALLED
+    found = remembered(request, 10)
+    assert len([piece for piece in found if not piece.adapted]) == 10
     assert "box.width = read_width()" in [piece.text for piece in found if piece.adapted]

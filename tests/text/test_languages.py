@@ -18,6 +18,7 @@ from dgedit.text.languages import (
     canonical,
     comment_of,
     detect,
+    detect_original,
     indent_of,
     indents_after,
 )
@@ -204,3 +205,22 @@ def test_knowing_languages_imports_neither_lexers_nor_grammars() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [
+        ("example.py.txt", "python"),
+        ("x.py.orig.bak", "python"),
+        ("main.rs~", "rust"),
+        ("conf.toml.in", "toml"),
+        ("settings.json.example", "json"),
+        ("CMakeLists.txt", "cmake"),
+        ("notes.txt", "text"),
+        ("x.orig", "text"),
+        (".bak", "text"),
+    ],
+)
+def test_a_copy_is_written_in_what_its_original_is(name: str, language: str) -> None:
+    assert detect_original(Path(name), "") == language
+    assert detect(Path("x.py.txt"), "") == "text"

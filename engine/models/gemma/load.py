@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ... import memory
-from ...denoise import Settings
 from ...protocol import CanvasFormat
+from ...settings import Settings
 from ...types import ModelInfo
 from ..settings_file import SettingsFile
 from .config import REMEDY, GemmaConfig

@@ -10,7 +10,7 @@ right, and a copy of it leads every canvas: position j of a canvas predicts the 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -28,12 +28,18 @@ from .fused import FusedLlama, LlamaCache, Places
 from .layout import FIRST_POSITION, pack, suffix_limit
 
 CHUNK = 64
-"""Prefix tokens that are read together; whole chunks are kept across edits, to the bit: none is read otherwise."""
+"""Prefix tokens that are read together; whole chunks are kept across edits: none is read in any other way."""
 ROOM = 320
 """Positions behind a prefix for what is written, scored and denoised before the cache must grow."""
 DEFAULTS = Settings(
-    passes_max=5, sampler=EntropyBound(bound=0.1, left_bias=0.5), stop_entropy=0.02, rows_kept=2, prune_after=1
+    passes_max=5,
+    sampler=EntropyBound(bound=0.1, left_bias=0.5),
+    stop_entropy=0.02,
+    noise_rows=1,
+    rows_kept=2,
+    prune_after=2,
 )
+"""Few rows, of the right length: a pass costs what its positions cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,16 @@ class LlamaContext:
     """Id of the head."""
     head_hidden: Tensor
     """[1, D], read behind prefix and suffix."""
+    known: dict[tuple[int, ...], Tensor]
+    """Log-probabilities [V] of the token behind what was written left to right."""
+
+    def knows(self, row: list[int]) -> bool:
+        """Whether a row was written, all of it or up to its last token."""
+        return all(tuple(row[:end]) in self.known for end in range(len(row)))
+
+    def score(self, row: list[int]) -> Tensor:
+        """Log-probabilities of a known row's tokens."""
+        return torch.tensor([float(self.known[tuple(row[:end])][token]) for end, token in enumerate(row)])
 
 
 class LlamaInfiller:
@@ -89,17 +105,19 @@ class LlamaInfiller:
     def encode(self, context_ids: list[int]) -> LlamaContext:
         """Read suffix, prefix and head; what the last context has in common with it is taken from there."""
         if self._last is not None and self._last[0] == context_ids:
-            return self._last[1]
+            # What is known of rows depends on what was asked before: another infill begins anew.
+            return replace(self._last[1], known={})
         at = context_ids.index(self.format.prefix_id)
         suffix, prefix, head = context_ids[:at], context_ids[at:-1], context_ids[-1]
         cache = self.network.new_cache(self._room + len(prefix) + ROOM)
         kept = self._take_over(cache, suffix, prefix)
         if not kept[0]:
             self._read(cache, suffix, FIRST_POSITION - len(suffix), self._room - len(suffix), 0)
-        for begin in range(kept[1], len(prefix), CHUNK):
+        whole = len(prefix) // CHUNK * CHUNK
+        for begin in range(kept[1], whole, CHUNK):
             self._read(cache, prefix[begin : begin + CHUNK], FIRST_POSITION + begin, self._room, begin)
-        hidden = self._run([head], [FIRST_POSITION + len(prefix)], None, cache, len(suffix), len(prefix))
-        context = LlamaContext(cache, len(suffix), len(prefix), head, hidden)
+        hidden = self._read_end(cache, [*prefix[whole:], head], len(suffix), whole)
+        context = LlamaContext(cache, len(suffix), len(prefix), head, hidden, {})
         self._last = (list(context_ids), context)
         return context
 
@@ -115,8 +133,7 @@ class LlamaInfiller:
         whole = shared // CHUNK * CHUNK
         same = ids[:at] == suffix
         begin = self._room - len(suffix) * same
-        for new, before in ((cache.keys, last.cache.keys), (cache.values, last.cache.values)):
-            new[:, :, begin : self._room + whole] = before[:, :, begin : self._room + whole]
+        cache.take(last.cache, begin, self._room + whole)
         return same, whole
 
     def _read(self, cache: LlamaCache, ids: list[int], position: int, seen: int, behind: int) -> None:
@@ -126,6 +143,17 @@ class LlamaInfiller:
         visible = torch.arange(behind + count, device=self.device) <= behind + torch.arange(count)[:, None]
         x = self.network.embed(torch.tensor(ids, device=self.device))
         self.network.run(x, places, visible, cache, Places(seen, seen + behind))
+
+    def _read_end(self, cache: LlamaCache, ids: list[int], suffix: int, whole: int) -> Tensor:
+        """Read what no chunk holds, the head last, which alone sees the suffix; returns its hidden state [1, D]."""
+        count = len(ids)
+        own = torch.tril(torch.ones(count, count, dtype=torch.bool))
+        visible = torch.cat((own.new_ones(count, suffix + whole), own), dim=1)
+        visible[:-1, :suffix] = False
+        x = self.network.embed(torch.tensor(ids, device=self.device))
+        positions = FIRST_POSITION + whole + torch.arange(count, device=self.device)
+        places = Places(self._room - suffix, self._room + whole)
+        return self.network.run(x, positions, visible.to(self.device), cache, places)[-1:]
 
     def _run(
         self, ids: list[int], positions: list[int], own: Tensor | None, cache: LlamaCache, suffix: int, depth: int
@@ -170,7 +198,15 @@ class LlamaInfiller:
 
     @torch.inference_mode()
     def score(self, context: LlamaContext, rows: list[list[int]]) -> list[Tensor]:
-        """Left-to-right log-probabilities of each row's tokens; beginnings that rows share are read once."""
+        """Left-to-right log-probabilities of each row's tokens; beginnings that rows share are read once.
+
+        Rows that were written from this context are known.
+        """
+        unknown = [row for row in rows if not context.knows(row)]
+        found = iter(self._score(context, unknown) if unknown else [])
+        return [context.score(row) if context.knows(row) else next(found) for row in rows]
+
+    def _score(self, context: LlamaContext, rows: list[list[int]]) -> list[Tensor]:
         tree = Tree.of(rows)
         logs = self.network.logits(context.head_hidden)
         if tree.ids:
@@ -191,13 +227,8 @@ class LlamaInfiller:
         self, context: LlamaContext, first: Tensor, later: Tensor, ends: Tensor, *, tokens_max: int, beams: int
     ) -> list[list[int]]:
         """Spans written left to right by beam search, the likeliest first; see `Denoiser.write`."""
-        network, suffix, depth = self.network, context.suffix, context.prefix
-        cache = LlamaCache(context.cache.keys, context.cache.values)
-        # The head stands in the cache again: a canvas was written over it.
-        self._run([context.head], [FIRST_POSITION + depth], None, cache, suffix, depth)
-        depth += 1
-        own = torch.zeros(1, 0, dtype=torch.bool)
-        logs = network.logits(context.head_hidden).log_softmax(-1).cpu() + first
+        search = _Search(self.network, context, self._room)
+        logs = search.begin() + first
         scores, rows = torch.zeros(1), [list[int]()]
         ended: list[tuple[float, list[int]]] = []
         for length in range(tokens_max + 1):
@@ -212,15 +243,47 @@ class LlamaInfiller:
                 break
             scores, source, token = scores[alive], flat[alive] // logs.shape[1], flat[alive] % logs.shape[1]
             rows = [[*rows[row], new] for row, new in zip(source.tolist(), token.tolist(), strict=True)]
-            own = torch.cat((own[source], torch.eye(len(rows), dtype=torch.bool)), dim=1)
-            position = FIRST_POSITION + context.prefix + 1 + length
-            before = own.shape[1] - len(rows)
-            mask = torch.cat((own.new_ones(len(own), suffix + depth), own), dim=1)
-            x = network.embed(token)
-            places = Places(self._room - suffix, self._room + depth + before)
-            hidden = network.run(x, torch.full((len(rows),), position), mask, cache, places)
-            logs = network.logits(hidden).log_softmax(-1).cpu() + later
+            logs = search.step(rows, source, token) + later
         return [ids for score, ids in ended if score > -math.inf]
+
+
+class _Search:
+    """Beams in one flat sequence behind a context; each looks at its own tokens in it."""
+
+    def __init__(self, network: FusedLlama, context: LlamaContext, room: int) -> None:
+        self.network, self.context, self.room = network, context, room
+        self.own = torch.zeros(1, 0, dtype=torch.bool)
+        self.length = 0
+
+    def begin(self) -> Tensor:
+        """Log-probabilities [1, V] of the first token."""
+        logs = self.network.logits(self.context.head_hidden).log_softmax(-1).cpu()
+        self.context.known[()] = logs[0]
+        return logs
+
+    def step(self, rows: list[list[int]], source: Tensor, token: Tensor) -> Tensor:
+        """Log-probabilities [B, V] behind the rows, each a beam of the step before and one more token."""
+        context, count = self.context, len(rows)
+        self.own = torch.cat((self.own[source], torch.eye(count, dtype=torch.bool)), dim=1)
+        own, positions = self.own, torch.full((count,), FIRST_POSITION + context.prefix + 1 + self.length)
+        # The head is read with the first tokens: canvases are written over it.
+        led = self.length == 0
+        if led:
+            alone = torch.zeros(1, count, dtype=torch.bool)
+            own = torch.cat((alone, own))
+            token = torch.cat((torch.tensor([context.head]), token))
+            positions = torch.cat((positions[:1] - 1, positions))
+        before = context.suffix + context.prefix
+        visible = torch.cat((own.new_ones(len(own), before + 1), own), dim=1)
+        at = self.room + context.prefix + (0 if led else 1 + own.shape[1] - count)
+        device = self.network.device
+        x = self.network.embed(token.to(device))
+        places = Places(self.room - context.suffix, at)
+        hidden = self.network.run(x, positions.to(device), visible.to(device), context.cache, places)
+        self.length += 1
+        logs = self.network.logits(hidden[int(led) :]).log_softmax(-1).cpu()
+        self.context.known.update(zip(map(tuple, rows), logs, strict=True))
+        return logs
 
 
 @dataclass(frozen=True, slots=True)

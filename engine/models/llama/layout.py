@@ -10,12 +10,15 @@ is read would be lost with every key otherwise. It must know nothing of tensors.
 
 from __future__ import annotations
 
+import re
+
 from ...packing import CHARS_PER_TOKEN, choose_rows
 from ...protocol import CanvasFormat, PackedInfill, Tokenizer
 from ...types import ContextUse, InfillRequest
 
 FIRST_POSITION = 160
 """Of a prefix; suffixes end right before it."""
+_PIECE = re.compile(r"[ \t]*(?:[^\w\s]+|\w+)")
 BORROWED = ("\n", " ")
 """Last characters of a prefix that the span takes with it: tokens begin with them."""
 CUT_TOKENS = 64
@@ -67,7 +70,14 @@ def pack(request: InfillRequest, tokenizer: Tokenizer, form: CanvasFormat) -> Pa
             suffix_cut=len(kept) < len(request.suffix) or len(suffix) < len(whole),
         ),
         closing_ids=(form.eom_id,),
+        runs_into=next_piece(request.suffix),
     )
+
+
+def next_piece(suffix: str) -> str:
+    """What follows in the line: signs or a word, with the blank before it; empty at the end of a line."""
+    found = _PIECE.match(suffix)
+    return found[0] if found else ""
 
 
 def borrow(prefix: str) -> tuple[str, str]:
