@@ -74,6 +74,7 @@ class FillTask:
         self._began = time.monotonic()
         self._model: ModelInfo | None = None
         self._named = dict[str, str]()
+        """What records call a job; known in the parent alone."""
         self._said = set[str]()
         """What is said once, however many files it is true of."""
 
@@ -155,7 +156,7 @@ class FillTask:
             raw=job.raw,
             code=ExitCode.HOLES_LEFT if count else ExitCode.OK,
             places=() if self._options.quiet else tuple(places),
-            count=records.FileCount(file=self._named[job.name], holes=count, left=count),
+            count=records.FileCount(file="", holes=count, left=count),
         )
 
     def _done(self, filled: Filled, model: ModelInfo | None, took_s: float) -> Done:
@@ -167,7 +168,7 @@ class FillTask:
             encoding=job.decoded.encoding,
             code=ExitCode.HOLES_LEFT if left else ExitCode.OK,
             said=tuple(self._told(filled, model, took_s)),
-            count=records.FileCount(file=self._named[job.name], holes=holes, filled=holes - left, left=left),
+            count=records.FileCount(file="", holes=holes, filled=holes - left, left=left),
         )
 
     def _told(self, filled: Filled, model: ModelInfo | None, took_s: float) -> list[str]:

@@ -78,8 +78,13 @@ class Output:
 def printed(words: str) -> ExitCode:
     """Print lines for a person, or for a file that they are kept in: whole, or an error; returns the exit code."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return delivered(terminal.shown_lines(words).encode(encoding, "backslashreplace"))
+
+
+def delivered(raw: bytes) -> ExitCode:
+    """Write data to standard output: whole, or an error that is said; returns the exit code."""
     output = Output()
-    if trouble := output.write(terminal.shown_lines(words).encode(encoding, "backslashreplace")):
+    if trouble := output.write(raw):
         terminal.say(trouble)
     return ExitCode.ERROR if output.is_gone else ExitCode.OK
 

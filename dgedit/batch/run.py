@@ -89,7 +89,7 @@ class Done:
     places: tuple[str, ...] = ()
     """Lines of what a check found, as `grep -n` writes them, so that editors can jump there."""
     count: FileCount | None = None
-    """For the records; none where there are no records."""
+    """For the records; none where there are no records. Its file is named by the runner."""
 
 
 class BatchTask(Protocol[Work]):
@@ -266,7 +266,7 @@ class Run(Generic[Work]):
             self._raw = b""
             self._done.append(done)
             if done.count is not None:
-                self._counts.append(replace(done.count, changed=changed))
+                self._counts.append(replace(done.count, file=source.record_name, changed=changed))
             for line in done.places:
                 terminal.to_stderr(terminal.shown(line) + "\n")
             for line in done.said:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+
+from ..batch.output import delivered, printed
+from .arguments import CommandParser
 
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="dgedit recover",
         description="List unsaved work that a crash left and what was discarded in the last 30 days, or give one back.",
     )
@@ -28,8 +32,9 @@ def run(options: argparse.Namespace) -> int:
     from ..files import recovery
 
     if options.number is None:
-        for line in recovery.listed(recovery.found()):
-            print(line)
-    else:
-        recovery.give_back(recovery.chosen(recovery.found(), options.number), options.output)
+        return printed("".join(f"{line}\n" for line in recovery.listed(recovery.found())))
+    work = recovery.chosen(recovery.found(), options.number)
+    if options.output is None and not sys.stdout.isatty():
+        return delivered(work.raw)
+    recovery.give_back(work, options.output)
     return 0

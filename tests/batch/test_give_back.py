@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -164,6 +165,19 @@ def test_without_a_folder_to_write_in_a_fill_works(tmp_path: Path) -> None:
         pytest.skip("no namespace here")
     assert done.returncode == ExitCode.OK, done.stderr
     assert done.stdout.startswith(b"def f():\n    return ")
+
+
+def test_several_files_go_through_one_child(tmp_path: Path) -> None:
+    for name in ("a.py", "b.py", "c.py"):
+        (tmp_path / name).write_bytes(TEXT)
+    command = [*DGEDIT, "fill", "--model", "nano", "--in-place", "--json", "a.py", "b.py", "c.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120)
+    assert done.returncode == ExitCode.OK, done.stderr
+    assert all(b"<FILL_ME>" not in (tmp_path / name).read_bytes() for name in ("a.py", "b.py", "c.py"))
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert [(each["file"], each["filled"], each["changed"]) for each in summary["files"]] == [
+        (name, 1, True) for name in ("a.py", "b.py", "c.py")
+    ]
 
 
 # -- the child -------------------------------------------------------------------------------------------------------
