@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test check format bench eval screenshot clean
+.PHONY: run test check attack format bench eval screenshot clean
 
 run: $(VENV)/.installed
 	@if [ -t 0 ] && [ -t 1 ]; then \
@@ -25,6 +25,12 @@ check: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --select I --fix dgedit engine kernels tests
 	$(BIN)/ruff format dgedit engine kernels tests
+
+# Faults, kills, damage and random keys for an hour, and a table of them at the end.
+MINUTES ?= 60
+attack: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/attack --attack-minutes $(MINUTES)
+	$(BIN)/python -m pytest tests/tui/test_kill.py tests/files/test_kill.py tests/tui/test_fuzz.py --kills 1000 --keys 200000
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/dgedit bench

@@ -5,22 +5,40 @@ Imports nothing heavy; each command's module is imported when it is given.
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
-from collections.abc import Sequence
-from contextlib import suppress
+# Before all that takes time: a signal that comes meanwhile must not cost the text that is on its way.
+from . import first_signals  # isort: split
 
-from .commands import editor
-from .errors import DgeditError
+import sys
+
+first_signals.remember(sys.argv[1:])
+
+import importlib  # noqa: E402
+import os  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
+from contextlib import suppress  # noqa: E402
+
+from . import terminal  # noqa: E402
+from .commands import editor  # noqa: E402
+from .errors import DgeditError, ExitCode  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    code = int(ExitCode.ERROR)
     try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
+        code = _run(arguments)
+    except SystemExit as stopped:
+        code = stopped.code if isinstance(stopped.code, int) else int(bool(stopped.code))
+        raise
+    except KeyboardInterrupt:
+        terminal.say("cancelled")
+        code = int(ExitCode.CANCELLED)
     finally:
+        if code:
+            _give_back(arguments)
         _let_go_of_streams()
+    return code
 
 
 def _run(arguments: list[str]) -> int:
@@ -30,8 +48,17 @@ def _run(arguments: list[str]) -> int:
             return int(command.run(command.parser().parse_args(arguments[1:])))
         return editor.run(arguments)
     except DgeditError as error:
-        print(f"dgedit: {error.line()}", file=sys.stderr)
+        terminal.say(error.line())
         return error.code
+
+
+def _give_back(arguments: list[str]) -> None:
+    """The text that was on its way, where the command failed before it was read."""
+    if "-" in arguments:
+        from .batch import echo
+
+        with suppress(OSError):
+            echo.give_back(arguments, tuple(editor.COMMANDS))
 
 
 def _let_go_of_streams() -> None:

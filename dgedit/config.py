@@ -15,7 +15,6 @@ import os
 import re
 import string
 import textwrap
-import tomllib
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -25,6 +24,7 @@ from typing import Annotated, Any, Protocol, get_type_hints
 
 from .engine.catalog import DEFAULT_MODEL
 from .errors import DgeditError
+from .files.tables import brief, read_table
 from .paths import config_folder
 
 PROBLEMS_SHOWN = 3
@@ -166,14 +166,7 @@ def load(path: Path | None = None, *, commands: Sequence[Bindable]) -> Config:
         DgeditError: when the file is not readable or says something that is not understood.
     """
     file = config_path() if path is None else path
-    try:
-        text = file.read_bytes().decode("utf-8-sig")
-        given = tomllib.loads(text)
-    except FileNotFoundError:
-        text, given = "", {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise DgeditError(f"{file} is not readable: {reason}", HINT) from error
+    text, given = read_table(file, HINT) or ("", {})
     check = _Check(given, commands)
     loaded = check.config()
     if check.problems:
@@ -368,8 +361,8 @@ def _shown(value: object) -> str:
     """A value of the file, cut where it is long."""
     try:
         text = json.dumps(value, ensure_ascii=False)
-    except TypeError:
-        text = str(value)
+    except (TypeError, ValueError, RecursionError):
+        text = brief(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 

@@ -94,9 +94,9 @@ class RankWeights:
     """A nat of how often it stands in the file as it is."""
     nearest: float = 0.0
     """It is the nearest of such names, or the first way that a word may go on."""
-    named: float = 0.0
+    named: float = -0.3
     """It is a name that the text around the span suggests."""
-    found_twice: float = 0.0
+    found_twice: float = 0.3
     """In two ways or more."""
     unknown_names: float = -0.9
     """A name in it that stands nowhere else in the file, up to three."""
@@ -104,11 +104,11 @@ class RankWeights:
     stutter: float = -1.0
     repeats: float = -1.0
     """These two by hand: the fit met too few of them."""
-    resolved: float = 0.0
+    resolved: float = 0.7
     """A name that it binds, that the text around it reads, and that nothing else binds."""
-    idle: float = 0.0
+    idle: float = -0.7
     """A name that it binds and nothing reads."""
-    used: float = 0.0
+    used: float = 0.4
     """A name that it reads and nothing else does."""
     in_function: float = 0.0
     """All its lines stand in the same function already."""

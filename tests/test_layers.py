@@ -13,11 +13,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "dgedit"
 
 ROOMS: tuple[tuple[str, ...], ...] = (
-    ("kernels", "errors", "paths", "themes"),
+    ("kernels", "errors", "paths", "themes", "terminal", "first_signals"),
     ("engine",),
-    ("text", "config", "stats"),
+    ("text", "stats"),
     ("files",),
-    ("judges",),
+    ("config", "judges"),
     ("server",),
     ("fill",),
     ("fix",),

@@ -12,14 +12,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from .. import first_signals
+
 Handler = Callable[[int, FrameType | None], object] | int | None
 
 
 class Interrupts:
     """What arrived since it was made, and whether it may be raised now."""
 
-    def __init__(self) -> None:
-        self._seen = self._raised = self._held = False
+    def __init__(self, *, seen: bool = False) -> None:
+        """Args: seen: whether a signal came before."""
+        self._seen, self._raised, self._held = seen, False, False
+
+    @property
+    def have_come(self) -> bool:
+        """Whether any signal has arrived."""
+        return self._seen
 
     def check(self) -> None:
         """Raise what was swallowed.
@@ -60,8 +68,8 @@ class Interrupts:
 @contextmanager
 def caught() -> Iterator[Interrupts]:
     """Handles both signals until the end of the block; outside of the main thread it does nothing."""
-    interrupts = Interrupts()
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    interrupts = Interrupts(seen=first_signals.have_come())
+    numbers = first_signals.NUMBERS
     before = [_set(number, interrupts.arrived) for number in numbers]
     try:
         yield interrupts

@@ -37,7 +37,9 @@ def run(model_name: str, runs: int) -> int:
     _row("model", f"{model.info.name} {model.info.parameters / 1e6:.1f}M {model.info.device} {model.info.digest}")
     _row("resident memory, model loaded", _resident())
 
+    from ..engine.catalog import checkpoint_folder
     from ..engine.evals import spans, speed
+    from ..engine.models.llama.infiller import LlamaInfiller
     from ..engine.threads import in_use
 
     chosen = spans.load(limit=runs)
@@ -55,16 +57,42 @@ def run(model_name: str, runs: int) -> int:
     _row("tokens a second, whole infill", f"{speed.tokens_per_second(model, chosen):.0f}")
     for name, value in speed.parts(model, chosen[0]):
         _row(name, value)
-    _beside_generate(model_name, model, chosen[:COMPARED])
+    folder = checkpoint_folder(model_name)
+    if isinstance(model, LlamaInfiller):
+        _beside_left_to_right(model, folder, chosen[:COMPARED])
+    else:
+        _beside_generate(folder, model, chosen[:COMPARED])
     return 0
 
 
-def _beside_generate(model_name: str, model: Denoiser, chosen: list[Span]) -> None:
+def _beside_left_to_right(model: Denoiser, folder: Path, chosen: list[Span]) -> None:
+    """The rows that stand beside transformers' `generate` on the same weights, and beside bare products."""
+    from ..engine.evals import generation
+    from ..engine.models.llama.checkpoint import read_published
+
+    sizes, weights = read_published(folder)
+    bare, bare_type = generation.bare_ms(generation.pass_shapes(weights))
+    taken = generation.pass_ms(model, chosen[0])
+    _row(f"a pass of {generation.SLOTS} slots", f"{taken:.1f} ms")
+    _row("the bare products of its shapes", f"{bare:.1f} ms in {bare_type}, {bare / taken:.0%} of the pass")
+    published = generation.published_llama(sizes, weights)
+    if published is None:
+        _row("transformers' generate", "not measured (transformers is not installed)")
+        return
+    found = generation.turns(model, published, chosen)
+    tokens = statistics.median(turn.tokens for turn in found)
+    _row("transformers' generate", f"{tokens:.0f} tokens (median), in {published.dtype}")
+    for name, pairs in (("read", [turn.read for turn in found]), ("unread", [turn.unread for turn in found])):
+        ours, theirs = (statistics.median(pair[side] for pair in pairs) for side in (0, 1))
+        _row(f"infill / generate, {name} context", f"{ours:.0f} / {theirs:.0f} ms (p50)")
+        _row(f"generate / infill, {name} context", f"{generation.ratio(pairs):.1f}x")
+
+
+def _beside_generate(folder: Path, model: Denoiser, chosen: list[Span]) -> None:
     """The rows that stand beside transformers' `generate`."""
-    from ..engine.catalog import checkpoint_folder
     from ..engine.evals import speed
 
-    found = speed.beside_generate(checkpoint_folder(model_name), model, chosen)
+    found = speed.beside_generate(folder, model, chosen)
     if found is None:
         _row("transformers' generate", "not measured (transformers is not installed)")
         return

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 
 from ..engine.catalog import DEFAULT_MODEL
-from .arguments import number
+from .arguments import CommandParser, number
 
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    made = argparse.ArgumentParser(prog="dgedit bench", description="Time the model on this machine.")
+    made = CommandParser(prog="dgedit bench", description="Time the model on this machine.")
     made.add_argument(
         "--model", default=DEFAULT_MODEL, help="a bundled model or the folder of a checkpoint (default: %(default)s)"
     )

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import config
+from ..batch.output import printed
 from ..engine.catalog import bundled_models
 from ..text.languages import EXTENSIONS
 from . import editor
+from .arguments import CommandParser
 
 SHELLS = ("bash", "zsh", "fish")
 EPILOG = """\
@@ -64,7 +66,7 @@ class CommandLine:
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="dgedit completions",
         description="Print what a shell needs to complete the command line of dgedit.",
         epilog=EPILOG,
@@ -76,8 +78,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Print; returns the exit code."""
-    print(script(options.shell), end="")
-    return 0
+    return printed(script(options.shell))
 
 
 def script(shell: str) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from ..batch.output import printed
+from .arguments import CommandParser
+
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    return argparse.ArgumentParser(
+    return CommandParser(
         prog="dgedit config", description="Print every setting with its default, as a file to keep and change."
     )
 
@@ -17,5 +20,4 @@ def run(_options: argparse.Namespace) -> int:
     from ..config import document
     from ..tui.commands import COMMANDS
 
-    print(document(commands=COMMANDS), end="")
-    return 0
+    return printed(document(commands=COMMANDS))

@@ -23,8 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import config
+from ..batch.output import printed
 from ..engine.catalog import DEFAULT_MODEL
 from ..errors import DgeditError, ExitCode
+from ..terminal import shown
+from .arguments import CommandParser
 
 if TYPE_CHECKING:
     from ..config import Bindable
@@ -75,7 +78,7 @@ class Finding:
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="dgedit doctor",
         description="Look at all that an infill needs: versions, terminal, settings, device, model, one timed infill.",
         epilog=EPILOG,
@@ -98,9 +101,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(line: str) -> None:
-    """One line at once, also where the terminal knows fewer characters."""
-    encoding = sys.stdout.encoding
-    print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    """One line at once."""
+    printed(f"{shown(line)}\n")
 
 
 def report(model: str, keys: Sequence[Bindable], *, infills: bool, say: Callable[[str], None]) -> bool:

@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from ..errors import DgeditError
-from .arguments import add_engine
+from .arguments import CommandParser, add_engine
 
 if TYPE_CHECKING:
     from ..config import Infill
@@ -42,7 +42,7 @@ A file with the name of a command is opened as ./NAME.
 def parser(infill: Infill) -> argparse.ArgumentParser:
     """`dgedit [FILE...]`."""
     lines = (f"  {f'dgedit {name} {what}':20} {does}" for name, (what, does) in COMMANDS.items())
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="dgedit",
         description="A terminal editor whose infill is diffusion.",
         epilog=EPILOG.format(commands="\n".join(lines)),

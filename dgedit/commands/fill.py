@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 from ..engine.catalog import DEFAULT_MODEL
-from .arguments import add_engine, number
+from .arguments import CommandParser, add_engine, number
 
 EPILOG = """\
 holes, all of them filled in order, each seeing the answers before it:
@@ -53,7 +53,7 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="dgedit fill",
         usage="dgedit fill [options] FILE... | -",
         description="Fill holes in a text; the whole text goes to standard output.",

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 from ..engine.catalog import DEFAULT_MODEL
-from .arguments import add_engine
+from .arguments import CommandParser, add_engine
 
 EPILOG = """\
 what is mended: places where a text does not parse: a bracket, colon, quote or indentation that was lost, a line that
@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     """What it understands."""
     from ..judges.judge import languages
 
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="dgedit fix",
         usage="dgedit fix [options] FILE... | -",
         description="Mend texts that do not parse; the whole text goes to standard output.",

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import number
+from .. import terminal
+from .arguments import CommandParser, number
 
 if TYPE_CHECKING:
     from ..hook.git import Repository
@@ -37,7 +38,7 @@ FILE_VERBS = {
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="dgedit hook",
         description="Stop commits with places that are not filled; fill and mend on request. Nothing is ever staged.",
         epilog=SETTINGS + EXITS,
@@ -141,6 +142,4 @@ def _seconds(repository: Repository, name: str, default: int) -> int:
 
 
 def _say(message: str) -> None:
-    from ..hook.words import shown
-
-    print(f"dgedit: {shown(message)}", file=sys.stderr)
+    terminal.say(message)

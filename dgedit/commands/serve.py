@@ -6,8 +6,10 @@ import argparse
 import math
 from typing import TYPE_CHECKING
 
+from ..batch.output import printed
 from ..engine.catalog import DEFAULT_MODEL
 from ..errors import ExitCode
+from .arguments import CommandParser
 
 if TYPE_CHECKING:
     from ..server.client import Status
@@ -25,7 +27,7 @@ exit codes: 0 done (--status, --stop: there was one), 1 there is none, or it doe
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="dgedit serve",
         description="Keep a model loaded for the other commands.",
         epilog=EPILOG,
@@ -58,12 +60,13 @@ def run(options: argparse.Namespace) -> int:
 
     found = statuses(options.model)
     if not found:
-        print("no warm process")
+        printed("no warm process\n")
     all_well = bool(found)
     for status in found:
         went = not options.stop or stop(status)
         all_well = all_well and went
-        print(shown(status) if options.status else f"{'ended' if went else 'does not end'}: {shown(status)}")
+        line = shown(status) if options.status else f"{'ended' if went else 'does not end'}: {shown(status)}"
+        printed(f"{line}\n")
     return ExitCode.OK if all_well else ExitCode.HOLES_LEFT
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from ..batch.output import printed
+from .arguments import CommandParser
+
 
 def parser() -> argparse.ArgumentParser:
     """What it understands."""
-    return argparse.ArgumentParser(
+    return CommandParser(
         prog="dgedit stats", description="Print what was shown and accepted; the counts stay on this machine."
     )
 
@@ -16,5 +19,4 @@ def run(_options: argparse.Namespace) -> int:
     """Print; returns the exit code."""
     from ..stats import Stats
 
-    print(Stats().summary())
-    return 0
+    return printed(f"{Stats().summary()}\n")

@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import DgeditError
 from .process import Process, this_process
@@ -111,12 +112,26 @@ def read(path: Path) -> bytes:
     """All bytes of a file, or of a pipe until its end.
 
     Raises:
-        DgeditError: when it is missing, a directory, or not readable.
+        DgeditError: when it is missing, a directory, not readable, or over the hard limit of size.
     """
     try:
-        return path.read_bytes()
+        with open(path, "rb") as stream:
+            return read_stream(stream, str(path))
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
+
+
+def read_stream(stream: BinaryIO, name: str) -> bytes:
+    """All bytes of a stream, which may be one without an end.
+
+    Raises:
+        DgeditError: when there are more than the hard limit of size.
+        OSError: when it cannot be read.
+    """
+    raw = stream.read(MAX_READ_BYTES + 1)
+    if len(raw) > MAX_READ_BYTES:
+        raise DgeditError(f"{name} has more than {MAX_READ_BYTES:,} bytes", "give a smaller text")
+    return raw
 
 
 def status_of(path: Path) -> os.stat_result | None:
@@ -309,14 +324,26 @@ def _replace(
         if not unchanged():
             raise ChangedError(f"{target} was changed by another program just now", "save again to see how")
         os.replace(temporary, target)
-        # The rename itself changes a time in the status, so it is asked for last.
-        return Stamp.of(os.fstat(handle))
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            os.close(handle)
         raise
+    # The rename itself changes a time in the status, so it is asked for after it.
+    return stamp_and_close(handle, len(raw))
+
+
+def stamp_and_close(handle: int, size_bytes: int) -> Stamp:
+    """The stamp of what was just written whole; trouble from here on must not say that it was not."""
+    try:
+        return Stamp.of(os.fstat(handle))
+    except OSError:
+        # It is like no other, so that the file itself is looked at to find out whether it changed.
+        return Stamp(0, 0, size_bytes, 0, 0, 0)
     finally:
-        os.close(handle)
+        with contextlib.suppress(OSError):
+            os.close(handle)
 
 
 def write_all(handle: int, raw: bytes) -> None:

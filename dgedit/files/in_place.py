@@ -66,17 +66,23 @@ def write_in_place(path: Path, raw: bytes, *, unchanged: Callable[[], bool] | No
     except (OSError, ValueError) as error:
         raise DgeditError(f"cannot write {path}: {error}", disk.ELSEWHERE) from error
     try:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise DgeditError(f"{path} is no regular file", disk.ELSEWHERE)
-        old = disk.read_all(handle, status.st_size)
-        with _kept(target, old, raw):
-            if unchanged is not None and not unchanged():
-                raise ChangedError(f"{path} was changed by another program just now", "save again to see how")
-            _overwrite(path, handle, old, raw)
-            return Stamp.of(os.fstat(handle))
-    finally:
-        os.close(handle)
+        _overwritten(path, target, handle, raw, unchanged)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.close(handle)
+        raise
+    return disk.stamp_and_close(handle, len(raw))
+
+
+def _overwritten(path: Path, target: Path, handle: int, raw: bytes, unchanged: Callable[[], bool] | None) -> None:
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        raise DgeditError(f"{path} is no regular file", disk.ELSEWHERE)
+    old = disk.read_all(handle, status.st_size)
+    with _kept(target, old, raw):
+        if unchanged is not None and not unchanged():
+            raise ChangedError(f"{path} was changed by another program just now", "save again to see how")
+        _overwrite(path, handle, old, raw)
 
 
 @contextlib.contextmanager

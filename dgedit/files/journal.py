@@ -314,6 +314,8 @@ def _parse(file: Path, raw: bytes) -> _Entry | None:
     """What a file of the journal says; none where a newer dgedit wrote it. Raises where it does not hold together."""
     line, _, body = raw.partition(b"\n")
     header = json.loads(line)
+    if not isinstance(header["version"], int):
+        raise TypeError("the version is none")
     if header["version"] > VERSION:
         return None
     kept = _from_json(header["text"])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -178,7 +179,10 @@ def _text(place: Path) -> str | None:
         UnreadableError: when there is one that cannot be followed.
     """
     try:
-        with place.open("rb") as file:
+        # Without waiting: a pipe of that name is no list.
+        with open(os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UnreadableError(f"{place} is no regular file")
             raw = file.read(LIST_BYTES_MAX + 1)
         if len(raw) > LIST_BYTES_MAX:
             raise UnreadableError(f"{place} is over {LIST_BYTES_MAX:,} bytes")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import DgeditError
-from ..files import disk, in_place
+from ..files import disk
 from ..text import languages
 from ..text.encoding import Decoded, decode_any, encode
 from ..text.holes import Hole, Wanted, find_holes, line_of, lines_of, replaced
@@ -93,8 +93,6 @@ class Job:
     holes: tuple[Hole, ...]
     path: Path | None = None
     """The file that it is of; files beside it may be looked through."""
-    stamp: disk.Stamp | None = None
-    """The file's from when it was read, where it is to be written again."""
 
     @property
     def text(self) -> str:
@@ -159,16 +157,6 @@ def job_of(raw: bytes, name: str, path: Path | None, wanted: Wanted, language: s
     return Job(name=name, raw=raw, decoded=decoded, language=known, holes=holes, path=path)
 
 
-def job_of_file(path: Path, wanted: Wanted, language: str | None = None) -> Job:
-    """The holes of a file that may be written again.
-
-    Raises:
-        DgeditError: as `job_of`, and when it is no regular file that can be read.
-    """
-    raw, status = disk.read_regular(path)
-    return replace(job_of(raw, str(path), path, wanted, language), stamp=disk.Stamp.of(status))
-
-
 def fill_job(
     job: Job, filler: Filler, options: FillOptions, limits: Limits, watch: Watch = lambda _number, _what: None
 ) -> Filled:
@@ -191,29 +179,6 @@ def fill_job(
     except DgeditError as trouble:
         raise DgeditError(f"{job.name}: {trouble}", trouble.hint) from trouble
     return Filled(job=job, outcomes=tuple(outcomes))
-
-
-def write(filled: Filled, say: Callable[[str], object]) -> bool:
-    """Put a filled text into its file; false where nothing changed, and the file is then untouched.
-
-    Args: say: is told what a person should know of how it was written.
-
-    Raises:
-        DgeditError: when it cannot be written, or was changed by another program since it was read.
-    """
-    job, raw = filled.job, filled.raw()
-    if raw == job.raw or job.path is None:
-        return False
-    try:
-        note = in_place.save(job.path, raw, job.stamp)
-    except disk.ChangedError as trouble:
-        changed = f"{job.path} changed while it was filled; it is as the other program left it"
-        raise DgeditError(changed, "run it again") from trouble
-    except DgeditError as trouble:
-        raise DgeditError(str(trouble), "the file is as it was") from trouble
-    if note:
-        say(f"{job.name}: {note}")
-    return True
 
 
 def said_of(filled: Filled) -> Iterator[str]:

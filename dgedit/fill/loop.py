@@ -7,8 +7,10 @@ the first load, and by nothing above.
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -17,9 +19,9 @@ from typing import TYPE_CHECKING
 from ..engine import InfillRequest
 from ..errors import DgeditError
 from ..files.siblings import related_texts
-from ..text.controls import unseen, without_unseen
 from ..text.holes import CHARS_PER_TOKEN, MARKER, STAND_IN, Hole, holds_marker, without_marked_lines
 from ..text.line_breaks import lines_fed
+from .harmless import harmless
 from .open import check_may_leave, trouble_said
 from .windows import Surroundings
 
@@ -148,19 +150,14 @@ def frames(request: InfillRequest, model: Engine, prepared: Preparation | None =
     Raises:
         DgeditError: while it is read, when a server or the way there fails.
     """
-    with trouble_said():
-        for frame in model.infill(request, prepared):
-            yield frame if frame.result is None else replace(frame, result=_seen(frame.result))
-
-
-def _seen(result: InfillResult) -> InfillResult:
-    """A result without candidates that hold control characters; where all do, the best one without those."""
-    if not any(unseen(candidate.text) for candidate in result.candidates) and not unseen(result.text):
-        return result
-    kept = tuple(candidate for candidate in result.candidates if not unseen(candidate.text))
-    if not kept:
-        kept = tuple(replace(best, text=without_unseen(best.text)) for best in result.candidates[:1])
-    return replace(result, text=kept[0].text if kept else without_unseen(result.text), candidates=kept)
+    passes = model.infill(request, prepared)
+    try:
+        with trouble_said():
+            for frame in passes:
+                yield harmless(frame)
+    finally:
+        if isinstance(passes, Generator):
+            passes.close()
 
 
 def prepare(request: InfillRequest, model: Engine) -> Preparation | None:
@@ -308,16 +305,39 @@ def _within(until: float, request: InfillRequest | None, model: Engine, lengths:
     if request is None:
         return
     finals: list[Frame] = []
-    # What is mended keeps its length.
-    for length in (lengths if request.strength == 1 else ()) or (None,):
-        for frame in _attempts(replace(request, exact_tokens=length), model, None):
-            if frame.result is not None:
-                finals.append(frame)
-                break
-            yield frame
-            if time.monotonic() >= until:
-                return
+    try:
+        with _cancelled_at(until, model):
+            # What is mended keeps its length.
+            for length in (lengths if request.strength == 1 else ()) or (None,):
+                for frame in _attempts(replace(request, exact_tokens=length), model, None):
+                    if frame.result is not None:
+                        finals.append(frame)
+                        break
+                    yield frame
+                    if time.monotonic() >= until:
+                        return
+    except DgeditError:
+        # An engine that was waited for may have been broken off by the clock.
+        if time.monotonic() < until:
+            raise
+        return
     yield _best(finals)
+
+
+@contextmanager
+def _cancelled_at(until: float, model: Engine) -> Iterator[None]:
+    """Break off what runs when it is time: an engine elsewhere may say nothing for ever."""
+    left_s = until - time.monotonic()
+    if left_s > threading.TIMEOUT_MAX:
+        yield
+        return
+    timer = threading.Timer(max(0.0, left_s), model.cancel)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _best(finals: list[Frame]) -> Frame:

@@ -116,11 +116,11 @@ def _value(node: Node, key: str, raw: bytes) -> Node | None:
 
 
 def _cell(number: int, source: object, node: Node, raw: bytes) -> CodeCell | None:
-    lines = source if isinstance(source, list) else [source]
-    texts = [line for line in lines if isinstance(line, str)]
-    if len(texts) != len(lines):
+    parts = source if isinstance(source, list) else [source]
+    lines = [line for line in parts if isinstance(line, str)]
+    if len(lines) < len(parts):
         return None
-    code = "".join(texts)
+    code = "".join(lines)
     if code.lstrip().startswith("%%") or _ASSIGNED.search(code):
         return None
     masked, magics = _masked(code)

@@ -7,7 +7,7 @@ changed fails the hook, so that a person looks before staging it. It must know n
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import DgeditError, ExitCode
@@ -40,26 +40,27 @@ def check(repository: Repository, paths: Sequence[str], say: Say) -> ExitCode:
 
 def fill(repository: Repository, paths: Sequence[str], effort: Effort, say: Say) -> ExitCode:
     """Fill the marked places of Python files; fails where a file was changed, or a place is left."""
-    found = _marked(_look(repository, paths, say))
-    return _mend(writing.fill, repository, list(found), effort, say)
+    found = _look(repository, paths, say)
+    marked = _marked(found)
+    return _mend(writing.fill, repository, {path: found[path] for path in marked}, effort, say)
 
 
 def fix(repository: Repository, paths: Sequence[str], effort: Effort, say: Say) -> ExitCode:
     """Mend Python files that do not parse; fails where a file was changed, or still does not parse."""
     found = _look(repository, paths, say)
     marked = _marked(found)
-    return _mend(
-        writing.fix, repository, [path for path in found if stopping(found[path]) and path not in marked], effort, say
-    )
+    faulty = {path: problems for path, problems in found.items() if stopping(problems) and path not in marked}
+    return _mend(writing.fix, repository, faulty, effort, say)
 
 
-def _mend(work: Work, repository: Repository, paths: Sequence[str], effort: Effort, say: Say) -> ExitCode:
-    python = [path for path in paths if language_of(path, disk.read(repository.root / path)) == "python"]
+def _mend(work: Work, repository: Repository, found: Mapping[str, list[Problem]], effort: Effort, say: Say) -> ExitCode:
+    python = [path for path in found if language_of(path, disk.read(repository.root / path)) == "python"]
     if not python or is_missing(effort, say):
         return ExitCode.OK
-    work(repository.root, python, effort, say)
+    changed = work(repository.root, python, effort, say)
     for path in python:
-        say_problems(path, problems_in(path, disk.read(repository.root / path), judge=True), say, "still ")
+        left = problems_in(path, changed[path], judge=True) if path in changed else found[path]
+        say_problems(path, left, say, "still ")
     return STOPPED
 
 

@@ -7,11 +7,11 @@ screens nor models.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import ExitCode
-from ..files import disk
+from ..terminal import shown
 from .checks import (
     ATTRIBUTES,
     BYTES_MAX,
@@ -28,7 +28,7 @@ from .checks import (
     stopping,
 )
 from .git import FILE_MODES, LINK_MODE, SUBMODULE_MODE, Repository, StagedFile
-from .words import Say, listed, say_problems, say_skipped, shown
+from .words import Say, listed, say_problems, say_skipped
 from .writing import Effort, Work, fill, fix, is_missing
 
 
@@ -68,11 +68,12 @@ def run(repository: Repository, options: HookOptions, say: Say) -> ExitCode:
     # A marker in the way may be all that is wrong, so what holds one is not fixed.
     marked = [looked.file for looked in found if looked.has(ProblemKind.MARKER)]
     faulty = [looked.file for looked in found if looked.has(ProblemKind.FAULT) and not looked.has(ProblemKind.MARKER)]
-    changed = _mend(fill, repository, marked if options.fill else [], options, say)
-    changed += _mend(fix, repository, faulty if options.fix else [], options, say)
-    for path in changed:
-        left = problems_in(path, disk.read(repository.root / path), judge=options.parse)
-        say_problems(path, left, say, "still ")
+    changed = {
+        **_mend(fill, repository, marked if options.fill else [], options, say),
+        **_mend(fix, repository, faulty if options.fix else [], options, say),
+    }
+    for path, raw in changed.items():
+        say_problems(path, problems_in(path, raw, judge=options.parse), say, "still ")
     if changed:
         say(f"changed, not staged: {listed(map(shown, changed))}; look at it, git add it, commit again")
     elif found:
@@ -127,8 +128,8 @@ def _new(problems: Sequence[Problem], file: StagedFile, repository: Repository, 
 
 def _mend(
     work: Work, repository: Repository, wanted: Sequence[StagedFile], options: HookOptions, say: Say
-) -> list[str]:
-    """The files that were changed, of those whose working tree holds nothing but what is staged."""
+) -> Mapping[str, bytes]:
+    """What files hold now that were changed, of those whose working tree holds nothing but what is staged."""
     paths = list[str]()
     for file in wanted:
         if language_of(file.path, repository.blob(file.blob)) != "python":
@@ -138,5 +139,5 @@ def _mend(
         else:
             paths.append(file.path)
     if not paths or is_missing(options.effort, say):
-        return []
+        return {}
     return work(repository.root, paths, options.effort, say)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from ..terminal import shown
 from .checks import Problem
 
 Say = Callable[[str], None]
 
 NAMED_MAX = 5
 """Of a longer list the rest is counted."""
-
-
-def shown(path: str) -> str:
-    """A path without what a terminal would obey."""
-    return path if path.isprintable() else repr(path)[1:-1]
 
 
 def listed(words: Iterable[str]) -> str:

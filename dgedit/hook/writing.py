@@ -8,30 +8,31 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import signal
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..batch.interrupts import Interrupts, caught
+from ..batch.fill import FillTask, PipeOptions
+from ..batch.fix import FixOptions, FixTask
+from ..batch.interrupts import caught
+from ..batch.run import BatchSource, BatchTask, Done, Mode, Run, RunOptions
 from ..engine.catalog import DEFAULT_MODEL, checkpoint_folder
 from ..errors import DgeditError, ExitCode
-from ..files import disk
-from ..fill.document import Filled, LocalFiller, fill_job, job_of_file, said_of, write
-from ..fill.loop import FillOptions, Limits
+from ..fill.document import Filled, LocalFiller, said_of
+from ..fill.loop import Limits
 from ..fill.open import load_model
-from ..text.holes import Wanted
+from ..terminal import shown
 from .checks import parses
-from .words import Say, shown
+from .words import Say
 
 if TYPE_CHECKING:
     from ..engine import Engine
+    from ..engine.types import ModelInfo
+    from ..fill.document import Job
 
-Work = Callable[[Path, Sequence[str], "Effort", Say], list[str]]
-"""Fill or fix files below a folder; returns those that were changed."""
+Work = Callable[[Path, Sequence[str], "Effort", Say], Mapping[str, bytes]]
+"""Fill or fix files below a folder; returns what those hold now that were changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,97 +66,80 @@ def is_missing(effort: Effort, say: Say) -> bool:
     return True
 
 
-def fill(root: Path, paths: Sequence[str], effort: Effort, say: Say) -> list[str]:
-    """Fill the marked places of files; returns those that were changed.
+def fill(root: Path, paths: Sequence[str], effort: Effort, say: Say) -> Mapping[str, bytes]:
+    """Fill the marked places of files; returns what those hold now that were changed.
 
     Raises:
-        DgeditError: when the model cannot be loaded.
         KeyboardInterrupt: on Ctrl+C and SIGTERM; every file is then as it was, or wholly filled.
     """
-    ends_s, changed = _begin(effort), list[str]()
-    with caught() as interrupts:
-        filler = LocalFiller(effort.model, _steady(effort.model))
-        for path in paths:
-            try:
-                filled = _filled(root, path, filler, effort, ends_s, interrupts)
-                with _held_back():
-                    changed += [path] if _write_whole(path, filled, say) else []
-            except DgeditError as trouble:
-                say(trouble.line())
-    return changed
+    task = WholeFill(effort, tuple(paths))
+    sources = [BatchSource(given=path, path=root / path, label=shown(path)) for path in paths]
+    return _run(task, _options(sources, effort, say))
 
 
-def fix(root: Path, paths: Sequence[str], effort: Effort, _say: Say) -> list[str]:
-    """Mend files that do not parse; returns those that were changed. `dgedit fix` says a line for each change.
+def fix(root: Path, paths: Sequence[str], effort: Effort, say: Say) -> Mapping[str, bytes]:
+    """Mend files that do not parse; returns what those hold now that were changed. A line is said for each change.
 
     Raises:
-        DgeditError: when the model cannot be loaded.
         KeyboardInterrupt: on Ctrl+C and SIGTERM; every file is then as it was, or wholly mended.
     """
-    from ..batch.fill import Mode
-    from ..batch.fix import FixOptions, run
+    options = FixOptions(sources=tuple(paths), mode=Mode.IN_PLACE, model=effort.model)
+    sources = [BatchSource(given=path, path=Path(os.path.relpath(root / path)), label=path) for path in paths]
+    chosen = replace(_options(sources, effort, say), source_timeout_s=effort.timeout_s)
+    return _run(FixTask(options, load=lambda: _steady(effort.model)), chosen)
 
-    ends_s, changed = _begin(effort), list[str]()
+
+def _options(sources: Sequence[BatchSource], effort: Effort, say: Say) -> RunOptions:
+    return RunOptions(sources=tuple(sources), mode=Mode.IN_PLACE, timeout_s=effort.deadline_s, say=say, raises=True)
+
+
+def _run(task: BatchTask[Any], options: RunOptions) -> Mapping[str, bytes]:
+    # Whatever a model's loader would ask a server, it does not from here on.
+    os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     with caught() as interrupts:
-        model = _steady(effort.model)
-        for path in paths:
-            interrupts.check()
-            before, left_s = disk.read(root / path), max(0.0, ends_s - time.monotonic())
-            source = os.path.relpath(root / path)
-            timeout_s = min(effort.timeout_s, left_s)
-            code = run(FixOptions(sources=(source,), mode=Mode.IN_PLACE, timeout_s=timeout_s), model)
-            if code is ExitCode.CANCELLED:
-                raise KeyboardInterrupt
-            changed += [path] if disk.read(root / path) != before else []
-    return changed
+        run = Run(options, task, interrupts)
+        run.all()
+        return run.written
+
+
+class WholeFill(FillTask):
+    """Fills a file wholly, or leaves it as it is."""
+
+    def __init__(self, effort: Effort, paths: tuple[str, ...]) -> None:
+        options = PipeOptions(
+            sources=paths, mode=Mode.IN_PLACE, model=effort.model, limits=Limits(hole_s=effort.timeout_s)
+        )
+        super().__init__(options, SteadyFiller(effort.model))
+
+    def _done(self, filled: Filled, model: ModelInfo | None, took_s: float) -> Done:
+        done = super()._done(filled, model, took_s)
+        job = filled.job
+        as_it_was = replace(done, raw=job.raw, edits=(), code=ExitCode.HOLES_LEFT)
+        if filled.left:
+            lines = zip(said_of(filled), filled.outcomes, strict=True)
+            return replace(as_it_was, said=tuple(line for line, outcome in lines if not outcome.text))
+        if _breaks(job, done.raw):
+            return replace(as_it_was, said=(f"{job.name}: left as it was: what was written does not parse",))
+        return replace(done, said=tuple(f"filled {line}" for line in said_of(filled)))
+
+
+class SteadyFiller(LocalFiller):
+    """A model that answers alike however busy the machine is."""
+
+    def _opened(self) -> Engine:
+        self._model = self._model or _steady(self._name)
+        return self._model
+
+
+def _breaks(job: Job, raw: bytes) -> bool:
+    """Whether a file parses now and would not then."""
+    path = str(job.path)
+    return parses(path, job.raw) and not parses(path, raw)
 
 
 def _steady(name: str) -> Engine:
-    """The model, with the same answers however busy the machine is."""
     from ..engine.threads import use_one_thread
 
     model = load_model(name)
     use_one_thread()
     return model
-
-
-def _begin(effort: Effort) -> float:
-    """When the work must be done. Whatever a model's loader would ask a server, it does not from here on."""
-    os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    return time.monotonic() + effort.deadline_s
-
-
-def _filled(
-    root: Path, path: str, filler: LocalFiller, effort: Effort, ends_s: float, interrupts: Interrupts
-) -> Filled:
-    job = replace(job_of_file(root / path, Wanted()), name=shown(path))
-    left_s = max(0.0, ends_s - time.monotonic())
-    limits = Limits(total_s=left_s, hole_s=effort.timeout_s)
-    return fill_job(job, filler, FillOptions(), limits, lambda _number, _what: interrupts.check())
-
-
-@contextmanager
-def _held_back() -> Iterator[None]:
-    """Signals that end the process wait until a file is written: a moment, and no temporary file is left."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _write_whole(path: str, filled: Filled, say: Say) -> bool:
-    """Write a file of which every place was filled and that still parses, if it did; a line is said for each place."""
-    if filled.left:
-        for line, outcome in zip(said_of(filled), filled.outcomes, strict=True):
-            if not outcome.text:
-                say(line)
-        return False
-    if parses(path, filled.job.raw) and not parses(path, filled.raw()):
-        say(f"{shown(path)}: left as it was: what was written does not parse")
-        return False
-    if not write(filled, say):
-        return False
-    for line in said_of(filled):
-        say(f"filled {line}")
-    return True

@@ -24,15 +24,13 @@ NEWEST = (3, 15)
 OWN = f"Python {sys.version_info.major}.{sys.version_info.minor}"
 _TARGET = "py{}{}"
 _PYTHON_2_SHEBANG = re.compile(r"#!.*\bpython2(?:\.\d)?\b")
+_F = r"\b[rR]?[fF][rR]?"
 _SIGNS = (
     ((3, 12), re.compile(r"^\s*type\s+\w+\s*[=\[]|^\s*(?:(?:async\s+)?def|class)\s+\w+\s*\[", re.MULTILINE)),
-    # A quote, a backslash, a comment or the end of the line inside of a field, which older f-strings cannot hold.
-    (
-        (3, 12),
-        re.compile(
-            r"""\b[rR]?[fF][rR]?(?:(["'])(?!\1\1)[^"'{\n]*|["']{3}[^{]*)(?:\{[^}\n]*\}[^{\n]*)*\{[^}\n]*["'\\#\n]"""
-        ),
-    ),
+    # The string's own quote, a backslash or the end of the line inside of a field, which older f-strings cannot hold.
+    ((3, 12), re.compile(rf"{_F}\"(?!\"\")[^\"{{\n]*(?:{{[^}}\"\n]*}}[^\"{{\n]*)*{{[^}}\"\n]*[\"\\\n]")),
+    ((3, 12), re.compile(rf"{_F}'(?!'')[^'{{\n]*(?:{{[^}}'\n]*}}[^'{{\n]*)*{{[^}}'\n]*['\\\n]")),
+    ((3, 12), re.compile(rf"{_F}(?:\"{{3}}|'{{3}})[^{{]*(?:{{[^}}]*}}[^{{\"']*)*{{[^}}\"']*(?:\\|\s#)")),
     ((3, 14), re.compile(r"""^\s*except\s*\*?\s*[\w.]+\s*,|\b(?:[tT][rR]?|[rR][tT])["']""", re.MULTILINE)),
     ((3, 15), re.compile(r"^\s*lazy\s+(?:import|from)\s|[\[({]\s*\*{1,2}[^,\n]+\sfor\s", re.MULTILINE)),
 )

@@ -104,7 +104,12 @@ def folder() -> Path:
     own = Path(runtime, "dgedit")
     if os.path.isabs(runtime) and len(os.fsencode(own)) <= FOLDER_BYTES_MAX and _is_mine(Path(runtime)):
         return own
-    return Path(tempfile.gettempdir(), f"dgedit-{os.getuid()}")
+    try:
+        base = tempfile.gettempdir()
+    except OSError:
+        # Nothing can be written anywhere: nobody is met there, and all works without.
+        base = "/tmp"
+    return Path(base, f"dgedit-{os.getuid()}")
 
 
 def make_folder(path: Path) -> None:

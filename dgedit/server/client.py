@@ -33,7 +33,9 @@ IDLE_MINUTES = 30.0
 START_S = 30.0
 """For a process that was started to have its socket; it loads the model after that."""
 POLL_S = 0.01
-STOP_S = 10.0
+STOP_S = 4.0
+"""For a process that was asked to end; then it is killed."""
+KILL_S = 2.0
 LOG_BYTES_MAX = 256 << 10
 LAUNCH = (
     "import sys; sys.path.insert(0, sys.argv[1]); import dgedit; del sys.path[0]; from dgedit.commands import serve; "
@@ -275,14 +277,34 @@ def statuses(model: str | None = None) -> list[Status]:
 
 
 def stop(status: Status) -> bool:
-    """End a warm process; whether it went."""
+    """End a warm process, by force where it does not end by itself; whether it went."""
     if status.pid is None:
         return False
+    _signal(status.pid, signal.SIGTERM)
+    # One that is stopped would not even hear of it.
+    _signal(status.pid, signal.SIGCONT)
+    if _is_gone(status, STOP_S):
+        return True
+    _signal(status.pid, signal.SIGKILL)
+    if not _is_gone(status, KILL_S):
+        return False
+    address.sweep(status.place.folder)
+    return True
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
-        os.kill(status.pid, signal.SIGTERM)
-    until = time.monotonic() + STOP_S
+        os.kill(pid, number)
+
+
+def _is_gone(status: Status, within_s: float) -> bool:
+    """Whether the process, and nobody after it, has its place no more."""
+    until = time.monotonic() + within_s
     while (connection := address.dial(status.place)) is not None:
+        found = address.peer(connection)
         connection.close()
+        if found is not None and found[0] != status.pid:
+            return True
         if time.monotonic() > until:
             return False
         time.sleep(POLL_S)

@@ -17,6 +17,7 @@ import time
 from asyncio import StreamReader, StreamWriter
 from functools import partial
 
+from .. import terminal
 from ..engine.types import ModelInfo
 from ..errors import DgeditError, ExitCode
 from . import address, protocol
@@ -67,8 +68,8 @@ def run(model: str, idle_s: float) -> ExitCode:
 
 def say(text: str) -> None:
     """Say to a person, or to the log."""
-    with contextlib.suppress(OSError, ValueError):
-        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} dgedit serve [{os.getpid()}]: {text}", file=sys.stderr, flush=True)
+    begin = f"{time.strftime('%Y-%m-%d %H:%M:%S')} dgedit serve [{os.getpid()}]"
+    terminal.to_stderr(f"{begin}: {terminal.shown_lines(text)}\n")
 
 
 def _take(place: Place) -> address.Lock | None:

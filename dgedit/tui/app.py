@@ -27,6 +27,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, TextArea
 
+from .. import terminal
 from ..config import Config
 from ..errors import DgeditError, ExitCode
 from ..files import journal
@@ -453,7 +454,7 @@ def run(places: Sequence[OpenAt], *, config: Config, options: FillOptions) -> in
         # Textual ended it with an error; what was typed since the last look is not lost with it.
         app.recovery.keep_at_once()
         kept = "unsaved work was kept and is offered next time" if config.editor.recover else "nothing was kept"
-        print(f"dgedit: ended by an error of its own; {kept}", file=sys.stderr)
+        terminal.say(f"ended by an error of its own; {kept}")
     code = result if result is not None else ExitCode.ERROR
     if not app.jobs.is_idle:
         # A thread in the midst of the engine ends the interpreter with an abort; nothing is left that it could lose.

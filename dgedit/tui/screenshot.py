@@ -113,7 +113,7 @@ async def under_way(model: Engine, out: Path) -> None:
 
 
 async def review(model: Engine, out: Path) -> None:
-    """A finished infill with its score, and a part of it that is pinned."""
+    """A finished infill with how sure it is, and a part of it that is pinned."""
     async with editor(BOX, model) as pilot:
         app = await infill(pilot, 1)
         row = next(row for row, line in enumerate(BOX.splitlines()) if MARKER in line)

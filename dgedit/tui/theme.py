@@ -7,7 +7,6 @@ is hard to read (WCAG's contrast below 4.5) is said in `Theme.warnings`, not ref
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +20,7 @@ from textual.widgets.text_area import TextAreaTheme
 
 from ..config import nearest
 from ..errors import DgeditError
+from ..files.tables import brief, read_table
 
 FOLDER = Path(__file__).parent.parent / "themes"
 DEFAULT_THEME = "dgedit-dark"
@@ -245,10 +245,10 @@ def load_theme(path: Path) -> Theme:
     Raises:
         DgeditError: when a table or a colour is missing, malformed or unknown.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DgeditError(f"theme {path} is not readable: {error}", "choose another theme") from error
+    found = read_table(path, "choose another theme")
+    if found is None:
+        raise DgeditError(f"theme {path}: there is no such file", "choose another theme")
+    _, data = found
     for table in data:
         if table not in REQUIRED:
             raise DgeditError(f"theme {path}: there is no table [{table}]{nearest(table, REQUIRED)}", "take it away")
@@ -259,7 +259,7 @@ def _checked(path: Path, table: str, given: Any) -> dict[str, str]:
     """The colours of one table, in the order of `REQUIRED`."""
     names = REQUIRED[table]
     if not isinstance(given, dict):
-        raise DgeditError(f"theme {path}: {table} is {given!r}", f"write it as a table, [{table}]")
+        raise DgeditError(f"theme {path}: {table} is {brief(given)}", f"write it as a table, [{table}]")
     for name in given:
         if name not in names:
             raise DgeditError(f"theme {path}: [{table}] has no colour {name}{nearest(name, names)}", "take it away")
@@ -267,7 +267,7 @@ def _checked(path: Path, table: str, given: Any) -> dict[str, str]:
         if name not in given:
             raise DgeditError(f"theme {path}: [{table}] {name} is missing", "add it, as #rrggbb")
         if not isinstance(given[name], str) or not re.fullmatch(r"#[0-9a-fA-F]{6}", given[name]):
-            raise DgeditError(f"theme {path}: [{table}] {name} is {given[name]!r}", "write it as #rrggbb")
+            raise DgeditError(f"theme {path}: [{table}] {name} is {brief(given[name])}", "write it as #rrggbb")
     return {name: given[name].lower() for name in names}
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ..catalog import checkpoint_folder
+from ..catalog import DEFAULT_MODEL, checkpoint_folder
 from ..load import load
 from ..protocol import Denoiser
 from ..types import EngineError
@@ -70,7 +70,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dgedit.engine.evals", description="How good infills are.")
-    parser.add_argument("--model", nargs="+", default=["nano"], help="bundled models or folders (default: nano)")
+    parser.add_argument("--model", nargs="+", default=[DEFAULT_MODEL], help="bundled models or folders")
     parser.add_argument("--set", choices=SETS, default="fresh", help="fresh: packages of 2026; old: click, black, …")
     parser.add_argument("--spans", type=int, default=None, help="only so many of each kind (default: all)")
     parser.add_argument("--only", nargs="+", metavar="WAY", help="only ways whose name holds one of these words")

@@ -1,7 +1,7 @@
 """`python -m dgedit.engine.evals.fit --model NAME`: finds how candidates are ranked, and how sure of them one may be.
 
 For every span the engine makes its candidates. The ranking weights are those under which the right one, where there is
-one, is likeliest (a softmax over the candidates, with a pull towards small weights); the probability is a logistic
+one, is likeliest (a softmax over the candidates, with a pull towards the usual weights); the probability is a logistic
 function fitted to whether the first few are right. What is told of both comes from spans that did not fit them (five
 parts by file). The result is written beside the checkpoint. The spans are those of `spans.SPANS_FILE`; nothing that is
 measured on these may be reported.
@@ -164,8 +164,8 @@ def hash_of(text: str) -> int:
     return sum(map(ord, text[:2_000])) + len(text)
 
 
-def fit(examples: Sequence[Example], pull: float = 0.5) -> RankWeights:
-    """Weights of greatest likelihood among candidates that the guard treats alike, less `pull` times their squares."""
+def fit(examples: Sequence[Example], pull: float = 2.0) -> RankWeights:
+    """Weights of greatest likelihood among candidates that the guard treats alike, pulled towards the usual ones."""
     choices, right = list[list[list[float]]](), list[int]()
     for example in examples:
         if example.right is None:
@@ -174,26 +174,34 @@ def fit(examples: Sequence[Example], pull: float = 0.5) -> RankWeights:
         alike = [place for place, tier in enumerate(tiers) if tier == tiers[example.right]]
         choices.append([[example.known[place].get(name, 0.0) for name in NAMES] for place in alike])
         right.append(alike.index(example.right))
-    fitted: dict[str, Any] = dict(zip(NAMES, softmax_weights(choices, right, pull), strict=True))
+    usual = [float(getattr(RankWeights(), name)) for name in NAMES]
+    found = softmax_weights(choices, right, pull, usual) if choices else usual
+    fitted: dict[str, Any] = dict(zip(NAMES, found, strict=True))
     return RankWeights(**fitted)
 
 
-def softmax_weights(choices: Sequence[list[list[float]]], right: Sequence[int], pull: float) -> list[float]:
-    """Weights of numbers under which the right one of each choice is likeliest, less `pull` times their squares.
+def softmax_weights(
+    choices: Sequence[list[list[float]]], right: Sequence[int], pull: float, usual: Sequence[float] = ()
+) -> list[float]:
+    """Weights of numbers under which the right one of each choice is likeliest.
+
+    Less `pull` times the squares of how far they are from the usual ones: few examples then change little.
 
     Args:
         choices: for each choice its candidates, for each candidate its numbers.
         right: which candidate of each choice is right.
+        usual: zeros where none are given.
     """
-    rows = [torch.tensor(choice) for choice in choices]
+    usual = usual or [0.0] * len(choices[0][0])
+    rows, start = [torch.tensor(choice) for choice in choices], torch.tensor(usual)
 
-    def loss(weights: Tensor) -> Tensor:
-        total = pull * weights.square().sum()
+    def loss(moved: Tensor) -> Tensor:
+        total = pull * moved.square().sum()
         for row, best in zip(rows, right, strict=True):
-            total = total - (row @ weights).log_softmax(0)[best]
+            total = total - (row @ (start + moved)).log_softmax(0)[best]
         return total
 
-    return _least(loss, rows[0].shape[1])
+    return [before + moved for before, moved in zip(usual, _least(loss, len(usual)), strict=True)]
 
 
 def _least(loss: Callable[[Tensor], Tensor], count: int) -> list[float]:
@@ -276,31 +284,46 @@ def expected_error(bins: Sequence[Bin]) -> float:
     return sum(each.count * abs(each.said - each.right) for each in bins) / max(1, total)
 
 
+def parted(examples: Sequence[Example], part: int) -> tuple[list[Example], list[Example]]:
+    """The examples of one part, and all others; those of one file are in one part."""
+    own = [each for each in examples if each.file % PARTS == part]
+    return own, [each for each in examples if each.file % PARTS != part]
+
+
+def first_shares(examples: Sequence[Example]) -> tuple[float, float, int]:
+    """Shares of right candidates that come first: by weights fitted to other spans, by the usual ones; of how many."""
+    hits, having = 0.0, 0
+    for part in range(PARTS):
+        own, others = parted(examples, part)
+        count = sum(each.right is not None for each in own)
+        hits, having = hits + accuracy(own, fit(others)) * count, having + count
+    return hits / max(1, having), accuracy(examples, RankWeights()), having
+
+
 def fitted_on(examples: Sequence[Example]) -> dict[str, Any]:
     """What is written beside the checkpoint, after it was told how good it is on what did not fit it."""
-    said, right, first, hits, having = list[float](), list[bool](), list[bool](), 0.0, 0
+    said, right, first = list[float](), list[bool](), list[bool]()
+    hits, usual, having = first_shares(examples)
+    fits = hits > usual
     for part in range(PARTS):
-        others = [each for each in examples if each.file % PARTS != part]
-        own = [each for each in examples if each.file % PARTS == part]
-        weights = fit(others)
-        count = sum(each.right is not None for each in own)
-        hits, having = hits + accuracy(own, weights) * count, having + count
+        own, others = parted(examples, part)
+        weights = fit(others) if fits else RankWeights()
         found, truth, is_first = judged(own, weights)
         told = fit_confidence(*judged(others, weights)[:2])
         said, right, first = said + [told.of(each) for each in found], right + truth, first + is_first
     firsts = [(s, r) for s, r, is_first in zip(said, right, first, strict=True) if is_first]
     bins = reliability(*zip(*firsts, strict=True))
-    usual = accuracy(examples, RankWeights())
-    print(f"right first of those among: {hits / max(1, having):.1%} of {having} (with the usual weights {usual:.1%})")
+    print(f"right first of those among: {hits:.1%} of {having}, with the usual weights {usual:.1%}: ", end="")
+    print("these are better" if fits else "the usual ones are kept")
     print(f"expected calibration error: {expected_error(bins):.3f} of first answers, ", end="")
     print(f"{expected_error(reliability(said, right)):.3f} of the first {FIRST}")
     print("  said   right  count\n" + "\n".join(f"{b.said:6.1%} {b.right:7.1%} {b.count:6}" for b in bins))
-    weights = fit(examples)
+    weights = fit(examples) if fits else RankWeights()
     told = fit_confidence(*judged(examples, weights)[:2])
     return {
         "version": VERSION,
         "spans": len(examples),
-        "first_of_those_among": round(hits / max(1, having), 4),
+        "first_of_those_among": round(max(hits, usual), 4),
         "expected_calibration_error": round(expected_error(bins), 4),
         "reliability": [{name: round(value, 4) for name, value in asdict(each).items()} for each in bins],
         "weights": {name: round(float(getattr(weights, name)), 4) for name in NAMES},

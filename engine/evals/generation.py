@@ -20,10 +20,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from ...kernels.formats import Choice
 from ..infill import fill
 from ..protocol import Denoiser
 from ..types import InfillRequest
 from .spans import Span
+from .speed import forget
 
 PASS_ROUNDS = 15
 SLOTS = 32
@@ -115,7 +117,7 @@ def _turn(model: Denoiser, published: Published, span: Span, *, ours_first: bool
     cache = read(published, ids)
 
     def ours(*, is_read: bool) -> float:
-        _forget(model)
+        forget(model)
         if is_read:
             model.encode(context_ids)
         return _timed(partial(fill, request, model))[0]
@@ -131,11 +133,6 @@ def _turn(model: Denoiser, published: Published, span: Span, *, ours_first: bool
         ms = {way: way(is_read=is_read) for way in order}
         pairs.append((ms[ours], ms[theirs]))
     return LeftToRightTurn(tokens=tokens, read=pairs[0], unread=pairs[1])
-
-
-def _forget(model: Denoiser) -> None:
-    """Another context takes the place of the one that is kept."""
-    model.encode([model.format.prefix_id])
 
 
 def ratio(pairs: Sequence[tuple[float, float]]) -> float:
@@ -164,9 +161,22 @@ def bare_ms(shapes: Sequence[tuple[int, int]], rows: int = SLOTS) -> tuple[float
     return found[best], best
 
 
-def pass_ms(one_pass: Callable[[], object]) -> float:
-    """The median time of a pass."""
-    return _median_ms(one_pass)
+def pass_shapes(weights: Mapping[str, Tensor]) -> list[tuple[int, int]]:
+    """The matrices that a pass multiplies its rows by, the head (tied to the embeddings) among them."""
+    return [(len(weight), weight.shape[1]) for weight in weights.values() if weight.ndim == 2]
+
+
+def pass_ms(model: Denoiser, span: Span) -> float:
+    """The median time of a pass of one row of `SLOTS` free slots behind a span's context."""
+    context = model.encode(model.pack(InfillRequest(prefix=span.prefix, suffix=span.suffix)).context_ids)
+    form = model.format
+    canvas = torch.full((1, SLOTS), form.first_text_id if form.mask_id is None else form.mask_id)
+    everything = torch.ones(1, SLOTS, dtype=torch.bool)
+    choice = Choice(
+        bias=torch.zeros(1, model.tokenizer.vocab_size, device=model.device),
+        rule=torch.zeros(SLOTS, dtype=torch.long, device=model.device),
+    )
+    return _median_ms(partial(model.predict, context, canvas, everything, everything, None, choice, torch.Generator()))
 
 
 @torch.inference_mode()

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ..catalog import DEFAULT_MODEL
 from ..infill import fill
 from ..load import load as load_model
 from ..protocol import Denoiser
@@ -64,7 +65,7 @@ class HumanEvalTask:
 def main() -> int:
     """Print the share of tasks whose tests pass."""
     parser = argparse.ArgumentParser(prog="python -m dgedit.engine.evals.humaneval", description="pass@1 of one line.")
-    parser.add_argument("--model", nargs="+", default=["nano"], help="bundled models or folders (default: nano)")
+    parser.add_argument("--model", nargs="+", default=[DEFAULT_MODEL], help="bundled models or folders")
     parser.add_argument("--tasks", type=int, default=None, help="only so many, evenly spread (default: all)")
     parser.add_argument("--folder", type=Path, default=FOLDER, help=f"where {FILE_NAME} lies")
     options = parser.parse_args()

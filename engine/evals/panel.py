@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..catalog import DEFAULT_MODEL
 from ..infill import fill
 from ..load import load as load_model
 from ..protocol import Denoiser
@@ -72,7 +73,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m dgedit.engine.evals.panel", description="Would a reviewer accept the answers?"
     )
-    parser.add_argument("--model", nargs="+", default=["nano"], help="bundled models or folders (default: nano)")
+    parser.add_argument("--model", nargs="+", default=[DEFAULT_MODEL], help="bundled models or folders")
     parser.add_argument("--quiet", action="store_true", help="the counts alone")
     options = parser.parse_args()
     try:

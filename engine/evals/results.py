@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ENGINE = Path(__file__).resolve().parent.parent
-CODE = ("*.py", "models/**/*.py", "samplers/*.py", "evals/methods.py", "../kernels/*.py")
+CODE = ("*.py", "guard/**/*.py", "models/**/*.py", "samplers/*.py", "evals/methods.py", "../kernels/*.py")
 """What an answer depends on, seen from the engine's folder."""
 
 

@@ -36,9 +36,15 @@ def _median_ms(call: Callable[[], object], runs: int = 15) -> float:
     return statistics.median(times)
 
 
+def forget(model: Denoiser) -> None:
+    """Another context takes the place of the one that is kept."""
+    form = model.format
+    model.encode([form.suffix_id, form.prefix_id, form.start_id])
+
+
 def _fresh(model: Denoiser, ids: list[int]) -> None:
-    """Encode, after another context took the place of the one that was kept."""
-    model.encode(ids[:1])
+    """Encode with nothing kept."""
+    forget(model)
     model.encode(ids)
 
 
@@ -122,7 +128,7 @@ def beside_generate(folder: Path, model: Denoiser, spans: Sequence[Span], passes
     for number, span in enumerate([spans[0], *spans]):
         for turn in range(len(ways)):
             way = (number + turn) % len(ways)
-            model.encode([model.format.prefix_id])  # else the second of ours would find its context read
+            forget(model)  # else the second of ours would find its context read
             taken = ways[way](span)
             if number:
                 found[way].append(taken)

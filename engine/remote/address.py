@@ -1,6 +1,6 @@
 """Where a model server is and what opens it: the address that a person gives, the key from the environment.
 
-Opens no connection. The key is kept out of every text that is made here, `repr` included.
+Opens no connection. The key is kept out of every text that is made here.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ..types import EngineError
+from .key import Key
 
 KEY_VARIABLE = "DGEDIT_API_KEY"
 _PORTS = {"http": 80, "https": 443}
+_LOOPBACKS = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+"""The numbers that are this machine to itself; others, and names, may lead anywhere."""
 _ENDS = ("/chat/completions", "/v1")
 """What people copy along with the address of a server."""
 
@@ -32,12 +35,7 @@ class Address:
     @property
     def is_local(self) -> bool:
         """Whether what is sent stays on this machine."""
-        if self.host == "localhost" or self.host.endswith(".localhost"):
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return self.host == "localhost" or is_loopback(self.host)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -45,24 +43,14 @@ class Address:
         return f"{self.scheme}://{host}{port}{self.root}"
 
 
-class Key:
-    """A secret that is written into one header and nowhere else."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def header(self) -> str:
-        """What the Authorization header says."""
-        return f"Bearer {self._value}"
-
-    def hide(self, text: str) -> str:
-        """`text` without the key."""
-        return text.replace(self._value, "***")
-
-    def __repr__(self) -> str:
-        return "Key(***)"
+def is_loopback(number: str) -> bool:
+    """Whether a host is given by a number that means this machine."""
+    try:
+        found = ipaddress.ip_address(number)
+    except ValueError:
+        return False
+    # A number with a zone is bound to an interface.
+    return "%" not in number and any(found in network for network in _LOOPBACKS if network.version == found.version)
 
 
 def parse_address(url: str) -> Address:

@@ -1,4 +1,4 @@
-"""From what a chat model says to the text of the span: its code block, without what stands around the span already.
+"""From the code that a chat model writes to the text of the span: without what stands around the span already.
 
 Pure text. A model repeats the line before the span, the line after it, or leaves out its indentation; what is certain
 is mended, and where the file parses with one reading alone, that one is taken.
@@ -6,27 +6,15 @@ is mended, and where the file parses with one reading alone, that one is taken.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..parsing import parses
 from ..types import InfillRequest
 
-_THOUGHT = re.compile(r"\s*(?:<think>.*?(?:</think>|\Z)|<\|channel>thought.*?(?:<channel\|>|\Z))", re.DOTALL)
-_OPENING = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n`]*\n", re.MULTILINE)
 _LINES_COMPARED = 400
 _REPEATED_CHARS_MIN = 4
 """A line or a piece of one that is shorter may well be meant twice."""
-
-
-@dataclass(frozen=True, slots=True)
-class CodeBlock:
-    """The first code block of an answer, as far as it has come."""
-
-    code: str
-    opened: bool
-    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +26,6 @@ class FittedAnswer:
     """Whether the file parses with it; none for other languages and very large files."""
     repeats_suffix: bool
     """Whether the answer said again what stands after the span; that is cut."""
-
-
-def code_block(answer: str, *, ended: bool = False) -> CodeBlock:
-    """The code block in an answer; thoughts before it are left out.
-
-    Args:
-        ended: whether the answer is whole; what may yet become a closing fence is held back until then.
-    """
-    thought = _THOUGHT.match(answer)
-    if thought:
-        answer = answer[thought.end() :]
-    opening = _OPENING.search(answer)
-    if opening is None:
-        return CodeBlock("", False, False)
-    fence, body = opening[1], answer[opening.end() :]
-    end = "$" if ended else "\n"
-    closing = re.search(rf"^ {{0,3}}{fence[0]}{{{len(fence)},}}[ \t]*{end}", body, re.MULTILINE)
-    if closing is not None:
-        return CodeBlock(body[: closing.start()].removesuffix("\n"), True, True)
-    if ended:
-        whole = body.rstrip()
-        return CodeBlock(whole.removesuffix(fence), True, whole.endswith(fence))
-    complete, _, last = body.rpartition("\n")
-    held = complete if not last.strip(f" \t{fence[0]}") else body.rstrip(fence[0])
-    return CodeBlock(held, True, False)
 
 
 def fit(code: str, request: InfillRequest) -> FittedAnswer:
@@ -92,8 +55,8 @@ def without_repeated_prefix(code: str, prefix: str) -> str:
     repeated = _overlap([line.strip() for line in complete[-_LINES_COMPARED:]], [line.strip() for line in lines])
     lines = lines[repeated:] if repeated < len(lines) else lines
     if not current.strip():
-        while len(lines) > 1 and not lines[0].strip():
-            del lines[0]
+        blank = next((n for n, line in enumerate(lines[:-1]) if line.strip()), len(lines) - 1)
+        lines = lines[blank:]
         lines[0] = lines[0].lstrip(" \t") if current else lines[0]
     elif len(current.strip()) >= _REPEATED_CHARS_MIN and lines[0].lstrip().startswith(current.strip()):
         lines[0] = lines[0].lstrip().removeprefix(current.strip())

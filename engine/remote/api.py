@@ -13,12 +13,13 @@ from typing import Any
 
 from ..types import EngineError
 from .address import clean
-from .events import Delta, delta_of, deltas
+from .events import Delta, delta_of, deltas, is_count
 from .line import Line
 from .wire import Client, RefusedError
 
 _CHAT = "/v1/chat/completions"
 _NAMES_SHOWN = 8
+TOKEN_ID_MAX = 2**31 - 1
 _FIELDS_DROPPED = ("stream_options", "seed", "stop", "temperature", "chat_template_kwargs")
 """A server that names one of these as what it cannot take is asked again without."""
 _NOT_A_SERVER = "is this the address of a model server?"
@@ -74,9 +75,9 @@ class Api:
             elif reply.kind == "application/json":
                 yield delta_of(_table(reply.json()), self.client.hide)
             else:
+                kind = clean(self.client.hide(reply.kind), 40)
                 raise EngineError(
-                    f"{self.client.address} answered with {clean(reply.kind, 40)} instead of a stream of events",
-                    _NOT_A_SERVER,
+                    f"{self.client.address} answered with {kind} instead of a stream of events", _NOT_A_SERVER
                 )
         finally:
             reply.close()
@@ -123,7 +124,9 @@ class ServerTokenizer:
 
     def _tokens(self, body: dict[str, Any]) -> list[int]:
         tokens = self._ask("/tokenize", body).get("tokens")
-        if not isinstance(tokens, list) or not all(type(token) is int for token in tokens):
+        if not isinstance(tokens, list) or not all(
+            type(token) is int and 0 <= token <= TOKEN_ID_MAX for token in tokens
+        ):
             raise _malformed("/tokenize")
         return tokens
 
@@ -151,7 +154,7 @@ def find_served(client: Client, line: Line, name: str | None) -> Served:
         return next((model for model in models if model.name == name), Served(name=name))
     if len(models) == 1:
         return models[0]
-    shown = ", ".join(clean(model.name, 60) for model in models[:_NAMES_SHOWN])
+    shown = ", ".join(clean(client.hide(model.name), 60) for model in models[:_NAMES_SHOWN])
     more = ", …" if len(models) > _NAMES_SHOWN else ""
     raise EngineError(
         f"{client.address} serves {len(models)} models", f"name one with --model: {shown or 'none'}{more}"
@@ -170,10 +173,14 @@ def _models(answer: Any) -> list[Served]:
                 Served(
                     name=each["id"],
                     owner=owner if isinstance(owner, str) else "",
-                    context_tokens=tokens if type(tokens) is int and tokens > 0 else None,
+                    context_tokens=tokens if tokens and is_count(tokens) else None,
                 )
             )
     return found
+
+
+def _is_id(token: object) -> bool:
+    return type(token) is int and 0 <= token <= TOKEN_ID_MAX
 
 
 def _table(value: Any) -> dict[str, Any]:

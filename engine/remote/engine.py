@@ -20,8 +20,9 @@ from ..interface import Preparation
 from ..types import EngineError, Frame, InfillRequest, ModelInfo, Origin
 from . import pins
 from .address import clean, find_key, parse_address
-from .answer import CodeBlock, code_block, fit, fit_exactly
+from .answer import fit, fit_exactly
 from .api import Api, find_served
+from .chat import Chat, refuse_key
 from .line import Line
 from .prompt import CHARS_PER_TOKEN, question
 from .run import RemoteRun, empty_answer
@@ -32,7 +33,8 @@ CHUNK_TIMEOUT_S = 60.0
 RETRIES = 2
 SAMPLING_TEMPERATURE = 0.7
 """For every seed but 0, as in the local engine."""
-ANSWER_CHARS_MAX = 100_000
+NAME_CHARS_MAX = 120
+"""Of a model's name, as a person is shown it."""
 PASSES = 24
 """Of a pinned canvas; DiffusionGemma needs about twenty for code."""
 SPAN_TOKENS_MAX = 1_000
@@ -137,7 +139,7 @@ class RemoteEngine:
     ) -> None:
         address = api.client.address
         self.info = ModelInfo(
-            name=api.served.name,
+            name=clean(api.client.hide(api.served.name), NAME_CHARS_MAX),
             parameters=0,
             device=str(address),
             digest="",
@@ -232,26 +234,11 @@ class RemoteEngine:
         }
         if self._api.served.is_vllm:
             body["chat_template_kwargs"] = {"enable_thinking": False}
-        answer, shown, finish, prompt_tokens = "", "", None, round(asked.chars / CHARS_PER_TOKEN)
-        with closing(self._api.chat(run.line, body)) as stream:
-            for delta in stream:
-                answer, finish = answer + delta.text, delta.finish or finish
-                if len(answer) > ANSWER_CHARS_MAX:
-                    raise EngineError(
-                        f"the server's answer is over {ANSWER_CHARS_MAX:,} characters", "try another model"
-                    )
-                prompt_tokens = delta.prompt_tokens or prompt_tokens
-                block = code_block(answer)
-                if block.code != shown:
-                    shown = block.code
-                    yield run.draft(shown, run.context(around, prompt_tokens))
-                if block.closed:
-                    break
+        chat = Chat(self._api, run, around, round(asked.chars / CHARS_PER_TOKEN))
+        yield from chat.frames(body)
         if "seed" in self._api.dropped:
             self._note("the server takes no seed: the same seed may give another answer")
-        block = code_block(answer, ended=True)
-        _check_answer(answer, block, finish, tokens_max)
-        yield run.last(fit(block.code, request), Origin.WRITTEN, run.context(around, prompt_tokens))
+        yield run.last(fit(chat.code(tokens_max), request), Origin.WRITTEN, chat.context)
 
     def _pinned(self, run: RemoteRun) -> Frame:
         """The result from a canvas whose text around the span is held.
@@ -271,6 +258,9 @@ class RemoteEngine:
             ids = self._canvas_answer(run, canvas, asked.messages())
             _check_pins(canvas, ids)
             text = tokenizer.decode(canvas.span_ids(ids))
+            key = self._api.client.key
+            if key is not None and key.is_in(text):
+                refuse_key(key, request)
         except RefusedError as refused:
             lasting = refused.status == 404 or bool(re.search("diffusion|xargs|token_ids", refused.detail))
             raise pins.NotPinnedError(str(refused), lasting=lasting) from None
@@ -290,21 +280,6 @@ class RemoteEngine:
         }
         with closing(self._api.chat(run.line, body)) as stream:
             return [token for delta in stream for token in delta.token_ids]
-
-
-def _check_answer(answer: str, block: CodeBlock, finish: str | None, tokens_max: int) -> None:
-    """Raise for an answer that holds no whole code block."""
-    if not block.closed and finish == "length":
-        raise EngineError(
-            f"the server's answer did not end within {tokens_max} tokens",
-            "choose fewer lines, or a model that thinks less",
-        )
-    if not block.closed and finish not in (None, "stop"):
-        raise EngineError(f"the server ended its answer early: {clean(finish, 40)}", "the server's log says why")
-    if not answer.strip():
-        raise empty_answer()
-    if not block.opened:
-        raise EngineError("the server answered without a code block", "try another --seed, or another model")
 
 
 def _check_pins(canvas: pins.Canvas, ids: list[int]) -> None:

@@ -16,6 +16,8 @@ from .address import clean
 
 _BREAK = re.compile(rb"\r\n|\n|\r")
 _DONE = "[DONE]"
+TOKENS_MAX = 1_000_000_000
+"""More tokens than this nobody has read."""
 _AGAIN = "try again; the server's log says why"
 
 
@@ -75,7 +77,7 @@ def delta_of(chunk: dict[str, Any], hide: Callable[[str], str] = str) -> Delta:
     if chunk.get("error"):
         error = chunk["error"]
         said = error.get("message") if isinstance(error, dict) else error
-        raise EngineError(f"the server failed in the middle of its answer: {clean(hide(str(said)), 200)}", _AGAIN)
+        raise EngineError(f"the server failed in the middle of its answer: {clean(hide(_words(said)), 200)}", _AGAIN)
     try:
         usage = chunk.get("usage") or {}
         prompt_tokens = usage.get("prompt_tokens")
@@ -92,26 +94,40 @@ def delta_of(chunk: dict[str, Any], hide: Callable[[str], str] = str) -> Delta:
         raise _malformed() from None
     if not isinstance(delta.text, str) or not all(type(each) is int for each in delta.token_ids):
         raise _malformed()
-    if not isinstance(delta.finish, str | None) or not isinstance(delta.prompt_tokens, int | None):
+    if not isinstance(delta.finish, str | None) or not is_count(delta.prompt_tokens):
         raise _malformed()
     return delta
 
 
+def is_count(value: object) -> bool:
+    """Whether a server's number of tokens, where it gives one, is one that can be."""
+    return value is None or (type(value) is int and 0 <= value <= TOKENS_MAX)
+
+
 def _lines(pieces: Iterable[bytes]) -> Iterator[str]:
-    """Lines with any of the three endings, without them; the last one may lack its own."""
-    rest, first = b"", True
+    """Lines with any of the three endings, without them; the last one may lack its own. Each byte is looked at once."""
+    begun, after_return, first = list[bytes](), False, True
     for piece in pieces:
-        rest += piece
-        # A carriage return at the end may be half of a line ending.
-        whole = len(rest) - rest.endswith(b"\r")
-        start = 0
-        for found in _BREAK.finditer(rest, 0, whole):
-            line = _decoded(rest[start : found.start()])
+        if after_return and piece:
+            # The other half of a line ending that was cut in two.
+            piece = piece.removeprefix(b"\n")
+            after_return = False
+        after_return = after_return or piece.endswith(b"\r")
+        *whole, rest = _BREAK.split(piece)
+        for end in whole:
+            line = _decoded(b"".join((*begun, end)))
+            begun.clear()
             yield line.removeprefix("\ufeff") if first else line
-            start, first = found.end(), False
-        rest = rest[start:]
-    if rest:
-        yield _decoded(rest.removesuffix(b"\r"))
+            first = False
+        if rest:
+            begun.append(rest)
+    if begun:
+        yield _decoded(b"".join(begun))
+
+
+def _words(said: object) -> str:
+    """What an error says, of whatever form it is."""
+    return said if isinstance(said, str) else json.dumps(said)
 
 
 def _decoded(line: bytes) -> str:

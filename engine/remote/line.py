@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import errno
 import os
+import queue
 import selectors
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
 from ..types import CancelledError, EngineError
-from .address import Address
+from .address import Address, is_loopback
 
 CONNECT_TIMEOUT_S = 10.0
 _CONNECT_SLICE_S = 0.05
@@ -106,8 +108,12 @@ class Line:
 def connected(address: Address, line: Line) -> socket.socket:
     """A connected socket in the hold of `line`; each address of the name is tried."""
     trouble: OSError | None = None
-    for family, kind, protocol, _, place in socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM):
+    for family, kind, protocol, _, place in _found(address, line):
         line.check()
+        if address.is_local and not is_loopback(str(place[0])):
+            # What counts as this machine, and may be sent a key in the clear, must be it.
+            trouble = OSError(f"{address.host} leads to {place[0]}, which is not this machine")
+            continue
         found = socket.socket(family, kind, protocol)
         try:
             line.hold(found)
@@ -123,6 +129,32 @@ def connected(address: Address, line: Line) -> socket.socket:
             raise
     line.check()
     raise trouble or OSError("the name has no address")
+
+
+def _found(address: Address, line: Line) -> Sequence[Any]:
+    """The numbers of a host, as `socket.getaddrinfo` gives them; asked in a thread: no resolver can be broken off.
+
+    Raises:
+        EngineError: when `line` is cut before they are known.
+    """
+    answers = queue.SimpleQueue[Sequence[Any] | OSError]()
+
+    def ask() -> None:
+        try:
+            answers.put(socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answers.put(error if isinstance(error, OSError) else socket.gaierror(socket.EAI_NONAME, str(error)))
+
+    threading.Thread(target=ask, name="resolver", daemon=True).start()
+    while True:
+        try:
+            answer = answers.get(timeout=_CONNECT_SLICE_S)
+        except queue.Empty:
+            line.check()
+            continue
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
 
 
 def _connect(found: socket.socket, place: Any, line: Line) -> None:

@@ -18,7 +18,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ..types import CancelledError, EngineError
-from .address import Address, Key, clean
+from .address import Address, clean
+from .key import Key
 from .line import Line, connected
 
 ANSWER_BYTES_MAX = 4_000_000

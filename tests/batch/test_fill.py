@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import sys
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +17,9 @@ from dgedit.batch.fill import Mode, PipeOptions, run
 from dgedit.engine import Engine
 from dgedit.engine.types import Frame
 from dgedit.errors import DgeditError, ExitCode
-from dgedit.fill.document import LocalFiller, fill_job, job_of, job_of_file, write
+from dgedit.fill.document import LocalFiller, fill_job, job_of
 from dgedit.fill.loop import Ending, FillOptions, Limits, Outcome, fill_holes
-from dgedit.text.holes import Wanted, find_holes
+from dgedit.text.holes import Hole, Wanted, find_holes
 
 from ..support.answers import Answers
 
@@ -159,15 +160,27 @@ def test_in_place_writes_several_files_and_one_that_fails_does_not_stop_the_othe
     assert "b.py is binary" in said
 
 
-def test_a_file_that_changes_meanwhile_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "x.py"
+class Meddling(Answers):
+    """Another program writes a file while it is filled."""
+
+    def __init__(self, path: Path, raw: bytes) -> None:
+        super().__init__("1")
+        self._path, self._raw = path, raw
+
+    def fill(
+        self, text: str, holes: Sequence[Hole], options: FillOptions, limits: Limits
+    ) -> Generator[tuple[int, Frame | Outcome], None, None]:
+        self._path.write_bytes(self._raw)
+        return super().fill(text, holes, options, limits)
+
+
+def test_a_file_that_changes_meanwhile_is_left_alone(tmp_path: Path, capfdbinary: Capture) -> None:
+    path, other = tmp_path / "x.py", b"x = <FILL_ME>\ny = 2\n"
     path.write_bytes(b"x = <FILL_ME>\n")
-    job = job_of_file(path, Wanted())
-    filled = fill_job(job, Answers("1"), FillOptions(), Limits())
-    path.write_bytes(b"x = <FILL_ME>\ny = 2\n")
-    with pytest.raises(DgeditError, match="changed while it was filled"):
-        write(filled, print)
-    assert path.read_bytes() == b"x = <FILL_ME>\ny = 2\n"
+    options = PipeOptions(sources=(str(path),), mode=Mode.IN_PLACE)
+    assert run(options, Meddling(path, other)) is ExitCode.ERROR
+    assert b"changed while it was filled" in capfdbinary.readouterr().err
+    assert path.read_bytes() == other
 
 
 def test_a_read_only_file_is_not_replaced(tmp_path: Path, capfdbinary: Capture) -> None:
@@ -334,7 +347,8 @@ def test_a_span_that_is_too_long_is_refused_before_anything_is_filled(nano: Engi
 def test_an_unfinished_neighbour_does_not_put_its_markers_here(nano: Engine, tmp_path: Path) -> None:
     for name in ("a.py", "b.py"):
         (tmp_path / name).write_text("import os\n\n\nx = len(<FILL_ME>)\n# dgedit: fill\nz = 1\n")
-    job = job_of_file(tmp_path / "a.py", Wanted())
+    path = tmp_path / "a.py"
+    job = job_of(path.read_bytes(), str(path), path, Wanted())
     filled = fill_job(job, LocalFiller("nano", nano), FillOptions(), Limits())
     assert "<FILL_ME>" not in filled.text
     assert "dgedit:" not in filled.text

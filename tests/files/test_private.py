@@ -252,6 +252,11 @@ def test_a_list_that_cannot_be_followed_forbids(project: Path, raw: bytes) -> No
     assert LIST_NAME in said
 
 
+def test_a_pipe_of_that_name_forbids_and_is_not_waited_for(project: Path) -> None:
+    os.mkfifo(project / LIST_NAME)
+    assert "is no regular file" in (refusal(project / "a.py") or "")
+
+
 def test_a_list_that_cannot_be_read_forbids(project: Path) -> None:
     (project / LIST_NAME).mkdir()
     said = refusal(project / "x.py")

@@ -21,10 +21,10 @@ import torch
 from dgedit.commands import serve as command
 from dgedit.engine import CancelledError, Engine, threads
 from dgedit.engine.types import EngineError, Frame, InfillRequest, Start
-from dgedit.errors import DgeditError
+from dgedit.errors import DgeditError, ExitCode
 from dgedit.fill import loop
 from dgedit.fill import open as models
-from dgedit.fill.document import LocalFiller, fill_job, job_of_file
+from dgedit.fill.document import LocalFiller, fill_job, job_of
 from dgedit.server import address, protocol
 from dgedit.server import client as served
 from dgedit.server.address import Place
@@ -203,7 +203,12 @@ def test_a_file_is_filled_by_a_process_without_torch(engine: ServedEngine, nano:
     path.write_bytes(b"def add(a, b):\r\n    <FILL_ME>\r\n\r\n\r\nprint(add(1, <FILL_ME>))\r\n")
     done = subprocess.run([sys.executable, "-P", "-c", STILL + PIPE, ROOT, str(path)], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
-    here = fill_job(job_of_file(path, Wanted()), LocalFiller("nano", nano), loop.FillOptions(), loop.Limits())
+    here = fill_job(
+        job_of(path.read_bytes(), str(path), path, Wanted()),
+        LocalFiller("nano", nano),
+        loop.FillOptions(),
+        loop.Limits(),
+    )
     assert done.stdout == here.raw()
     assert b"<FILL_ME>" not in done.stdout
 
@@ -401,3 +406,50 @@ def test_a_model_that_is_not_there_is_said_as_without_a_server(elsewhere: Path) 
     with pytest.raises(DgeditError) as there:
         served.start_in_background("nanu")
     assert (str(there.value), there.value.hint) == (str(here.value), here.value.hint)
+
+
+MARKED = b"def add(a, b):\n    return <FILL_ME>\n"
+FILLS = STILL + "from dgedit.cli import main; sys.exit(main(sys.argv[2:]))"
+
+
+def filled(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """`dgedit fill - ...` of `MARKED`."""
+    command = [sys.executable, "-c", FILLS, ROOT, "fill", "-", *arguments]
+    return subprocess.run(command, input=MARKED, capture_output=True, timeout=PATIENCE_S)
+
+
+def test_one_that_is_stopped_costs_the_time_that_is_given_and_can_be_ended(elsewhere: Path) -> None:
+    served.start_in_background("nano", idle_minutes=10)
+    status = the_status()
+    assert status.pid is not None
+    os.kill(status.pid, signal.SIGSTOP)
+    done = filled("--timeout", "1")
+    assert (done.returncode, done.stdout) == (ExitCode.HOLES_LEFT, MARKED)
+    assert b"it was not done in time" in done.stderr
+    assert served.stop(status)
+    assert served.statuses() == []
+    assert list(elsewhere.rglob("*.sock")) == []
+
+
+def test_one_that_only_says_hello_costs_the_time_that_is_given(elsewhere: Path) -> None:
+    place = address.place_of("nano")
+    address.make_folder(place.folder)
+    hello = protocol.Hello(pid=os.getpid(), model="nano", uptime_s=1.0, infills=0, is_ready=False)
+    with closing(address.listen(place)) as listener:
+
+        def greet() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                kept.append(connection)
+                connection.sendall(protocol.to_line(hello))
+
+        kept = list[socket.socket]()
+        threading.Thread(target=greet, daemon=True).start()
+        done = filled("--timeout", "1")
+        assert kept, "it was asked"
+        for connection in kept:
+            connection.close()
+    assert (done.returncode, done.stdout) == (ExitCode.HOLES_LEFT, MARKED)

@@ -66,7 +66,12 @@ def a_result(*texts: str) -> InfillResult:
     """What the engine found for one hole, the best first."""
     candidates = tuple(
         Candidate(
-            text=text, score=-float(place), parses=None, repeats_suffix=False, origins=frozenset({Origin.DENOISED})
+            text=text,
+            score=-float(place),
+            parses=None,
+            repeats_suffix=False,
+            origins=frozenset({Origin.DENOISED}),
+            confidence=0.62,
         )
         for place, text in enumerate(texts)
     )

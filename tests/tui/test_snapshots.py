@@ -48,7 +48,7 @@ PASS = [
     FrameSpan("░░░░", SlotState.NOISE, 0.0),
 ]
 ANSWER = "if value < LIMIT:\n                self.sum += value"
-MODEL = SimpleNamespace(info=ModelInfo(name="nano", parameters=14_900_000, device="cpu", digest="0" * 12))
+MODEL = SimpleNamespace(info=ModelInfo(name="nano", parameters=14_900_000, device="cpu", digest="0" * 12), notes=())
 
 
 def picture(host: Host) -> str:

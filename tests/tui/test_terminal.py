@@ -60,7 +60,8 @@ def test_a_hole_is_filled_accepted_undone_redone_and_saved(path: Path) -> None:
         screen.type(INFILL)
         screen.wait_for("denoising")
         screen.wait_for("Tab accept")
-        assert re.search(r"answer 1/\d+ score .* pass \d/8 .* nano 14\.9M cpu", screen.screen.text)
+        told = r"answer 1/\d+ · (?:sure|likely|unsure|a guess) \(\d+%\) .* pass \d/8 .* nano 14\.9M cpu"
+        assert re.search(told, screen.screen.text)
         screen.type(TAB)
         screen.wait_for(READY)
         filled = screen.screen.lines[3]
@@ -265,3 +266,22 @@ def test_the_first_paint_is_measured() -> None:
     took_ms = first_paint_ms()
     assert took_ms is not None
     assert 0 < took_ms < 60_000
+
+
+HOSTILE = "\x1b]0;owned\x07\x9b31m"
+SETTINGS_SAYING = {
+    "a theme": '[editor]\ntheme = "\\u001b]0;owned\\u0007\\u009b31m"\n',
+    "a table": '["\\u001b]0;owned\\u0007\\u009b31m"]\na = 1\n',
+    "a key": '[keys]\nsave = "\\u001b]0;owned\\u0007\\u009b31m"\n',
+}
+
+
+@pytest.mark.parametrize("what", [*SETTINGS_SAYING, "a name"])
+def test_no_word_from_elsewhere_reaches_the_terminal_raw(path: Path, tmp_path: Path, what: str) -> None:
+    if what in SETTINGS_SAYING:
+        set_up(SETTINGS_SAYING[what])
+    with terminal(str(path if what in SETTINGS_SAYING else tmp_path / "gone" / HOSTILE)) as screen:
+        assert screen.ended() == ExitCode.ERROR
+        assert b"owned" in screen.raw, "it is told"
+        assert not {b"\x1b", b"\x07", "\x9b".encode()} & {bytes([each]) for each in screen.raw}
+        assert "\x9b" not in screen.raw.decode()

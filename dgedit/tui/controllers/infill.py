@@ -59,8 +59,7 @@ class Infilling:
         self._seed = 0
         self._drawn_at = 0.0
         self._draw_later = False
-        self._notes_told = 0
-        self._foreign_said = set[str]()
+        self._notes_told, self._foreign_said = 0, set[str]()
 
     @property
     def area(self) -> CodeArea | None:
@@ -232,7 +231,7 @@ class Infilling:
 
     def _finished(self, review: Review) -> None:
         if review.blank and not review.accepted:
-            self._give_up("the model found no text here; try another place or a selection")
+            self._give_up(self._foreign() or "the model found no text here; try another place or a selection")
             return
         frame = review.shown_frame()
         self.app.count(Event.SHOWN, frame.elapsed_ms if frame is not None else 0.0)
@@ -247,18 +246,17 @@ class Infilling:
 
     def _say_doubts(self, review: Review) -> None:
         """Say where nothing good was found, and once where the model was not trained on the language."""
-        chosen, info = review.candidate(), None if self.jobs.model is None else self.jobs.model.info
-        if chosen is not None:
-            _, count, best = chosen
-            least = self.app.config.infill.min_confidence / 100
-            if best.breaks or (best.confidence is not None and best.confidence < least):
-                others = f"{self.app.key('next_alternative')} shows {count - 1} others, " if count > 1 else ""
-                self.app.say(f"nothing good: {others}{self.app.key('tab')} takes it all the same")
-        options = self._options(self.app.area)
-        foreign = "" if info is None or options.any_language else unlearned(info, options.language, options.path)
-        if foreign and foreign not in self._foreign_said:
+        if review.is_nothing_good(self.app.config.infill.min_confidence / 100):
+            others, takes = map(self.app.key, ("next_alternative", "tab"))
+            self.app.say(f"nothing good: {others} shows others, {takes} takes it")
+        if (foreign := self._foreign()) and foreign not in self._foreign_said:
             self._foreign_said.add(foreign)
             self.app.say(foreign)
+
+    def _foreign(self) -> str:
+        """What is said where the model was not trained on the language; nothing where all is asked for."""
+        info, options = None if self.jobs.model is None else self.jobs.model.info, self._options(self.app.area)
+        return "" if info is None or options.any_language else unlearned(info, options.language, options.path)
 
     def _give_up(self, message: str) -> None:
         self.jobs.cancel()

@@ -118,6 +118,14 @@ class Review:
         chosen = result.candidates[self.choices.get(number, 0)]
         return chosen.breaks or (chosen.confidence is not None and chosen.confidence < UNSURE_BELOW)
 
+    def is_nothing_good(self, least: float) -> bool:
+        """Whether the answer of the last gap would break the file, or is less likely right than that."""
+        chosen = self.candidate()
+        if chosen is None:
+            return False
+        *_, best = chosen
+        return best.breaks or (best.confidence is not None and best.confidence < least)
+
     def candidate(self) -> tuple[int, int, Candidate] | None:
         """Number from 1, count, and the chosen candidate of the last gap."""
         last = max(self.results, default=None)

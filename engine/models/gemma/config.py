@@ -6,19 +6,24 @@ ignores is ignored. It must know nothing of weights: `layout.py` says which tens
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...types import EngineError
+from ..settings_file import (
+    EXPERTS_MAX,
+    HEADS_MAX,
+    LAYERS_MAX,
+    POSITIONS_MAX,
+    VOCABULARY_MAX,
+    WIDTH_MAX,
+    SettingsFile,
+)
 
 SLIDING, FULL = "sliding_attention", "full_attention"
 
 REMEDY = "use a folder with a DiffusionGemma checkpoint as transformers writes it, or leave --model out"
-
-Settings = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,45 +71,41 @@ class GemmaConfig:
         Raises:
             EngineError: when config.json is missing or unreadable, or asks for what the network does not do.
         """
-        path = folder / "config.json"
-        try:
-            settings = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise EngineError(f"{path} is missing", REMEDY) from error
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise EngineError(f"{path} is not readable as JSON: {error}", REMEDY) from error
-        try:
-            return cls.from_dict(settings)
-        except (AttributeError, TypeError, ValueError) as error:
-            raise EngineError(f"{path} does not describe a DiffusionGemma checkpoint ({error!r})", REMEDY) from error
+        return cls.of(SettingsFile.read(folder / "config.json", REMEDY))
 
     @classmethod
-    def from_dict(cls, settings: Settings) -> GemmaConfig:
-        """The sizes that the settings of config.json give.
+    def from_dict(cls, settings: Mapping[str, Any]) -> GemmaConfig:
+        """The sizes that the settings of a config.json give; see `of`."""
+        return cls.of(SettingsFile(name="config.json", values=settings, remedy=REMEDY))
+
+    @classmethod
+    def of(cls, settings: SettingsFile) -> GemmaConfig:
+        """The sizes that the settings give.
 
         Raises:
-            EngineError: when one is missing, does not fit the others, or asks for what the network does not do.
+            EngineError: when one is missing or out of its bounds, does not fit the others, or asks for what the
+                network does not do.
         """
         text = _supported(settings)
         layer_types = _layer_types(text)
         config = cls(
-            vocab_size=_size(text, "vocab_size"),
-            hidden_size=_size(text, "hidden_size"),
-            intermediate_size=_size(text, "intermediate_size"),
+            vocab_size=text.size("vocab_size", VOCABULARY_MAX),
+            hidden_size=text.size("hidden_size", WIDTH_MAX),
+            intermediate_size=text.size("intermediate_size", WIDTH_MAX),
             num_layers=len(layer_types),
             layer_types=layer_types,
-            sliding_window=_size(text, "sliding_window"),
-            num_experts=_size(text, "num_experts"),
-            top_k=_size(text, "top_k_experts"),
-            expert_size=_size(text, "moe_intermediate_size"),
-            softcap=_number(text, "final_logit_softcapping", 30.0),
-            eps=_number(text, "rms_norm_eps", 1e-6),
-            canvas_length=_size({"canvas_length": 256, **settings}, "canvas_length"),
+            sliding_window=text.size("sliding_window", POSITIONS_MAX),
+            num_experts=text.size("num_experts", EXPERTS_MAX),
+            top_k=text.size("top_k_experts", EXPERTS_MAX),
+            expert_size=text.size("moe_intermediate_size", WIDTH_MAX),
+            softcap=text.number("final_logit_softcapping", default=30.0),
+            eps=text.number("rms_norm_eps", most=1.0, default=1e-6),
+            canvas_length=settings.size("canvas_length", CANVAS_MAX, 256),
             **_heads(text, layer_types),
             **_rope(text),
             **_ids(text),
         )
-        _check(config)
+        _check(config, text)
         return config
 
     @classmethod
@@ -141,123 +142,104 @@ class GemmaConfig:
         )
 
 
-DEFAULT_ROPE: Settings = {
+DEFAULT_ROPE = {
     SLIDING: {"rope_type": "default", "rope_theta": 1e4},
     FULL: {"rope_type": "proportional", "rope_theta": 1e6, "partial_rotary_factor": 0.25},
 }
 """What the class takes where config.json says nothing."""
+CANVAS_MAX = 1 << 14
 
 
-def _only(settings: Settings, name: str, allowed: set[object], default: object) -> None:
-    value = settings.get(name, default)
-    if isinstance(value, (dict, list)) or value not in allowed:
-        choices = " or ".join(sorted(map(repr, allowed)))
-        raise EngineError(f"config.json: {name} is {value!r}, only {choices} is supported", REMEDY)
-
-
-def _size(settings: Settings, name: str) -> int:
-    value = settings.get(name)
-    if type(value) is not int or value < 1:
-        raise EngineError(f"config.json: {name} is {value!r}, a whole number above 0 is needed", REMEDY)
-    return value
-
-
-def _number(settings: Settings, name: str, default: object) -> float:
-    value = settings.get(name, default)
-    if type(value) not in (int, float) or value <= 0:
-        raise EngineError(f"config.json: {name} is {value!r}, a number above 0 is needed", REMEDY)
-    return float(value)
-
-
-def _ids(text: Settings) -> dict[str, Any]:
-    eos = text.get("eos_token_id", 1)
+def _ids(text: SettingsFile) -> dict[str, Any]:
+    eos = text.values.get("eos_token_id", 1)
     ends = eos if isinstance(eos, list) else [eos]
-    pad, bos = text.get("pad_token_id", 0), text.get("bos_token_id", 2)
-    if not ends or any(type(value) is not int or value < 0 for value in (pad, bos, *ends)):
-        raise EngineError(f"config.json: the ids of pad, bos and eos are {pad!r}, {bos!r} and {eos!r}", REMEDY)
+    if not ends or any(type(value) is not int or not 0 <= value < VOCABULARY_MAX for value in ends):
+        text.refuse("eos_token_id", "an id, or a list of some, is needed")
+    pad, bos = text.index("pad_token_id", VOCABULARY_MAX, 0), text.index("bos_token_id", VOCABULARY_MAX, 2)
     return {"pad_id": pad, "bos_id": bos, "eos_ids": tuple(ends)}
 
 
-def _layer_types(text: Settings) -> tuple[str, ...]:
-    count = _size(text, "num_hidden_layers")
+def _layer_types(text: SettingsFile) -> tuple[str, ...]:
+    count = text.size("num_hidden_layers", LAYERS_MAX)
     # Without a list the class has every sixth layer look everywhere.
-    types = text.get("layer_types") or [SLIDING if (index + 1) % 6 else FULL for index in range(count)]
-    if len(types) != count or not set(types) <= {SLIDING, FULL}:
-        raise EngineError(f"config.json: layer_types {types} do not name {count} layers {SLIDING} or {FULL}", REMEDY)
+    usual = [SLIDING if (index + 1) % 6 else FULL for index in range(count)]
+    types = text.words("layer_types", {SLIDING, FULL}, count, usual)
     if types[-1] != FULL:
-        raise EngineError(f"config.json: the last of layer_types is {types[-1]}, {FULL} is needed", REMEDY)
+        text.refuse("layer_types", f"{FULL} is needed as the last of them")
     return tuple(types)
 
 
-def _full_layers(text: Settings, layer_types: tuple[str, ...]) -> Settings:
+def _full_layers(text: SettingsFile, layer_types: tuple[str, ...]) -> dict[str, Any]:
     """What full layers have in place of the sizes of sliding ones; config.json may list it layer by layer."""
-    layers = text.get("per_layer_config")
+    layers = text.values.get("per_layer_config")
     if layers is None:
-        found = {"head_dim": text.get("global_head_dim", 512)}
-        heads = text.get("num_global_key_value_heads")
+        found = {"head_dim": text.values.get("global_head_dim", 512)}
+        heads = text.values.get("num_global_key_value_heads")
         return found if heads is None else {**found, "num_key_value_heads": heads}
-    given = {int(index): dict(sizes) for index, sizes in layers.items()}
-    full = [given.pop(index, {}) for index, kind in enumerate(layer_types) if kind == FULL]
     known = {"head_dim", "num_key_value_heads"}
+    need = f"a table of layers, of which only {' and '.join(sorted(known))} of {FULL} may differ, is needed"
+    numbers = {str(index): index for index in range(len(layer_types))}
+    if not isinstance(layers, Mapping) or not all(isinstance(sizes, Mapping) for sizes in layers.values()):
+        text.refuse("per_layer_config", need)
+    if not set(layers) <= set(numbers):
+        text.refuse("per_layer_config", need)
+    given = {numbers[index]: dict(sizes) for index, sizes in layers.items()}
+    full = [given.pop(index, {}) for index, kind in enumerate(layer_types) if kind == FULL]
     if any(given.values()) or any(sizes != full[0] for sizes in full) or not set(full[0]) <= known:
-        raise EngineError(f"config.json: per_layer_config is {layers}, only {known} of {FULL} may differ", REMEDY)
+        text.refuse("per_layer_config", need)
     return full[0]
 
 
-def _heads(text: Settings, layer_types: tuple[str, ...]) -> dict[str, Any]:
-    sliding = {name: text.get(name) for name in ("num_key_value_heads", "head_dim")}
-    full = {**sliding, **_full_layers(text, layer_types)}
+def _heads(text: SettingsFile, layer_types: tuple[str, ...]) -> dict[str, Any]:
+    full = {**text.values, **_full_layers(text, layer_types)}
+    of_full = replace(text, values=full, table_name=f"{text.table_name}({FULL}) ")
     return {
-        "num_heads": _size(text, "num_attention_heads"),
-        "num_kv_heads": _size(sliding, "num_key_value_heads"),
-        "head_dim": _size(sliding, "head_dim"),
-        "global_num_kv_heads": _size(full, "num_key_value_heads"),
-        "global_head_dim": _size(full, "head_dim"),
+        "num_heads": text.size("num_attention_heads", HEADS_MAX),
+        "num_kv_heads": text.size("num_key_value_heads", HEADS_MAX),
+        "head_dim": text.size("head_dim", WIDTH_MAX),
+        "global_num_kv_heads": of_full.size("num_key_value_heads", HEADS_MAX),
+        "global_head_dim": of_full.size("head_dim", WIDTH_MAX),
     }
 
 
-def _rope(text: Settings) -> dict[str, Any]:
-    given = text.get("rope_parameters") or DEFAULT_ROPE
-    sliding, full = (given.get(kind) or {} for kind in (SLIDING, FULL))
-    _only(sliding, "rope_type", {"default"}, "default")
-    _only(full, "rope_type", {"default", "proportional"}, "default")
+def _rope(text: SettingsFile) -> dict[str, Any]:
+    given = text.table("rope_parameters", DEFAULT_ROPE)
+    sliding, full = given.table(SLIDING, {}), given.table(FULL, {})
+    sliding.only("rope_type", {"default"}, "default")
+    full.only("rope_type", {"default", "proportional"}, "default")
     for rope in (sliding, full):
-        _only(rope, "factor", {1, None}, None)
-        if rope.get("rope_type", "default") == "default":
-            _only(rope, "partial_rotary_factor", {1}, 1)
+        rope.only("factor", {1, None}, None)
+        if rope.values.get("rope_type", "default") == "default":
+            rope.only("partial_rotary_factor", (1, 1.0), 1)
     return {
-        "sliding_rope_theta": _number(sliding, "rope_theta", None),
-        "full_rope_theta": _number(full, "rope_theta", None),
-        "full_rotary_factor": _number(full, "partial_rotary_factor", 1.0),
+        "sliding_rope_theta": sliding.number("rope_theta", above=1.0),
+        "full_rope_theta": full.number("rope_theta", above=1.0),
+        "full_rotary_factor": full.number("partial_rotary_factor", most=1.0, default=1.0),
     }
 
 
-def _supported(settings: Settings) -> Settings:
+def _supported(settings: SettingsFile) -> SettingsFile:
     """The text part, after nothing in either was found that the network does not do."""
-    _only(settings, "model_type", {"diffusion_gemma"}, None)
-    _only(settings, "tie_word_embeddings", {True}, True)
-    text = settings.get("text_config")
-    if not isinstance(text, dict):
-        raise EngineError("config.json has no text_config", REMEDY)
-    _only(text, "tie_word_embeddings", {True}, True)
-    _only(text, "hidden_activation", {"gelu_pytorch_tanh"}, "gelu_pytorch_tanh")
-    _only(text, "attention_bias", {False}, False)
-    _only(text, "use_bidirectional_attention", {None, "vision"}, None)
+    settings.only("model_type", {"diffusion_gemma"})
+    settings.only("tie_word_embeddings", {True}, True)
+    text = settings.table("text_config")
+    text.only("tie_word_embeddings", {True}, True)
+    text.only("hidden_activation", {"gelu_pytorch_tanh"}, "gelu_pytorch_tanh")
+    text.only("attention_bias", {False}, False)
+    text.only("use_bidirectional_attention", {None, "vision"}, None)
     return text
 
 
-def _check(config: GemmaConfig) -> None:
+def _check(config: GemmaConfig, text: SettingsFile) -> None:
     """What the sizes must be to each other."""
     for heads in (config.num_kv_heads, config.global_num_kv_heads):
         if config.num_heads % heads:
-            raise EngineError(f"config.json: {config.num_heads} heads cannot share {heads} key-value heads", REMEDY)
+            text.refuse("num_attention_heads", f"these heads cannot share {heads} key-value heads")
     if config.head_dim % 2 or config.global_head_dim % 2:
         sizes = f"{config.head_dim} and {config.global_head_dim}"
-        raise EngineError(f"config.json: head sizes are {sizes}, rotary positions need even ones", REMEDY)
+        text.refuse("head_dim", f"head sizes are {sizes}, rotary positions need even ones")
     if config.top_k > config.num_experts:
-        raise EngineError(f"config.json: top_k_experts is {config.top_k} of {config.num_experts} experts", REMEDY)
-    if config.full_rotary_factor > 1:
-        raise EngineError(f"config.json: partial_rotary_factor is {config.full_rotary_factor}, above 1", REMEDY)
+        text.refuse("top_k_experts", f"there are {config.num_experts} experts")
     last = max(config.pad_id, config.bos_id, *config.eos_ids)
     if last >= config.vocab_size:
-        raise EngineError(f"config.json: token {last} is outside a vocabulary of {config.vocab_size}", REMEDY)
+        text.refuse("vocab_size", f"token {last} of pad, bos or eos is outside a vocabulary of {config.vocab_size}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from ....kernels import reference
 from ....kernels.formats import BLOCK, Fp8, Nf4
+from ..stored import Stored
 
 SLICE_WEIGHTS = 1 << 20
 """So many weights are on their way at once."""
@@ -28,33 +28,6 @@ Rows = Callable[[int, int], Tensor]
 """Gives the rows [begin, end) of a tensor: its first dimension is cut."""
 Fp8Rows = Callable[[int, int], Fp8]
 """The same of what is in FP8 in the file, as it is there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A tensor in a file."""
-
-    file: Path
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    """As the format writes it: BF16, F8_E4M3."""
-
-
-def index(files: Iterable[Path]) -> dict[str, Stored]:
-    """What the files hold, by name.
-
-    Raises:
-        OSError: when a file is missing.
-        SafetensorError: when one is damaged.
-    """
-    found = dict[str, Stored]()
-    for file in files:
-        with safe_open(file, "pt") as opened:
-            for name in opened.keys():  # noqa: SIM118  not a mapping
-                part = opened.get_slice(name)
-                found[name] = Stored(file, name, tuple(part.get_shape()), part.get_dtype())
-    return found
 
 
 class Reader:

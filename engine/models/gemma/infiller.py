@@ -19,8 +19,9 @@ from ....kernels.formats import BLOCK, Choice, Chosen
 from ...protocol import CanvasFormat, PackedInfill
 from ...samplers.entropy_bound import EntropyBound
 from ...settings import RankWeights, Settings
-from ...types import EngineError, InfillRequest, ModelInfo
+from ...types import InfillRequest, ModelInfo
 from ..scoring import flat
+from ..settings_file import SettingsFile
 from . import canvas as canvases
 from .cache import Board, ContextCache, Sizes
 from .fixed import CONTEXT_STEP, FixedPasses
@@ -50,34 +51,38 @@ WEIGHTS = RankWeights(
 """A large causal model's own score decides; these were set by hand, for no checkpoint was at hand to fit them on."""
 
 
-def published_settings(generation: Mapping[str, Any]) -> Settings:
+PASSES_MAX = 4096
+TEMPERATURE_MAX = 100.0
+
+
+def published_settings(generation: Mapping[str, Any], name: str = "generation_config.json") -> Settings:
     """The published sampler as generation_config.json sets it; what it leaves out is the published class's default.
+
+    Args:
+        name: of that file.
 
     Raises:
         EngineError: when it asks for another sampler, or a number is out of its range.
     """
-
-    def given(name: str, default: Any) -> Any:
-        found = generation.get(name)
-        return default if found is None else found
-
-    try:
-        bound = given("sampler_config", {"entropy_bound": 0.1})["entropy_bound"]
-        if given("stability_threshold", 1) != 1:
-            raise ValueError(f"stability_threshold is {generation['stability_threshold']}, only 1 is known")
-        return Settings(
-            passes_max=given("max_denoising_steps", 48),
-            sampler=EntropyBound(bound=bound, left_bias=0.0),
-            temperature=1.0,
-            schedule=(given("t_max", 0.8), given("t_min", 0.4)),
-            shows_likeliest=True,
-            hurries=False,
-            stops_settled=False,
-            stop_entropy=given("confidence_threshold", 0.005),
-            rows_kept=ROWS_MAX,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise EngineError(f"generation_config.json: {error}", "mend the file, or fetch the checkpoint again") from error
+    given = {field: value for field, value in generation.items() if value is not None}
+    file = SettingsFile(name=name, values=given, remedy="mend the file, or fetch the checkpoint again")
+    file.only("stability_threshold", {1}, 1)
+    return Settings(
+        passes_max=file.size("max_denoising_steps", PASSES_MAX, 48),
+        sampler=EntropyBound(
+            bound=file.table("sampler_config", {"entropy_bound": 0.1}).number("entropy_bound"), left_bias=0.0
+        ),
+        temperature=1.0,
+        schedule=(
+            file.number("t_max", most=TEMPERATURE_MAX, default=0.8),
+            file.number("t_min", most=TEMPERATURE_MAX, default=0.4),
+        ),
+        shows_likeliest=True,
+        hurries=False,
+        stops_settled=False,
+        stop_entropy=file.number("confidence_threshold", above=-1.0, default=0.005),
+        rows_kept=ROWS_MAX,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ... import memory
 from ...protocol import CanvasFormat
-from ...types import EngineError, ModelInfo
+from ...settings import Settings
+from ...types import ModelInfo
+from ..settings_file import SettingsFile
 from .config import REMEDY, GemmaConfig
 from .infiller import GemmaInfiller, published_settings
 from .layout import Precision, layout
@@ -50,7 +50,7 @@ def load(
     """
     config = GemmaConfig.read(folder)
     tokenizer = GemmaTokenizer.load(folder, config.vocab_size)
-    defaults = published_settings(_json(folder / "generation_config.json"))
+    defaults = _sampling(folder)
     at_hand = [each for each in found or memory.memories() if device in (None, each.device)]
     wanted = Precision(form) if form else stored_precision(folder)
     chosen = memory.choose(config, at_hand, CONTEXT_TOKENS, wanted, best_precision(folder))
@@ -122,18 +122,11 @@ def _percent(name: str, report: Callable[[str], None]) -> Callable[[int, int], N
     return told
 
 
-def _json(path: Path) -> dict[str, Any]:
-    """What a file of settings holds; nothing where it is missing.
+def _sampling(folder: Path) -> Settings:
+    """What generation_config.json says; the published class's defaults where it is missing.
 
     Raises:
-        EngineError: when it is not readable.
+        EngineError: when it is not readable, or a field does not fit.
     """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise EngineError(f"{path} is not readable as JSON: {error}", REMEDY) from error
-    if not isinstance(found, dict):
-        raise EngineError(f"{path} does not hold settings", REMEDY)
-    return found
+    path = folder / "generation_config.json"
+    return published_settings(SettingsFile.read(path, REMEDY).values if path.exists() else {}, str(path))

@@ -17,6 +17,8 @@ from tokenizers import AddedToken, Tokenizer
 from torch import Tensor
 
 from ...types import EngineError
+from ..settings_file import VOCABULARY_MAX
+from ..tokenizer_file import check_backend, read_backend
 
 SPACE = "\u2581"
 """Stands for a space inside tokens; where a text has it itself, it is spelled in bytes."""
@@ -64,12 +66,8 @@ class GemmaTokenizer:
             EngineError: when tokenizer.json is missing, unreadable or not of this family.
         """
         path = folder / "tokenizer.json"
-        if not path.is_file():
-            raise EngineError(f"{path} is missing", REMEDY)
-        try:
-            backend = Tokenizer.from_file(str(path))
-        except Exception as error:
-            raise EngineError(f"{path} is not readable: {error}", REMEDY) from error
+        backend = read_backend(path, REMEDY)
+        check_backend(backend, vocab_size or VOCABULARY_MAX, path, REMEDY)
         return cls(backend, thought_closed=closes_thought(chat_template(folder)), vocab_size=vocab_size)
 
     @cached_property

@@ -25,14 +25,16 @@ from torch import Tensor
 from ....kernels import reference
 from ....kernels.formats import BLOCK, Fp8, Nf4, Weight
 from ...types import EngineError
+from ..settings_file import SettingsFile
+from ..stored import FLOATS, Stored, check, index, refuse_unknown
 from .config import REMEDY, GemmaConfig
-from .files import Fp8Rows, Reader, Rows, Stored, fill, fill_fp8, fill_nf4, index
+from .files import Fp8Rows, Reader, Rows, fill, fill_fp8, fill_nf4
 from .layout import ENCODER_SCALAR, Precision, Slot, WeightPart, layout
 
 DECODER, ENCODER = "model.decoder.", "model.encoder.language_model."
 UNREAD = ("model.encoder.vision_tower.", "model.encoder.embed_vision.", "lm_head.")
 """Beginnings of names that are left alone: pictures, and the output matrix, which is the embedding."""
-FLOATS, FP8 = {"F32", "F16", "BF16"}, "F8_E4M3"
+FP8 = "F8_E4M3"
 OWN_DTYPES = {"U8": torch.uint8, "F32": torch.float32, "BF16": torch.bfloat16, FP8: torch.float8_e4m3fn}
 
 MARKER = "dgedit_weights.json"
@@ -102,10 +104,7 @@ def best_precision(folder: Path) -> Precision:
     stored = stored_precision(folder)
     if stored is not None:
         return stored
-    try:
-        found = index(_published_files(folder))
-    except (OSError, SafetensorError) as error:
-        raise EngineError(f"{folder} is not readable as a checkpoint: {error}", REMEDY) from error
+    found = index(_published_files(folder), REMEDY)
     in_fp8 = any(stored.dtype == FP8 and not name.startswith(UNREAD) for name, stored in found.items())
     return Precision.FP8 if in_fp8 else Precision.BF16
 
@@ -181,7 +180,7 @@ def _opened(folder: Path, slots: Mapping[str, Slot], precision: Precision, devic
     if stored is not None:
         return _opened_own(folder, slots, precision, device)
     reader = Reader()
-    sources = _sources(index(_published_files(folder)), slots)
+    sources = _sources(index(_published_files(folder), REMEDY), slots, folder)
 
     def load(name: str) -> Weight:
         slot = slots[name]
@@ -196,11 +195,11 @@ def _opened(folder: Path, slots: Mapping[str, Slot], precision: Precision, devic
 
 def _opened_own(folder: Path, slots: Mapping[str, Slot], precision: Precision, device: str) -> Load:
     files = _json(folder / MARKER).get("files")
-    reader, found = Reader(), index(_listed(folder / MARKER, files if isinstance(files, list) else ()))
+    reader, found = Reader(), index(_listed(folder / MARKER, files if isinstance(files, list) else ()), REMEDY)
     wanted = {part: need for name, slot in slots.items() for part, need in _own_parts(name, slot, precision).items()}
     for name, (shape, dtype) in wanted.items():
-        _check(found, name, shape, {dtype})
-    _refuse_unknown(found.keys() - wanted.keys())
+        check(found, {name: shape}, dtypes={dtype}, where=folder, remedy=REMEDY)
+    refuse_unknown(found.keys() - wanted.keys(), folder, REMEDY)
 
     def whole(name: str) -> Tensor:
         stored = found[name]
@@ -243,13 +242,14 @@ def _listed(path: Path, names: Iterable[object]) -> list[Path]:
     return [path.parent / name for name in sorted(found)]
 
 
-def _sources(found: Mapping[str, Stored], slots: Mapping[str, Slot]) -> dict[str, list[_Matrix]]:
+def _sources(found: Mapping[str, Stored], slots: Mapping[str, Slot], folder: Path) -> dict[str, list[_Matrix]]:
     """What each weight is made of."""
-    sources = {name: _matrices(found, name, slot) for name, slot in slots.items()}
+    sources = {name: _matrices(found, name, slot, folder) for name, slot in slots.items()}
     used = {stored.name for matrices in sources.values() for matrix in matrices for stored in matrix.tensors}
     # What both sides share may stand in the file twice.
     twice = {name.replace(DECODER, ENCODER) for name in used} | {name.replace(ENCODER, DECODER) for name in used}
-    _refuse_unknown(name for name in found if name not in used | twice and not name.startswith(UNREAD))
+    unknown = (name for name in found if name not in used | twice and not name.startswith(UNREAD))
+    refuse_unknown(unknown, folder, REMEDY)
     return sources
 
 
@@ -276,18 +276,18 @@ class _Matrix:
         return Fp8(reader.rows(self.values, begin, end), reader.rows(self.scale, begin, end)[..., 0].float())
 
 
-def _matrices(found: Mapping[str, Stored], name: str, slot: Slot) -> list[_Matrix]:
+def _matrices(found: Mapping[str, Stored], name: str, slot: Slot, folder: Path) -> list[_Matrix]:
     """The tensors that a weight is made of: itself, or gate, up or down of one expert after another."""
     whole = _names(name)
     experts = [_expert_names(full, slot) for full in whole if slot.part is WeightPart.EXPERTS]
     for full in whole:
         if full in found:
-            return [_matrix(found, full, slot.shape)]
+            return [_matrix(found, full, slot.shape, folder)]
     for names in experts:
         if names[0] in found:
             rows = slot.shape[1] * slot.shape[0] // len(names)
-            return [_matrix(found, part, (rows, slot.shape[2])) for part in names]
-    raise EngineError(f"{whole[0]} is missing in the checkpoint", REMEDY)
+            return [_matrix(found, part, (rows, slot.shape[2]), folder) for part in names]
+    raise EngineError(f"{folder}: the tensor {whole[0]} is missing", REMEDY)
 
 
 def _names(name: str) -> list[str]:
@@ -304,12 +304,12 @@ def _expert_names(full: str, slot: Slot) -> list[str]:
     return [f"{stem}.{expert}.{part}.weight" for expert in range(slot.shape[0]) for part in kinds]
 
 
-def _matrix(found: Mapping[str, Stored], name: str, shape: tuple[int, ...]) -> _Matrix:
-    _check(found, name, shape, FLOATS | {FP8})
+def _matrix(found: Mapping[str, Stored], name: str, shape: tuple[int, ...], folder: Path) -> _Matrix:
+    check(found, {name: shape}, dtypes=FLOATS | {FP8}, where=folder, remedy=REMEDY)
     if found[name].dtype != FP8:
         return _Matrix(found[name], None)
     scale = f"{name}_scale"
-    _check(found, scale, (*shape[:-1], 1), FLOATS)
+    check(found, {scale: (*shape[:-1], 1)}, dtypes=FLOATS, where=folder, remedy=REMEDY)
     return _Matrix(found[name], found[scale])
 
 
@@ -349,27 +349,5 @@ def _of_experts(matrices: list[_Matrix], slot: Slot, begin: int, end: int) -> li
     return matrices[begin * each : end * each]
 
 
-def _check(found: Mapping[str, Stored], name: str, shape: tuple[int, ...], dtypes: set[str]) -> None:
-    if name not in found:
-        raise EngineError(f"{name} is missing in the checkpoint", REMEDY)
-    stored = found[name]
-    if stored.shape != shape:
-        raise EngineError(f"{name} has shape {stored.shape}, by config.json it is {shape}", REMEDY)
-    if stored.dtype not in dtypes:
-        raise EngineError(f"{name} is of type {stored.dtype}, not {' or '.join(sorted(dtypes))}", REMEDY)
-
-
-def _refuse_unknown(names: Iterable[str]) -> None:
-    unknown = sorted(names)
-    if unknown:
-        raise EngineError(f"the network has no place for {unknown[0]} ({len(unknown)} such weights)", REMEDY)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise EngineError(f"{path} is not readable as JSON: {error}", REMEDY) from error
-    if not isinstance(read, dict):
-        raise EngineError(f"{path} does not hold settings", REMEDY)
-    return read
+def _json(path: Path) -> Mapping[str, Any]:
+    return SettingsFile.read(path, REMEDY).values

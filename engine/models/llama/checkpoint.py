@@ -25,7 +25,7 @@ from ...tokenizer import SPECIAL_TOKENS, TextTokenizer
 from ...types import EngineError, ModelInfo
 from .fused import Arithmetic, FusedLlama, fastest
 from .infiller import DEFAULTS, LlamaInfiller
-from .network import LlamaConfig
+from .network import LlamaConfig, published
 from .quantized import Quantized, dequantize, quantize
 
 MODEL_TYPE = "llama"
@@ -132,6 +132,21 @@ def load(folder: Path, name: str, *, device: str = "cpu", arithmetic: Arithmetic
         languages=languages,
     )
     return LlamaInfiller(network, tokenizer, form, info, fitted_weights(folder))
+
+
+def read_published(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A checkpoint folder for transformers' class: the sizes of its `LlamaConfig`, float32 weights by its names.
+
+    Raises:
+        EngineError: when the files do not fit each other.
+        OSError: when the weights cannot be read.
+    """
+    config, path = _read_config(folder / "config.json"), folder / "model.safetensors"
+    with safe_open(path, framework="pt") as file:
+        stored = StoredWeights(file, config, path)
+        weights = published({name: stored.take(name) for name in config.shapes()}, config)
+    sizes = config.to_dict()
+    return {theirs: sizes[own] for theirs, own in PUBLISHED.items()}, weights
 
 
 class StoredWeights:

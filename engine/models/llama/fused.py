@@ -275,7 +275,7 @@ def _normed(x: Tensor, scale: Tensor, eps: float) -> Tensor:
 
 
 def _additive(visible: Tensor, length: int, dtype: torch.dtype) -> Tensor:
-    """A boolean mask [N, S] as what attention adds to the scores of `length` positions; past N they look everywhere."""
+    """A boolean mask [N, S] as what attention adds to the scores of `length` positions; those past N see all."""
     out = torch.zeros((length, visible.shape[1]), dtype=dtype, device=visible.device)
     out[: len(visible)].masked_fill_(~visible, -math.inf)
     return out

@@ -158,7 +158,7 @@ class LlamaInfiller:
     def _run(
         self, ids: list[int], positions: list[int], own: Tensor | None, cache: LlamaCache, suffix: int, depth: int
     ) -> Tensor:
-        """Hidden states of tokens that see suffix, `depth` tokens behind it, and of each other what `own` says."""
+        """Hidden states of tokens that see suffix, `depth` tokens behind it, and each other as `own` [N, M] says."""
         mask = None
         if own is not None:
             mask = torch.cat((own.new_ones(len(own), suffix + depth), own), dim=1)

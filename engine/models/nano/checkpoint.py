@@ -7,12 +7,10 @@ infill_config.json with the canvas format it was trained for.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -26,7 +24,11 @@ from ...protocol import CanvasFormat, PackedInfill
 from ...settings import RankWeights, Settings, fitted_weights
 from ...tokenizer import TextTokenizer
 from ...types import EngineError, InfillRequest, ModelInfo
+from ..canvas_file import canvas_format, trained_languages
 from ..scoring import flat
+from ..settings_file import HEADS_MAX, LAYERS_MAX, VOCABULARY_MAX, WIDTH_MAX, SettingsFile
+from ..stored import FLOATS, check, check_finite, check_layers, index
+from ..tokenizer_file import check_backend, read_backend
 from .fused import Cache, FusedNano
 from .network import NanoConfig, NanoDenoiser
 
@@ -169,38 +171,37 @@ class NanoInfiller:
 
 
 def load(folder: Path, name: str, *, device: str = "cpu", dtype: torch.dtype = torch.bfloat16) -> NanoInfiller:
-    """Load a checkpoint folder.
+    """Load a checkpoint folder; nothing is built before its files were found to fit each other.
 
     Raises:
-        EngineError: when a file is missing, unreadable or does not fit the others.
+        EngineError: when a file is missing, unreadable or does not fit the others; it names file and field.
     """
-    config, form, languages = _read_configs(folder)
-    weights_path = folder / "model.safetensors"
-    try:
-        weights = load_file(weights_path)
-        tokenizer = TextTokenizer.load(folder / "tokenizer.json")
-    except (OSError, SafetensorError) as error:
-        raise EngineError(f"{weights_path.parent} is not readable as a checkpoint: {error}", _REMEDY) from error
-    except Exception as error:  # the tokenizers library raises bare Exception on a malformed file
-        raise EngineError(f"{folder / 'tokenizer.json'} is not readable: {error}", _REMEDY) from error
-    if tokenizer.vocab_size != config.vocab_size:
-        raise EngineError(
-            f"{folder}: tokenizer has {tokenizer.vocab_size} tokens, the weights {config.vocab_size}", _REMEDY
-        )
+    published = SettingsFile.read(folder / "config.json", _REMEDY)
+    own = SettingsFile.read(folder / "infill_config.json", _REMEDY)
+    config = nano_config(published)
+    form = canvas_format(own, config.vocab_size)
+    weights_path, tokenizer_path = folder / "model.safetensors", folder / "tokenizer.json"
+    found = index([weights_path], _REMEDY)
+    layers = f"{published.name}: text_config.num_hidden_layers"
+    check_layers(found, f"{PREFIX}layers.", config.num_layers, layers, weights_path, _REMEDY)
     with torch.device("meta"):
         network = NanoDenoiser(config)
-    try:
-        network.load_state_dict(to_twin_names(weights), assign=True)
-    except RuntimeError as error:
-        first = str(error).split("\n")[1].strip() if "\n" in str(error) else str(error)
-        raise EngineError(f"{weights_path} does not match config.json: {first[:200]}", _REMEDY) from error
+    check(found, published_shapes(network), dtypes=FLOATS, where=weights_path, remedy=_REMEDY)
+    backend = read_backend(tokenizer_path, _REMEDY)
+    check_backend(backend, config.vocab_size, tokenizer_path, _REMEDY)
+    tokenizer = TextTokenizer(backend)
+    if tokenizer.vocab_size != config.vocab_size:
+        raise EngineError(
+            f"{tokenizer_path} has {tokenizer.vocab_size:,} tokens, the weights {config.vocab_size:,}", _REMEDY
+        )
+    network.load_state_dict(_weights(weights_path), assign=True)
     network = network.to(device=device, dtype=dtype).eval().requires_grad_(False)
     info = ModelInfo(
         name=name,
         parameters=sum(p.numel() for p in network.parameters()),
         device=device,
         digest=hashlib.sha256(weights_path.read_bytes()).hexdigest()[:12],
-        languages=languages,
+        languages=trained_languages(own),
     )
     return NanoInfiller(network, tokenizer, form, info, fitted_weights(folder))
 
@@ -208,44 +209,63 @@ def load(folder: Path, name: str, *, device: str = "cpu", dtype: torch.dtype = t
 _REMEDY = "use a folder written by `python -m dgedit.engine.train export`, or leave --model out for the bundled one"
 
 
-def _read_configs(folder: Path) -> tuple[NanoConfig, CanvasFormat, tuple[str, ...]]:
+def _weights(path: Path) -> dict[str, Tensor]:
+    """The weights under the twin's names."""
     try:
-        published = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        own = json.loads((folder / "infill_config.json").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise EngineError(f"{error.filename} is missing", _REMEDY) from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise EngineError(f"{folder}: config is not readable as JSON: {error}", _REMEDY) from error
-    try:
-        form = CanvasFormat(**{field.name: own[field.name] for field in fields(CanvasFormat)})
-        return nano_config(published), form, tuple(str(each) for each in own.get("languages", ()))
-    except (KeyError, TypeError, ValueError) as error:
-        raise EngineError(f"{folder}: config does not describe a nano checkpoint ({error!r})", _REMEDY) from error
+        weights = to_twin_names(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise EngineError(f"{path} is not readable: {' '.join(str(error).split())}", _REMEDY) from error
+    check_finite(weights, path, _REMEDY)
+    return weights
 
 
-def nano_config(published: dict[str, Any]) -> NanoConfig:
+def nano_config(published: SettingsFile) -> NanoConfig:
     """The network's sizes from the published class's config.json.
 
     Raises:
-        KeyError: when a size is missing.
-        ValueError: when the file asks for something that the twin does not do.
+        EngineError: when a size is missing or out of its bounds, or the file asks for what the twin does not do.
     """
-    text = published["text_config"]
-    if text["num_experts"] != 1 or text["num_hidden_layers"] * ["sliding_attention"] == text["layer_types"]:
-        raise ValueError("nano has one expert a layer and a last layer of full attention")
+    published.only("model_type", {"diffusion_gemma"})
+    text = published.table("text_config")
+    layers = text.size("num_hidden_layers", LAYERS_MAX)
+    types = text.words("layer_types", {"sliding_attention", "full_attention"}, layers)
+    if types != ["sliding_attention"] * (layers - 1) + ["full_attention"]:
+        text.refuse("layer_types", "full_attention in the last layer, and there alone, is needed")
+    text.only("num_experts", {1})
+    rope = text.table("rope_parameters").table("sliding_attention")
+    heads, shared = text.size("num_attention_heads", HEADS_MAX), text.size("num_key_value_heads", HEADS_MAX)
+    if heads % shared:
+        text.refuse("num_key_value_heads", f"a divisor of the {heads} heads is needed")
+    head_dim = text.size("head_dim", WIDTH_MAX)
+    if head_dim % 2:
+        text.refuse("head_dim", "an even number is needed")
     return NanoConfig(
-        vocab_size=text["vocab_size"],
-        hidden_size=text["hidden_size"],
-        num_layers=text["num_hidden_layers"],
-        num_heads=text["num_attention_heads"],
-        num_kv_heads=text["num_key_value_heads"],
-        head_dim=text["head_dim"],
-        intermediate_size=text["intermediate_size"],
-        expert_size=text["moe_intermediate_size"],
-        rope_theta=text["rope_parameters"]["sliding_attention"]["rope_theta"],
-        logit_softcap=text["final_logit_softcapping"],
-        norm_eps=text["rms_norm_eps"],
+        vocab_size=text.size("vocab_size", VOCABULARY_MAX),
+        hidden_size=text.size("hidden_size", WIDTH_MAX),
+        num_layers=layers,
+        num_heads=heads,
+        num_kv_heads=shared,
+        head_dim=head_dim,
+        intermediate_size=text.size("intermediate_size", WIDTH_MAX),
+        expert_size=text.size("moe_intermediate_size", WIDTH_MAX),
+        rope_theta=rope.number("rope_theta", above=1.0),
+        logit_softcap=text.number("final_logit_softcapping"),
+        norm_eps=text.number("rms_norm_eps", most=1.0),
     )
+
+
+def published_shapes(network: NanoDenoiser) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the network's weights in the published class."""
+    shapes = dict[str, tuple[int, ...]]()
+    for twin_name, tensor in network.state_dict().items():
+        name, shape = PREFIX + twin_name, tuple(tensor.shape)
+        if name.endswith("expert.gate_proj.weight"):
+            shapes[name.replace("expert.gate_proj.weight", "experts.gate_up_proj")] = (1, 2 * shape[0], shape[1])
+        elif name.endswith("expert.down_proj.weight"):
+            shapes[name.replace("expert.down_proj.weight", "experts.down_proj")] = (1, *shape)
+        elif not name.endswith("expert.up_proj.weight"):
+            shapes[name] = shape
+    return shapes
 
 
 def to_twin_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:

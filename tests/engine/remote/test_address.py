@@ -10,7 +10,23 @@ from dgedit.engine.types import EngineError
 KEY = "sk-very-secret-0123456789"
 
 
-@pytest.mark.parametrize("url", ["http://example.com", "http://10.0.0.5:8000", "http://localhost.example.com"])
+NEARLY_HERE = [
+    "http://example.com",
+    "http://10.0.0.5:8000",
+    "http://localhost.example.com",
+    "http://me.localhost",
+    "http://localhost.",
+    "http://0.0.0.0",
+    "http://127.1",
+    "http://2130706433",
+    "http://[::ffff:127.0.0.1]",
+    "http://[::]",
+    "http://[::1%25lo]",
+]
+"""Names and numbers that some resolver or other may lead elsewhere."""
+
+
+@pytest.mark.parametrize("url", NEARLY_HERE)
 def test_a_key_does_not_cross_a_network_in_the_clear(url: str) -> None:
     with pytest.raises(EngineError, match="in the clear") as caught:
         find_key({"DGEDIT_API_KEY": KEY}, parse_address(url))

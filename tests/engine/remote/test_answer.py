@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from dgedit.engine.remote.answer import code_block, fit, without_repeated_prefix, without_repeated_suffix
+from dgedit.engine.remote.answer import fit, without_repeated_prefix, without_repeated_suffix
+from dgedit.engine.remote.block import BlockReader, code_block
 from dgedit.engine.remote.events import Delta, deltas
 from dgedit.engine.types import InfillRequest
 
@@ -50,9 +51,35 @@ def test_a_growing_block_only_grows(name: str) -> None:
     assert code.startswith(seen[-1])
 
 
-@pytest.mark.parametrize("run", [" ", "`", "\n", "\t", "```\n", "\n```", "\n   ", "```\n```x\n"])
-def test_hostile_answers_do_not_take_forever(run: str) -> None:
-    assert code_block("```\n" + run * 50_000 + "x").opened
+@pytest.mark.parametrize("name", BLOCKS)
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_block_is_the_same_however_its_answer_is_cut(name: str, ended: bool) -> None:
+    answer, _ = BLOCKS[name]
+    for size in (1, 2, 3, 7):
+        reader = BlockReader()
+        for start in range(0, len(answer), size):
+            reader.add(answer[start : start + size])
+        assert reader.block(ended=ended) == code_block(answer, ended=ended)
+
+
+HOSTILE = [" ", "`", "~", "\n", "\t", "```\n", "\n```", "\n   ", "```\n```x\n", "~~~ ", "<think>"]
+"""Runs that would take minutes where anything is looked at again with each piece, or tried at each length."""
+
+
+@pytest.mark.parametrize("run", HOSTILE)
+@pytest.mark.parametrize("opened", [True, False])
+def test_hostile_answers_do_not_take_forever(run: str, opened: bool) -> None:
+    answer = "```\n" * opened + run * 50_000 + "x"
+    assert code_block(answer).opened or not opened
+    reader = BlockReader()
+    for sign in answer:
+        reader.add(sign)
+    assert reader.block() == code_block(answer)
+
+
+def test_many_blank_lines_before_the_code_are_left_out() -> None:
+    request = InfillRequest(prefix="x =\n", suffix="")
+    assert without_repeated_prefix("\n" * 90_000 + "y", request.prefix) == "y"
 
 
 def test_a_fence_in_a_string_does_not_end_a_growing_block() -> None:

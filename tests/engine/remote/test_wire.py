@@ -28,6 +28,7 @@ from ...support.remote_server import (
     Wire,
     block,
     event,
+    model,
     said,
     says,
     serving,
@@ -316,6 +317,51 @@ def test_no_key_is_sent_where_there_is_none() -> None:
     with serving(says(block("1"))) as server:
         ask(server, environ={"DGEDIT_API_KEY": "  ", "OPENAI_API_KEY": KEY})
         assert not any("Authorization" in each.headers for each in server.sent)
+
+
+def test_a_key_in_an_answer_is_refused_unless_the_file_has_it() -> None:
+    pieces = [f"```python\n'{KEY[:9]}", KEY[9:20], KEY[20:] + "'\n```"]
+    known = {"DGEDIT_API_KEY": KEY}
+    with serving(says(*pieces)) as server:
+        frames = connect(server.url, environ=known, retries=0).infill(REQUEST)
+        shown = list[str]()
+        with pytest.raises(EngineError, match="holds the key of DGEDIT_API_KEY") as caught:
+            shown += (frame.text for frame in frames)
+        assert KEY not in f"{caught.value!r} {caught.value.hint}"
+        assert not any(KEY[:4] in text for text in shown)
+        request = InfillRequest(prefix=f"key = '{KEY}'\nx = ", suffix="\n")
+        assert list(connect(server.url, environ=known).infill(request))[-1].text == f"'{KEY}'"
+
+
+@pytest.mark.parametrize(
+    ("models", "more"),
+    [
+        ([model(f"a\x1b[31m{KEY}\nb"), model("c")], {}),
+        ([model(f"a\x1b[31m{KEY}\nb")], {}),
+        ([model(f"a\x1b[31m{KEY}\nb", max_model_len=10**400)], {}),
+    ],
+)
+def test_names_of_models_steer_no_terminal_and_tell_no_key(models: list[dict[str, Any]], more: dict[str, Any]) -> None:
+    with serving(says("```\n1", finish=f"no\x1b[2J{KEY}"), models=models) as server:
+        try:
+            engine = connect(server.url, environ={"DGEDIT_API_KEY": KEY}, retries=0)
+            said = repr(engine.info)
+            list(engine.infill(REQUEST))
+        except EngineError as error:
+            said = f"{error} {error.hint}" if len(models) > 1 else f"{error} {engine.info.name}"
+        assert "a [31m*** b" in said
+        assert KEY not in said
+        assert said.isprintable()
+        if len(models) == 1:
+            assert server.chats()[0]["model"] == models[0]["id"], "the server is told its own name"
+
+
+def test_many_small_pieces_cost_as_much_as_a_large_one() -> None:
+    code = "x = [" + "1, " * 5_000 + "1]"
+    with serving(says(*block(code))) as server:
+        frames = list(connect(server.url, environ={}, timeout_s=60.0).infill(REQUEST))
+    assert frames[-1].text == code
+    assert sum(len(frame.text) for frame in frames) < len(code) ** 2 / 50, "drafts come as they are worth it"
 
 
 @pytest.mark.parametrize("code", [400, 429, 500])

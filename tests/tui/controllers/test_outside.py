@@ -105,14 +105,40 @@ async def test_a_long_line_is_broken_in_a_file_that_changed_out_of_sight(first: 
         assert host.text.endswith("end\nx")
 
 
-async def test_a_file_that_now_ends_its_lines_otherwise_is_read_again(first: Path) -> None:
+REREAD = {
+    "CRLF": (b"a = 1\r\nb = 2\r\n", "CRLF  UTF-8"),
+    "CR": (b"a = 1\rb = 2\r", "CR  UTF-8"),
+    "a mixture": (b"a = 1\r\nb = 2\n", "mixed  UTF-8"),
+    "another encoding": ("\ufeffa = 1\nb = 2\n".encode("utf-16-le"), "LF  UTF-16 LE"),
+    "both": ("\ufeffa = 1\r\nb = 3\r\n".encode("utf-16-be"), "CRLF  UTF-16 BE"),
+}
+
+
+@pytest.mark.parametrize("what", REREAD)
+async def test_a_file_that_is_now_written_otherwise_is_read_again_as_one_step(first: Path, what: str) -> None:
+    raw, told = REREAD[what]
+    first.write_bytes(b"a = 1\nb = 2\n")
     async with editor(first) as host:
-        first.write_bytes(b"a = 1\r\nb = 2\r\n")
+        await host.press("down", "end", "x", "ctrl+s")
+        before = host.text
+        first.write_bytes(raw)
         host.app.saving.look_outside()
-        await host.until(lambda: "\r\n" in host.text, "the new text")
-        assert "CRLF" in host.status
-        await host.press("end", "enter", "x", "ctrl+s")
-        assert first.read_bytes() == b"a = 1\r\nx\r\nb = 2\r\n"
+        await host.until(lambda: "was read again" in host.status, "the new text")
+        assert told in host.status
+        assert host.selection[1][0] == 1, "the cursor stays in its row"
+        again = host.text
+        await host.press("ctrl+z")
+        assert host.text == (before if again != before else "a = 1\nb = 2\n")
+        await host.press("ctrl+y")
+        assert host.text == again
+        await host.press("ctrl+z")
+        await host.app.recovery.keep_unsaved()
+        kept = [entry.text for entry in journal._entries("") if entry.text is not None]
+        assert kept == [host.text], "the journal goes on"
+        await host.press("ctrl+y", "ctrl+home", "end", "enter", "x", "ctrl+s")
+        ending = host.app.area.document.newline
+        assert host.app.filing.tab.buffer.encode(host.text) == first.read_bytes()
+        assert host.text.startswith(f"a = 1{ending}x") or what == "a mixture"
 
 
 async def test_a_deleted_file_is_unsaved_work(first: Path) -> None:

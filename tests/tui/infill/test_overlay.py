@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from dgedit.engine.types import ContextUse, Frame, FrameSpan, ModelInfo, SlotState
+import pytest
+
+from dgedit.engine.types import Candidate, ContextUse, Frame, FrameSpan, ModelInfo, Origin, SlotState
 from dgedit.tui.infill.overlay import Cell, place
-from dgedit.tui.widgets.status_bar import file_line, infill_line
+from dgedit.tui.widgets.status_bar import answer_line, file_line, infill_line
 
 
 def test_pieces_are_placed_over_lines() -> None:
@@ -32,7 +34,23 @@ def test_the_status_lines_say_what_is_asked_of_them() -> None:
     model = ModelInfo(name="nano", parameters=14_900_000, device="cpu", digest="0" * 12)
     assert infill_line(frame, model) == "pass 3/10 · 30 ms/pass · 88 tok/s · ctx 250/312 cut · nano 14.9M cpu"
     where: dict[str, Any] = {"row": 4, "column": 0, "lines": 9, "encoding": "UTF-8", "language": "python"}
-    line = file_line("a.py", dirty=True, locked=False, ending="\r\n", **where)
+    line = file_line("a.py", dirty=True, locked=False, ending="CRLF", **where)
     assert line == "a.py *  5:1 of 9  CRLF  UTF-8  python"
-    line = file_line("a.py", dirty=False, locked=True, ending="\n", **where)
+    line = file_line("a.py", dirty=False, locked=True, ending="LF", **where)
     assert line == "a.py (read-only)  5:1 of 9  LF  UTF-8  python"
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({}, "answer 2/5"),
+        ({"confidence": 0.81}, "answer 2/5 · sure (81%)"),
+        ({"confidence": 0.05}, "answer 2/5 · a guess (5%)"),
+        ({"confidence": 0.0, "breaks": True}, "answer 2/5 · breaks the file"),
+        ({"confidence": 0.3, "unknown_names": ("a", "b")}, "answer 2/5 · unsure (30%) · unknown: a, b"),
+        ({"origins": frozenset({Origin.KEPT})}, "answer 2/5 · as it was"),
+    ],
+)
+def test_an_answer_is_said_to_be_as_sure_as_it_is(told: dict[str, Any], words: str) -> None:
+    known: dict[str, Any] = {"text": "x", "score": 0.0, "parses": None, "repeats_suffix": False, "origins": frozenset()}
+    assert answer_line(2, 5, Candidate(**(known | told))) == words

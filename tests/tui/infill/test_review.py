@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from dgedit.engine.types import (
@@ -85,7 +88,7 @@ def test_passes_are_shown_one_hole_after_the_other() -> None:
     ]
 
 
-def test_candidates_are_cycled_with_their_scores() -> None:
+def test_candidates_are_cycled() -> None:
     review = one_hole("one", "two", "three")
     seen = []
     for _ in range(4):
@@ -96,6 +99,24 @@ def test_candidates_are_cycled_with_their_scores() -> None:
     assert seen == [(1, 3, 0.0, "one"), (2, 3, -1.0, "two"), (3, 3, -2.0, "three"), (1, 3, 0.0, "one")]
     assert review.cycle(-2)
     assert review.text == "three"
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [({}, "fixed"), ({"confidence": 0.9}, "fixed"), ({"confidence": 0.1}, "draft"), ({"breaks": True}, "draft")],
+)
+def test_an_unsure_answer_is_drawn_as_a_draft(told: dict[str, Any], state: str) -> None:
+    review = one_hole("one")
+    result = review.results[0]
+    review.results[0] = replace(result, candidates=(replace(result.candidates[0], **told),))
+    assert [piece[:2] for piece in review.pieces()] == [("one", state)]
+    assert review.is_nothing_good(0.2) is (state == "draft")
+    assert review.is_nothing_good(0.05) is bool(told.get("breaks"))
+
+
+def test_the_strength_is_that_of_the_run() -> None:
+    assert one_hole("one").strength == 1.0
+    assert Review((Segment(Gap(code="old", strength=0.5), 0),), ("old",)).strength == 0.5
 
 
 def test_a_single_candidate_has_no_other() -> None:

@@ -70,29 +70,43 @@ def test_what_config_json_leaves_out_is_what_the_class_takes(settings: dict[str,
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"attention_bias": True}, "attention_bias is True"),
-    ({"hidden_activation": "silu"}, "'silu'"),
+    ({"attention_bias": True}, "text_config.attention_bias is true"),
+    ({"hidden_activation": "silu"}, '"silu"'),
     ({"use_bidirectional_attention": "all"}, "use_bidirectional_attention"),
     ({"tie_word_embeddings": False}, "tie_word_embeddings"),
-    ({"num_experts": None}, "num_experts is None"),
+    ({"num_experts": None}, "num_experts is null"),
     ({"hidden_size": 0}, "hidden_size is 0"),
-    ({"vocab_size": "256"}, "vocab_size is '256'"),
-    ({"top_k_experts": 7}, "7 of 6"),
+    ({"vocab_size": "256"}, 'vocab_size is "256"'),
+    ({"top_k_experts": 7}, "top_k_experts is 7; there are 6"),
     ({"num_key_value_heads": 3}, "share 3"),
     ({"head_dim": 31}, "31"),
-    ({"layer_types": [FULL]}, "5 layers"),
-    ({"layer_types": [FULL] * 4 + ["linear_attention"]}, "linear_attention"),
+    ({"layer_types": [FULL]}, "layer_types .* a list of 5"),
+    ({"layer_types": [FULL] * 4 + ["linear_attention"]}, "layer_types .* each full_attention or sliding_attention"),
     ({"layer_types": [FULL] * 4 + [SLIDING]}, "last"),
     ({"per_layer_config": {"0": {"head_dim": 64}}}, "per_layer_config"),
     ({"per_layer_config": {"2": {"head_dim": 64}}}, "per_layer_config"),
     ({"per_layer_config": {"2": {"sliding_window": 6}, "4": {"sliding_window": 6}}}, "per_layer_config"),
-    ({"rope_parameters": {SLIDING: {"rope_type": "yarn", "rope_theta": 1e4}}}, "rope_type is 'yarn'"),
+    ({"rope_parameters": {SLIDING: {"rope_type": "yarn", "rope_theta": 1e4}}}, 'rope_type is "yarn"'),
     ({"rope_parameters": {FULL: {"rope_theta": 1e4, "partial_rotary_factor": 0.5}}}, "partial_rotary_factor"),
     ({"rope_parameters": {FULL: {"rope_type": "proportional", "rope_theta": 1e4, "factor": 8}}}, "factor is 8"),
-    ({"rope_parameters": {SLIDING: {"rope_type": "default"}}}, "rope_theta is None"),
-    ({"final_logit_softcapping": None}, "final_logit_softcapping is None"),
+    ({"rope_parameters": {SLIDING: {"rope_type": "default"}}}, "rope_theta is missing"),
+    ({"final_logit_softcapping": None}, "final_logit_softcapping is null"),
     ({"eos_token_id": [1, None]}, "eos"),
     ({"eos_token_id": 256}, "vocabulary of 256"),
+    ({"num_hidden_layers": 100_000, "layer_types": None}, "from 1 to 512"),
+    ({"hidden_size": 10**400}, "hidden_size is 10+…; a whole number"),
+    ({"rms_norm_eps": 10**400}, "rms_norm_eps is 10+…; a number"),
+    ({"rms_norm_eps": float("nan")}, "rms_norm_eps is NaN; a number"),
+    ({"final_logit_softcapping": float("inf")}, "final_logit_softcapping is Infinity"),
+    ({"layer_types": [[FULL]] * 5}, "layer_types"),
+    ({"layer_types": {"0": FULL}}, "layer_types"),
+    ({"per_layer_config": [1]}, "per_layer_config"),
+    ({"per_layer_config": {"2": 7}}, "per_layer_config"),
+    ({"per_layer_config": {"100": {}}}, "per_layer_config"),
+    ({"rope_parameters": "default"}, 'rope_parameters is "default"; settings'),
+    ({"rope_parameters": {SLIDING: [1]}}, "rope_parameters.sliding_attention is "),
+    ({"pad_token_id": -1}, "pad_token_id is -1"),
+    ({"bos_token_id": True}, "bos_token_id is true"),
 ]
 
 
@@ -105,9 +119,9 @@ def test_what_the_network_does_not_do_is_refused(settings: dict[str, Any], chang
 
 
 def test_other_models_and_files_are_refused(settings: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="model_type is 'gemma4'"):
+    with pytest.raises(EngineError, match='model_type is "gemma4"'):
         GemmaConfig.from_dict(settings | {"model_type": "gemma4"})
-    with pytest.raises(EngineError, match="no text_config"):
+    with pytest.raises(EngineError, match="text_config is missing"):
         GemmaConfig.from_dict({"model_type": "diffusion_gemma"})
     odd: dict[str, Any] = {"per_layer_config": {"x": {}}}
     for content in ("{", "[1]", json.dumps(settings | {"text_config": settings["text_config"] | odd})):

@@ -107,8 +107,8 @@ def test_segments_do_not_see_each_other(
     pairs = zip(one.cache.keys, two.cache.keys, strict=True)
     same = all(torch.equal(a[:, segment], b[:, segment]) for a, b in pairs)
     assert same is not prefix_moves
-    first, second = (exact.logits(each, canvas, valid, free) for each in (one, two))
-    assert torch.allclose(first, second, atol=1e-5) is not canvas_moves
+    before, after = (exact.logits(each, canvas, valid, free) for each in (one, two))
+    assert torch.allclose(before, after, atol=1e-5) is not canvas_moves
 
 
 def test_a_canvas_sees_its_own_row_and_what_is_left_of_it(exact: LlamaInfiller) -> None:

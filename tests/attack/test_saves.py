@@ -1,0 +1,131 @@
+"""Saves that fail, are killed or race with another program at any call: one whole version stands, no text is lost.
+
+Each case is a save in a process of its own, in which one call of the system, counted from the start, goes wrong.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dgedit.errors import DgeditError
+from dgedit.files import disk, journal
+from dgedit.files.buffer import Buffer
+
+from .budget import Budget
+
+SLICE = 160
+CALLS = ("open", "write", "fsync", "replace", "fchmod", "fchown", "ftruncate", "lseek", "fstat", "stat", "close")
+NUMBERS = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EBUSY, errno.EROFS, errno.EDQUOT)
+OLD, NEW, THEIRS = b"old version\n" * 700, b"a new version, of another length\n" * 900, b"what another program saved\n"
+SAVED, FAILED, CHANGED = 0, 3, 4
+"""How a save ends; a killed one ends by its signal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The n-th of the calls goes wrong in a way."""
+
+    how: str
+    """fault, kill or race."""
+    at: int
+    number: int
+    in_place: bool
+
+
+def cases(seed: int) -> Iterator[Case]:
+    draw = random.Random(seed)
+    for _ in range(5_000):
+        yield Case(
+            draw.choice(("fault", "kill", "race")), draw.randrange(1, 60), draw.choice(NUMBERS), draw.random() < 0.4
+        )
+
+
+def broken(case: Case, path: Path) -> None:
+    """Let the n-th call of this process go wrong."""
+    count = 0
+
+    def wrapped(call: Callable[..., Any]) -> Callable[..., Any]:
+        def one(*arguments: Any, **named: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count == case.at:
+                if case.how == "kill":
+                    os._exit(9)
+                if case.how == "fault":
+                    raise OSError(case.number, os.strerror(case.number))
+                theirs(path)
+            return call(*arguments, **named)
+
+        return one
+
+    for name in CALLS:
+        setattr(os, name, wrapped(getattr(os, name)))
+
+
+def theirs(path: Path) -> None:
+    with open(path, "wb") as file:
+        file.write(THEIRS)
+
+
+def save(case: Case, path: Path) -> int:
+    """One save, as the editor does it, in a process that is ended after it."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    code = FAILED
+    try:
+        buffer, _ = Buffer.open(path)
+        buffer.in_place = case.in_place
+        broken(case, path)
+        buffer.save(NEW.decode())
+        code = SAVED
+    except disk.ChangedError:
+        code = CHANGED
+    except DgeditError:
+        code = FAILED
+    finally:
+        os._exit(code)
+
+
+def wrong(case: Case, path: Path, code: int) -> str:
+    """What is wrong with how a save ended; empty where nothing is."""
+    stands = path.read_bytes()
+    found = journal.pending(path)
+    offered = {text.text.encode() for text in [*journal.discarded(), *([found] if found else [])]}
+    if case.how == "race" and case.in_place and code == SAVED:
+        # Two programs that write into one file at once: nothing can be promised of it.
+        return ""
+    if code == SAVED and stands != NEW and not (case.how == "race" and stands == THEIRS):
+        return "said to be saved, and is not"
+    if code == CHANGED and case.how == "race" and stands != THEIRS:
+        return "what another program saved is gone"
+    if code == FAILED and case.how == "fault" and stands != OLD and not {OLD, NEW} <= offered:
+        return f"failed, and the old text is gone ({len(stands)} bytes)"
+    if code == 9 and stands not in (OLD, NEW) and not {OLD, NEW} <= offered:
+        return f"killed, and torn ({len(stands)} bytes)"
+    if code not in (SAVED, FAILED, CHANGED, 9):
+        return f"ended by {code}"
+    return ""
+
+
+def test_a_save_that_goes_wrong_anywhere_loses_nothing(
+    budget: Budget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    path, failures = tmp_path / "x.txt", list[str]()
+    for case in budget.cases(cases, SLICE):
+        path.write_bytes(OLD)
+        said = wrong(case, path, save(case, path))
+        budget.count(f"saves, {case.how}", failed=bool(said))
+        failures += [f"{case}: {said}"] if said else []
+        for left in [*journal.folder().glob("*"), *tmp_path.glob(".x.txt*")]:
+            os.unlink(left)
+    assert failures == []
