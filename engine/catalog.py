@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 CHECKPOINTS = Path(__file__).resolve().parent / "checkpoints"
-DEFAULT_MODEL = "mini" if (CHECKPOINTS / "mini" / "infill_config.json").exists() else "nano"
-"""What fills where nobody names a model: mini writes better; nano, a seventh of its size, is for weak machines."""
+MODEL_VARIABLE = "DGEDIT_MODEL"
+"""Names the model by default, for machines that mini is too much for: nano is a seventh of its size."""
+DEFAULT_MODEL = os.environ.get(MODEL_VARIABLE, "").strip() or "mini"
+"""What fills where nobody names a model."""
 
 
 def bundled_models() -> list[str]:

@@ -115,7 +115,7 @@ def _fp8_forms(cache: Path) -> list[str]:
 
 
 def _auto(device: str | None, report: Report) -> Denoiser:
-    """The large model on an accelerator, else nano; says why."""
+    """The large model on an accelerator, else the bundled one; says why."""
     from .memory import memories
     from .models.gemma.load import load as load_gemma
 

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from ..kernels import reference
 from ..kernels.formats import Weight
-from .catalog import DEFAULT_MODEL, checkpoint_folder
+from .catalog import checkpoint_folder
 from .evals import methods, spans
 from .evals.exact_match import HEADER, Row, evaluate, line
 from .models.gemma.config import GemmaConfig
@@ -43,7 +43,8 @@ from .types import EngineError, ModelInfo
 Logits = Callable[[GemmaConfig, dict[str, Weight]], Tensor]
 """Logits [F, V] that a network with these weights gives for some fixed text."""
 
-
+NANO = "nano"
+"""The bundled checkpoint of the published class."""
 CONTEXT_TOKENS, CANVAS_TOKENS = 448, 64
 """Of the piece of code that logits are compared on."""
 
@@ -213,7 +214,7 @@ def _process_bytes(field: str) -> int:
 
 def requantized_nano(precision: Precision = Precision.NF4) -> NanoInfiller:
     """The bundled model after its matrices went through the form and back: the same rule as for the large one."""
-    source = checkpoint_folder(DEFAULT_MODEL)
+    source = checkpoint_folder(NANO)
     slots = layout(GemmaConfig.read(source))
     weights = load_file(source / "model.safetensors")
     for name, weight in weights.items():
@@ -225,17 +226,17 @@ def requantized_nano(precision: Precision = Precision.NF4) -> NanoInfiller:
         for path in source.glob("*.json"):
             shutil.copyfile(path, folder / path.name)
         save_file(weights, folder / "model.safetensors")
-        return load(folder, f"{DEFAULT_MODEL} through {precision.value.upper()}")
+        return load(folder, f"{NANO} through {precision.value.upper()}")
 
 
 def nano_exact_match(count: int, precision: Precision = Precision.NF4) -> tuple[Row, Row]:
     """How many held-out lines the bundled model gets exactly, before and after the form."""
-    source, lines = checkpoint_folder(DEFAULT_MODEL), spans.load(limit=count)
+    source, lines = checkpoint_folder(NANO), spans.load(limit=count)
 
     def row(model: Denoiser) -> Row:
         return evaluate(model.info.name, lines, methods.engine(model))
 
-    return row(load(source, DEFAULT_MODEL)), row(requantized_nano(precision))
+    return row(load(source, NANO)), row(requantized_nano(precision))
 
 
 def main(arguments: list[str] | None = None) -> int:

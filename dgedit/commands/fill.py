@@ -19,7 +19,7 @@ holes, all of them filled in order, each seeing the answers before it:
   # dgedit: end
   --lines, --span, --hole                  what you name; they may be repeated
 The comment sign is that of the language (#, //, --, ;, %, /* */, <!-- -->, ...). lines and tokens are the most that may
-be written there. An instruction is for models that can follow one; nano cannot, and says so.
+be written there. An instruction is for models that can follow one; the bundled ones cannot, and say so.
 
 what comes out: the text on standard output, messages on standard error. With nothing to fill the text comes out as it
 went in. Whatever fails, it does too, and the exit code is not 0. A hole that is not done in time, that the model has

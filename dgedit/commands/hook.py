@@ -22,7 +22,7 @@ settings, each one also an option of `run`; for example: git config dgedit.hook.
   dgedit.hook.parse         stop the commit where staged Python does not parse (default: true)
   dgedit.hook.timeout       seconds for one place (default: 20)
   dgedit.hook.deadline      seconds for all places of a commit (default: 120)
-  dgedit.hook.model         a bundled model or the folder of a checkpoint (default: nano)
+  dgedit.hook.model         a bundled model or the folder of a checkpoint (default: mini)
   dgedit.hook.requiremodel  fail where the model cannot be loaded (default: false, a note)
 
 A path with the attribute -dgedit in .gitattributes is left alone.
@@ -95,7 +95,7 @@ def _add_switches(made: argparse.ArgumentParser) -> None:
 
 
 def _add_limits(made: argparse.ArgumentParser) -> None:
-    made.add_argument("--model", help="a bundled model or the folder of a checkpoint (default: nano)")
+    made.add_argument("--model", help="a bundled model or the folder of a checkpoint (default: mini)")
     made.add_argument("--timeout", type=number(1), metavar="S", help="seconds for one place (default: 20)")
     made.add_argument("--deadline", type=number(1), metavar="S", help="seconds for all places (default: 120)")
     made.add_argument(

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..batch.fill import FillTask, PipeOptions
-from ..batch.fix import FixOptions, FixTask
 from ..batch.interrupts import caught
 from ..batch.run import BatchSource, BatchTask, Done, Mode, Run, RunOptions
 from ..engine.catalog import DEFAULT_MODEL, checkpoint_folder
@@ -83,6 +82,9 @@ def fix(root: Path, paths: Sequence[str], effort: Effort, say: Say) -> Mapping[s
     Raises:
         KeyboardInterrupt: on Ctrl+C and SIGTERM; every file is then as it was, or wholly mended.
     """
+    # It needs grammars, which are not there where a hook runs out of a bare clone and only looks.
+    from ..batch.fix import FixOptions, FixTask
+
     options = FixOptions(sources=tuple(paths), mode=Mode.IN_PLACE, model=effort.model)
     sources = [BatchSource(given=path, path=Path(os.path.relpath(root / path)), label=path) for path in paths]
     chosen = replace(_options(sources, effort, say), source_timeout_s=effort.timeout_s)

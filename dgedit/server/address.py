@@ -25,8 +25,8 @@ from ..errors import DgeditError
 
 PACKAGE = Path(__file__).resolve().parent.parent
 CODE = (
-    *("server", "fill", "engine", "engine/models", "engine/models/nano", "engine/models/gemma"),
-    *("engine/samplers", "kernels"),
+    *("server", "fill", "engine", "engine/models", "engine/models/nano", "engine/models/llama"),
+    *("engine/models/gemma", "engine/guard", "engine/samplers", "kernels"),
 )
 """What a warm process runs; when it changes, one that still runs the old code is no longer asked."""
 ENVIRONMENT = ("CUDA_VISIBLE_DEVICES", "HF_HOME", "HF_HUB_CACHE")

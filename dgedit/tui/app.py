@@ -139,8 +139,6 @@ class DgeditApp(Shell):
         keys = self.config.keys.get(command, default_keys()[command])
         return key_label(keys[0]) if keys else "the command palette"
 
-    # -- life ------------------------------------------------------------------------------------------------------
-
     def compose(self) -> ComposeResult:
         """Tabs over the text over the find bar over the status line."""
         yield self.tab_bar
@@ -217,8 +215,6 @@ class DgeditApp(Shell):
         """Whether a key is heard: a question that was not seen yet takes none."""
         return not isinstance(self.screen, Question) or self.screen.takes(came_s)
 
-    # -- what the parts ask for ------------------------------------------------------------------------------------
-
     @property
     def area(self) -> CodeArea:
         """The active text."""
@@ -265,8 +261,6 @@ class DgeditApp(Shell):
         """Hear of changes that other programs make to a file."""
         if self.looks.watcher is not None:
             self.looks.watcher.watch(path, WatchKind.FILE)
-
-    # -- events ----------------------------------------------------------------------------------------------------
 
     async def on_event(self, event: events.Event) -> None:
         """Keys and pastes wait for those before them."""
@@ -345,8 +339,6 @@ class DgeditApp(Shell):
     def _tab_close_wanted(self, event: TabBar.CloseWanted) -> None:
         self.filing.show(event.index)
         self.filing.close_asked()
-
-    # -- commands --------------------------------------------------------------------------------------------------
 
     def _table(self) -> dict[str, Callable[[], object]]:
         """What carries out each command."""

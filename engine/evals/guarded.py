@@ -27,7 +27,7 @@ from ..protocol import Denoiser
 from ..rank import is_refused
 from ..settings import RankWeights
 from ..types import Candidate, InfillRequest, InfillResult
-from . import everyday, spans
+from . import everyday, fresh
 
 ALL = 64
 """Candidates are told of without a limit."""
@@ -161,14 +161,14 @@ def everyday_holes() -> list[Asked]:
 
 
 def heldout_lines(count: int) -> list[Asked]:
-    """Lines of packages that were never trained on."""
+    """Lines of fresh packages; ranking was fitted on others."""
     return [
         Asked(
             request=InfillRequest(prefix=each.prefix, suffix=each.suffix, related=each.related, offered=ALL),
             truth=each.answer,
             kind="line",
         )
-        for each in spans.load(limit=count)
+        for each in fresh.load(count)
     ]
 
 

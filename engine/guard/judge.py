@@ -68,8 +68,6 @@ class Guard:
         self._faults = dict[str, int]()
         self._verdicts = dict[str, GuardVerdict]()
 
-    # -- trimming ------------------------------------------------------------------------------------------------------
-
     def trimmed(self, text: str) -> str:
         """The text as it fits its place: of all that it may be without repetitions, the first with which it parses."""
         readings = list(dict.fromkeys(self._readings(text.replace("\r\n", "\n").replace("\r", "\n"))))
@@ -139,8 +137,6 @@ class Guard:
             if (deeper := _deeper(cut, place)) != cut:
                 yield deeper
 
-    # -- proposing -----------------------------------------------------------------------------------------------------
-
     def names(self) -> list[str]:
         """Names and ends of words that could stand in the hole by themselves."""
         scope = self._scope
@@ -149,8 +145,6 @@ class Guard:
         after = self.suffix if scope is None else self._window.after + self.suffix
         ordered = sorted(wanted, key=lambda name: (_first(name, after), name))
         return proposed(self.prefix, self.suffix, self.place, tuple(ordered), before)
-
-    # -- judging -------------------------------------------------------------------------------------------------------
 
     def faults(self, text: str) -> int:
         """How much of the file is broken with a text in the hole; 0 where it parses or cannot be judged."""

@@ -273,8 +273,6 @@ def test_applying_the_records_gives_the_text(nano: Engine, capfdbinary: Capture,
     assert all(span["state"] in {"noise", "draft", "new", "fixed"} for frame in frames for span in frame["spans"])
 
 
-# -- the real model ----------------------------------------------------------------------------------------------------
-
 SOURCE = "def total(values):\n    result = 0\n    for value in values:\n        {}\n    return result\n"
 
 

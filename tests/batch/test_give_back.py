@@ -180,9 +180,6 @@ def test_several_files_go_through_one_child(tmp_path: Path) -> None:
     ]
 
 
-# -- the child -------------------------------------------------------------------------------------------------------
-
-
 def doing(work: str, tell: object) -> str:
     """What the child of these tests does."""
     assert callable(tell)

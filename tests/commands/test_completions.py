@@ -152,7 +152,7 @@ def test_every_option_is_in_every_script(shell: str, capsys: pytest.CaptureFixtu
         ("dgedit completions ", set(SHELLS)),
         ("dgedit completions bash ", set()),
         ("dgedit doctor ", set()),
-        ("dgedit fill --model ", {"auto", "diffusiongemma", "nano", *FILES}),
+        ("dgedit fill --model ", {"auto", "diffusiongemma", "mini", "nano", *FILES}),
         ("dgedit doctor --model n", {"nano"}),
         ("dgedit fill --language py", {"python"}),
         ("dgedit fill --stdin-filename f", {"fillet.py"}),

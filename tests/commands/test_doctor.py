@@ -134,7 +134,7 @@ class TestWhole:
         assert not doctor.report("nowhere", COMMANDS, infills=True, say=lines.append)
         found = by_name(lines)
         assert found["nowhere"][0] == "BAD"
-        assert "unknown model 'nowhere'; known: nano" in found["nowhere"][1]
+        assert "unknown model 'nowhere'; known: mini, nano" in found["nowhere"][1]
         assert found["model"][0] == "BAD"
         assert capsys.readouterr().out == ""
 

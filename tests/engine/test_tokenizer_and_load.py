@@ -39,7 +39,7 @@ def test_line_beginnings_are_known(nano: Denoiser) -> None:
 
 
 def test_nano_is_bundled_and_says_what_it_is(nano: Denoiser) -> None:
-    assert bundled_models() == ["nano"]
+    assert "nano" in bundled_models()
     assert nano.info.name == "nano"
     assert nano.info.parameters > 5_000_000
     assert len(nano.info.digest) == 12

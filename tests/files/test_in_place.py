@@ -124,9 +124,6 @@ def test_the_editors_buffer_asks_before_it_writes_in_place(path: Path, monkeypat
     assert (path.read_bytes(), path.stat().st_ino) == (b"mine\n", inode)
 
 
-# -- races -------------------------------------------------------------------------------------------------------------
-
-
 def written(path: Path) -> None:
     path.write_bytes(b"theirs\n")
 

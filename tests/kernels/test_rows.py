@@ -142,7 +142,7 @@ COMPILED = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from dgedit.kernels import rows_triton as rows
+from dgedit.kernels import rows
 
 FIXED = {"has_residual": True, "has_weight": True, "has_scale": True, "half_block": 128, "taken": 8, "taken_block": 8}
 BLOCKS = {"_norm": 4096, "_geglu": 1024, "_route": 128}

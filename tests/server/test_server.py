@@ -138,9 +138,6 @@ def wait_for_socket(place: Place) -> None:
     connection.close()
 
 
-# -- answers ---------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "request_",
     [
@@ -219,9 +216,6 @@ def test_frames_are_iterators_that_end(engine: ServedEngine) -> None:
     assert list(frames) == []
 
 
-# -- cancelling ------------------------------------------------------------------------------------------------------
-
-
 def test_closing_the_frames_ends_the_infill(engine: ServedEngine) -> None:
     before = infills()
     frames = engine.infill(REQUEST)
@@ -288,9 +282,6 @@ def test_a_client_that_is_killed_cancels(engine: ServedEngine) -> None:
     assert infills() == before + 1
 
 
-# -- bad clients -----------------------------------------------------------------------------------------------------
-
-
 def raw_client() -> socket.socket:
     made = address.dial(address.place_of("nano"))
     assert made is not None
@@ -351,9 +342,6 @@ def test_who_comes_after_too_many_is_turned_away(engine: ServedEngine) -> None:
     until = time.monotonic() + PATIENCE_S
     while served.find("nano") is None:
         assert time.monotonic() < until
-
-
-# -- finding and starting --------------------------------------------------------------------------------------------
 
 
 def test_a_second_server_leaves_it_to_the_first(engine: ServedEngine) -> None:

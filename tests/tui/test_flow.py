@@ -125,9 +125,6 @@ async def test_words_are_deleted_with_alt_and_no_file_is_closed(path: Path) -> N
         assert getattr(host.app.screen.focused, "value", "") == "1 "
 
 
-# -- pastes ------------------------------------------------------------------------------------------------------------
-
-
 class SlowClipboard(Clipboard):
     """A clipboard whose tool takes its time."""
 
@@ -218,9 +215,6 @@ async def test_all_of_it_is_pasted_where_that_is_asked_for(path: Path) -> None:
         host.app.writing.paste_whole()
         await host.until(lambda: "\x1b" in host.text, "the paste")
         assert "␛" in "\n".join(host.rows), "it is seen"
-
-
-# -- the journal -------------------------------------------------------------------------------------------------------
 
 
 def kept() -> str:

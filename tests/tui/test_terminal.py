@@ -148,7 +148,7 @@ def test_quitting_with_unsaved_work_asks_and_escape_stays(path: Path) -> None:
         screen.wait_for("# def")
         screen.type(QUIT)
         screen.wait_for("Save the changes to x.py?")
-        screen.type(ESCAPE)
+        screen.answer(ESCAPE)
         screen.wait_gone("Save the changes")
         assert screen.child.poll() is None
         screen.type(QUIT)

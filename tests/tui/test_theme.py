@@ -57,9 +57,6 @@ def test_there_are_a_dark_a_light_and_a_high_contrast_theme() -> None:
     assert all(theme.name == name for name, theme in BUNDLED.items())
 
 
-# -- contrast ------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("first", "second", "ratio"),
     [
@@ -109,9 +106,6 @@ def test_with_few_colours_no_text_vanishes_and_marks_are_seen(theme: Theme, syst
     assert number(theme.colour("editor.selection"), system) != shades[0]
 
 
-# -- states of a span ------------------------------------------------------------------------------------------------
-
-
 @SHIPPED
 def test_states_look_different_and_drafts_follow_confidence(theme: Theme) -> None:
     assert len({str(theme.denoise_style(state, 0.5)) for state in STATES}) == len(STATES)
@@ -134,9 +128,6 @@ def test_states_are_told_apart_without_colour(theme: Theme) -> None:
 def test_plain_code_in_a_span_keeps_its_own_look(theme: Theme) -> None:
     own = Style(color="#123456", bold=True)
     assert own + theme.denoise_style("plain", 1.0) == own
-
-
-# -- what is drawn with a theme ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -225,9 +216,6 @@ async def test_textuals_own_widgets_take_the_colours_and_stay_readable(theme: Th
             automatic = re.fullmatch(r"auto (\d+)%", variables[text])
             drawn = ground.get_contrast_text(int(automatic[1]) / 100) if automatic else Color.parse(variables[text])
             assert contrast((ground + drawn).hex6.lower(), ground.hex6.lower()) >= 4.5, (text, behind)
-
-
-# -- files -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,6 @@ class Infilling:
         """Whether passes are still to come."""
         return self.review is not None and not self.review.finished
 
-    # -- starting --------------------------------------------------------------------------------------------------
-
     def infill(self) -> None:
         """Denoise the selection or the place of the cursor; at a finished infill, roll again what is not pinned."""
         if self.review is None:
@@ -192,8 +190,6 @@ class Infilling:
         self.app.say("")
         self._draw()
 
-    # -- passes arriving -------------------------------------------------------------------------------------------
-
     def arrived(self) -> None:
         """Take what the engine delivered; called on the screen's thread."""
         review = self.review
@@ -288,8 +284,6 @@ class Infilling:
         if review.strength < 1:
             parts.append(f"strength {review.strength:.0%}")
         return " · ".join(reversed(parts)) if review.finished else " · ".join(parts)
-
-    # -- steering --------------------------------------------------------------------------------------------------
 
     def accept(self) -> None:
         """Replace the span by the whole answer: one edit, one undo step."""

@@ -34,8 +34,6 @@ class Recovery:
         self.trouble = ""
         """Why unsaved work would not survive a crash now; empty where it would."""
 
-    # -- keeping ---------------------------------------------------------------------------------------------------
-
     async def run(self) -> None:
         """Keep unsaved work for as long as the editor runs, beside whatever else it does."""
         while True:
@@ -104,8 +102,6 @@ class Recovery:
         self.trouble = trouble
         self.app.refresh_status()
 
-    # -- giving back -----------------------------------------------------------------------------------------------
-
     async def offer(self, tab: Tab) -> None:
         """Offer unsaved work that an ended process left for this file, when the person pauses."""
         if not self.app.config.editor.recover:
@@ -144,8 +140,6 @@ class Recovery:
         # Only now is the text kept twice, so that nothing is lost at any moment.
         journal.forget(found)
         self.app.say(f"recovered; {save} saves it, {undo} shows the text as it was")
-
-    # -- throwing away ---------------------------------------------------------------------------------------------
 
     async def may_discard(self, tab: Tab) -> bool:
         """Keep the text of a tab for a month before it is thrown away; asks where it cannot be kept."""

@@ -33,8 +33,6 @@ class Saving:
     def __init__(self, app: Shell) -> None:
         self.app = app
 
-    # -- saving ----------------------------------------------------------------------------------------------------
-
     def save_asked(self) -> None:
         """Save the active tab."""
         self._ask(self.save)
@@ -143,8 +141,6 @@ class Saving:
         tab.area.locked_because(tab.buffer.read_only_reason)
         tab.area.set_language(self.app.language_of(path, tab.area.text))
         self.app.watch_file(path)
-
-    # -- what other programs do ------------------------------------------------------------------------------------
 
     def look_outside(self, paths: Sequence[Path] | None = None) -> None:
         """See what became of files on disk: reload untouched ones, ask about the others."""

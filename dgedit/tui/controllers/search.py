@@ -39,8 +39,6 @@ class Search:
         self._origin = 0
         """Offset of the cursor when the bar was opened: typing searches from there."""
 
-    # -- the bar ---------------------------------------------------------------------------------------------------
-
     def open(self, *, replacing: bool = False) -> None:
         """Open the bar; a selection on one line becomes the pattern, a longer one the place to search."""
         area = self.app.area
@@ -89,8 +87,6 @@ class Search:
             self._show(search.next_match(matches, start + 1 if at_match else start))
         self._origin = area.offset_of(min(area.selection))
 
-    # -- replacing -------------------------------------------------------------------------------------------------
-
     def replace_one(self, replacement: str) -> None:
         """Replace the match that is selected and go to the next; without one, go to the next."""
         area, settings = self.app.area, self.bar.settings
@@ -133,8 +129,6 @@ class Search:
             self.app.say(self.app.area.locked)
         return bool(self.app.area.locked)
 
-    # -- going somewhere -------------------------------------------------------------------------------------------
-
     def go_to_line(self) -> None:
         """Ask for LINE or LINE:COLUMN and go there."""
         lines = self.app.area.document.line_count
@@ -174,8 +168,6 @@ class Search:
                 show(number)
 
         self.app.push_screen(Pick("Symbol", items, start=here, on_highlight=show), go)
-
-    # -- within ----------------------------------------------------------------------------------------------------
 
     def _bounds(self, settings: FindSettings) -> tuple[int, int] | None:
         return self._within if settings.in_selection else None

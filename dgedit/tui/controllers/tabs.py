@@ -39,8 +39,6 @@ class Filing:
         """The tab of a text area."""
         return next((tab for tab in self.tabs if tab.area is area), None)
 
-    # -- opening ---------------------------------------------------------------------------------------------------
-
     def make_tab(self, path: Path | None) -> Tab:
         """A tab for a file, or for a new text; not on the screen yet.
 

@@ -63,8 +63,6 @@ class Review:
     pins: tuple[tuple[int, int], ...] = ()
     """Ranges of the answer that stay when the rest is rolled again."""
 
-    # -- what comes from the engine ----------------------------------------------------------------------------------
-
     def take(self, segment: int, frame: Frame) -> None:
         """A pass of a segment, or its result."""
         self.seen.append(Seen(segment, frame))
@@ -78,8 +76,6 @@ class Review:
         self.pins = tuple(
             bounds for segment, bounds in spans if isinstance(segment.part, str) and segment.group is not None
         )
-
-    # -- what is shown -------------------------------------------------------------------------------------------------
 
     @property
     def text(self) -> str:
@@ -134,8 +130,6 @@ class Review:
         found, number = self.results[last].candidates, self.choices.get(last, 0)
         return number + 1, len(found), found[number]
 
-    # -- what the person does ------------------------------------------------------------------------------------------
-
     def cycle(self, step: int) -> bool:
         """Show the next candidate of the last gap; false when there is no other."""
         last = max(self.results, default=None)
@@ -179,8 +173,6 @@ class Review:
             return False
         self.at = None if there == len(passes) else passes[there]
         return True
-
-    # -- what runs next ------------------------------------------------------------------------------------------------
 
     def again(self) -> Review:
         """The run that rolls everything again that is neither pinned nor accepted; answers so far are rejected."""
@@ -226,8 +218,6 @@ class Review:
                 closed.add(segment.group)
                 parts.append(self.originals[segment.group])
         return "".join(parts)
-
-    # -- within --------------------------------------------------------------------------------------------------------
 
     def _texts(self) -> list[str]:
         """What each segment is in the answer."""

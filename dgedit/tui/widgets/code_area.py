@@ -76,8 +76,6 @@ class CodeArea(SourceArea):
         self._grown = list[tuple[Selection, Selection]]()
         super().__init__(palette, editor)
 
-    # -- what may be changed ---------------------------------------------------------------------------------------
-
     @property
     def locked(self) -> str:
         """Why keys cannot change the text now; empty where they can."""
@@ -156,8 +154,6 @@ class CodeArea(SourceArea):
         if left_out:
             self.post_message(self.Refused(f"pasted without {controls.told(left_out)}"))
 
-    # -- moving ----------------------------------------------------------------------------------------------------
-
     def go_to(self, row: int, column: int) -> None:
         """Put the cursor somewhere, in the middle of the screen; outside is the nearest place."""
         row = min(max(0, row), self.document.line_count - 1)
@@ -202,8 +198,6 @@ class CodeArea(SourceArea):
         else:
             self._grown.clear()
             self.move_cursor(self.cursor_location)
-
-    # -- keys and the mouse ----------------------------------------------------------------------------------------
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
@@ -262,8 +256,6 @@ class CodeArea(SourceArea):
             row, _ = self.get_target_document_location(event)
             self.select_line(row)
 
-    # -- the denoising span ----------------------------------------------------------------------------------------
-
     def begin_preview(self, start: Location, end: Location) -> None:
         """Take a range over for denoising; the rest of the text is locked until it is accepted or cancelled."""
         original = self.document.get_text_range(start, end)
@@ -299,12 +291,15 @@ class CodeArea(SourceArea):
             self.refresh()
 
     def accept_preview(self, text: str) -> None:
-        """Replace the span by `text` as one edit, which one undo takes back."""
+        """Replace the span by `text` as one edit, which one undo takes back; none where that changes nothing."""
         preview = self._take_preview()
         if preview is None:
             return
         # Undo restores the selection that the edit began with: the one the person had.
         self.selection = preview.selection
+        if self._with_own_breaks(text) == preview.original:
+            self.refresh()
+            return
         after = self.end_of(preview.start, self._with_own_breaks(text))
         self.apply(Change(preview.start, self.end_of(preview.start, preview.original), text, (after, after)))
 

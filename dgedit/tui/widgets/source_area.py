@@ -113,8 +113,6 @@ class SourceArea(TextArea):
         self._line_cache.clear()
         self.refresh()
 
-    # -- documents -------------------------------------------------------------------------------------------------
-
     def open_text(self, text: str, path: Path | None, language: str) -> None:
         """Show a text, with no undo history."""
         self.history.clear()
@@ -244,8 +242,6 @@ class SourceArea(TextArea):
         """The partner of a bracket; TextArea's own search reads the whole text at a bracket that has none."""
         return matching_bracket(self.document.lines, search_from, line_comment=comment_of(self.syntax_name).line)
 
-    # -- highlighting ----------------------------------------------------------------------------------------------
-
     def _build_highlight_map(self) -> None:
         """Highlight the visible rows and a margin; Textual's own version queries the whole tree at every key."""
         self._highlights.clear()
@@ -288,8 +284,6 @@ class SourceArea(TextArea):
         rows = self._highlighted_rows
         if top < rows.start or top + self.size.height > rows.stop < self.document.line_count:
             self._build_highlight_map()
-
-    # -- drawing ---------------------------------------------------------------------------------------------------
 
     def show_matches(self, ranges: Sequence[tuple[int, int]], current: int | None) -> None:
         """Mark ranges of characters, in order; the current one more than the others."""

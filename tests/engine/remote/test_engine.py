@@ -196,9 +196,6 @@ def test_text_that_is_no_text_is_sent_all_the_same() -> None:
         assert "\ud800" in server.chats()[0]["messages"][1]["content"]
 
 
-# -- which model ---------------------------------------------------------------------------------------------------
-
-
 def test_the_only_model_is_taken() -> None:
     with serving() as server:
         info = engine_of(server).info
@@ -227,9 +224,6 @@ def test_the_address_may_be_copied_with_its_end(end: str) -> None:
     with serving(says(block(CODE))) as server:
         engine = connect(server.url + end, environ={})
         assert list(engine.infill(REQUEST))[-1].text == CODE
-
-
-# -- fields that a server does not take ------------------------------------------------------------------------------
 
 
 def picky(*unknown: str) -> Any:
@@ -266,9 +260,6 @@ def test_a_field_that_is_needed_is_not_left_out() -> None:
         with pytest.raises(EngineError, match="Unsupported parameter: 'messages'"):
             frames_of(server)
         assert len(server.chats()) == 1
-
-
-# -- cancelling ------------------------------------------------------------------------------------------------------
 
 
 def test_closing_the_frames_breaks_the_connection() -> None:

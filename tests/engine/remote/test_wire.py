@@ -158,9 +158,6 @@ def test_every_failure_is_an_error_with_a_remedy(name: str) -> None:
         assert len(server.chats()) == 1
 
 
-# -- the way there ---------------------------------------------------------------------------------------------------
-
-
 def test_nobody_listens() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -212,9 +209,6 @@ def test_a_connection_that_hangs_can_be_cancelled(hanging: str) -> None:
     line.release()
 
 
-# -- time ------------------------------------------------------------------------------------------------------------
-
-
 def slow(wire: Wire, pieces: list[bytes], pause_s: float) -> None:
     wire.head()
     for piece in pieces:
@@ -258,9 +252,6 @@ def test_a_server_that_only_keeps_the_connection_alive_is_given_up(with_head: bo
         assert "did not finish within 1 s" in str(failure(server, timeout_s=1.0, chunk_timeout_s=5.0))
 
 
-# -- retries ---------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "trouble", [status(429, Retry_After="0"), status(502), status(503), status(504), lambda wire: wire.drop()]
 )
@@ -299,9 +290,6 @@ def test_a_pause_that_a_server_asks_for_is_kept_or_not_waited_for(after: str) ->
         else:
             assert "asks to wait" in str(failure(server, retries=1))
             assert len(server.chats()) == 1
-
-
-# -- the key ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_key_is_sent_as_a_bearer_and_shown_nowhere() -> None:
@@ -357,7 +345,7 @@ def test_names_of_models_steer_no_terminal_and_tell_no_key(models: list[dict[str
 
 
 def test_many_small_pieces_cost_as_much_as_a_large_one() -> None:
-    code = "x = [" + "1, " * 5_000 + "1]"
+    code = "[" + "1, " * 5_000 + "1]"
     with serving(says(*block(code))) as server:
         frames = list(connect(server.url, environ={}, timeout_s=60.0).infill(REQUEST))
     assert frames[-1].text == code
@@ -368,9 +356,6 @@ def test_many_small_pieces_cost_as_much_as_a_large_one() -> None:
 def test_a_server_that_repeats_the_key_does_not_get_it_shown(code: int) -> None:
     with serving(status(code, {"error": {"message": f"bad key {KEY}", "code": KEY}})) as server:
         assert "bad key ***" in str(failure(server, environ={"DGEDIT_API_KEY": KEY}))
-
-
-# -- TLS and proxies -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -300,9 +300,6 @@ def test_both_losses_have_a_gradient(tokens: data.TokenCorpus) -> None:
     assert missing == []
 
 
-# -- corpus ------------------------------------------------------------------------------------------------------------
-
-
 def install(root: Path, name: str, licence: str, files: dict[str, str]) -> None:
     info = root / f"{name}-1.0.dist-info"
     info.mkdir(parents=True)

@@ -182,8 +182,6 @@ async def test_a_watched_file_is_read_again_by_itself(first: Path) -> None:
         await host.until(lambda: host.text == "b\n", "the watcher to notice")
 
 
-# -- recovery ----------------------------------------------------------------------------------------------------------
-
 CRASH = """
 import asyncio, os, sys
 from pathlib import Path

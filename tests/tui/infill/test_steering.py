@@ -45,8 +45,6 @@ async def at_an_answer(host: Host) -> str:
     return host.review.text
 
 
-# -- where it goes -----------------------------------------------------------------------------------------------------
-
 PLACES: dict[str, tuple[str, tuple[Location, Location], str]] = {
     "a cursor on the line of a marker": (SOURCE, ((3, 2), (3, 2)), MARKER),
     "an empty place": ("def f():\n    \n", ((1, 4), (1, 4)), ""),

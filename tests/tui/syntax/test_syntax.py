@@ -141,8 +141,6 @@ def test_a_row_of_a_megabyte_is_coloured_at_its_beginning(language: str) -> None
     assert highlights(document, 0, 9).get(1, []) == long_row
 
 
-# -- trees while they are edited -----------------------------------------------------------------------------------
-
 STATEMENTS = [
     *("x = 1\n", "# é 😀\n", "def f(a):\n    return [a, (1, 2)]\n", "s = '''é\n  😀'''\n"),
     *("class A:\n    def g(self):\n        pass\n", "for i in range(3):\n    print(f'{i!r}')\n"),
@@ -228,9 +226,6 @@ def test_colours_move_with_the_text_before_it_is_parsed_again() -> None:
     assert (5, 10, "string") in document.syntax.highlights(0, 9)[3]
 
 
-# -- other languages inside ------------------------------------------------------------------------------------------
-
-
 def test_code_in_markdown_has_its_own_colours() -> None:
     shown = colours(opened("> ```py\n> def f(): 'é'\n> ```\n\n```unheard-of\ndef\n```\n", "markdown"))
     assert ("def", "keyword") in shown
@@ -256,9 +251,6 @@ def test_a_long_script_is_coloured_as_it_is_edited() -> None:
             document.replace_range((0, 0), (0, 0), "\n")
         document.syntax.refresh()
         assert highlights(document) == highlights(opened(document.text, "html"))
-
-
-# -- lexed rows ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("language", ["kotlin", "sql", "elixir", "haskell"])
@@ -300,9 +292,6 @@ def test_a_place_far_down_is_lexed_without_all_that_is_above() -> None:
     syntax = document.syntax
     assert isinstance(syntax, LexedSyntax)
     assert sum(row is not None for row in syntax._known) < 1_000
-
-
-# -- structure -------------------------------------------------------------------------------------------------------
 
 
 def taken(document: TextDocument, start: Location, end: Location | None = None) -> list[str]:

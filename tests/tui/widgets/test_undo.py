@@ -15,6 +15,7 @@ from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
 from dgedit.text import edits
+from dgedit.text.controls import without_unseen
 from dgedit.text.languages import comment_of, indents_after
 from dgedit.tui.widgets.code_area import CodeArea
 from dgedit.tui.widgets.document import TextDocument
@@ -108,7 +109,8 @@ class Twin:
 
     def paste(self) -> str:
         text = some_text(self.draw, 12)
-        expected = self.replaced(*self.area.selection, text.replace("\r\n", "\n").replace("\r", "\n"))
+        pasted = without_unseen(text.replace("\r\n", "\n").replace("\r", "\n"))
+        expected = self.replaced(*self.area.selection, pasted)
         self.area.insert_pasted(text)
         return expected
 
