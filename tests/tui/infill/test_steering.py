@@ -90,6 +90,23 @@ async def test_a_whole_answer_is_one_step_of_the_history(path: Path, nano: Engin
         assert path.read_bytes() == shown.encode()
 
 
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+async def test_an_answer_that_changes_nothing_is_no_step_of_the_history(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / "x.py"
+    path.write_bytes(SOURCE.replace("\n", ending).encode())
+    async with editor(path) as host:
+        await host.press("x", "ctrl+z")
+        await host.select((3, 2), (1, 0))
+        before, selection = host.text, host.area.selection
+        host.area.begin_preview((2, 4), (3, 17))
+        host.area.show_pieces([("other", "draft", 0.5)])
+        host.area.accept_preview(f"for value in values:\n        {MARKER}")
+        assert (host.text, host.area.selection) == (before, selection)
+        assert not host.area.history.undo_stack
+        await host.press("ctrl+y")
+        assert host.text == f"x{before}"
+
+
 async def test_what_is_typed_after_an_undo_is_a_step_of_its_own(path: Path, nano: Engine) -> None:
     async with editor(path, model=nano) as host:
         await at_an_answer(host)
