@@ -129,7 +129,7 @@ class Guard:
         """The text without what it repeats of what stands after it."""
         place = self.place
         if place.is_mid_line:
-            for cut in (*overlap.ends_cut(text, place.rest), text):
+            for cut in (*overlap.call_cut(text, place.rest), *overlap.ends_cut(text, place.rest), text):
                 yield _blanks(cut, place)
             return
         for cut in (*overlap.lines_cut(text, self.suffix), text):

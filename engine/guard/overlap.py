@@ -6,9 +6,13 @@ Cuts are only proposed here, the longest first; whether one is right is for the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from .lexing import is_word, solid, unopened
+
+_CALL = re.compile(r"(\w+)\([^()]*(?:\([^()]*\)[^()]*)*\)")
+"""A call with no more than one call deep among its arguments."""
 
 TOKENS_COMPARED = 24
 LINES_COMPARED = 40
@@ -78,3 +82,10 @@ def repeats(text: str, head: str, rest: str) -> bool:
         said[:n] == before[-n:] and any(is_word(each) and len(each) >= WORD_CHARS for each in said[:n])
         for n in range(1, min(len(said), len(before)) + 1)
     )
+
+
+def call_cut(text: str, rest: str) -> Iterator[str]:
+    """The name alone of a call, where the parenthesis of the call stands behind the hole already."""
+    called = _CALL.fullmatch(text.strip())
+    if called and rest.startswith("("):
+        yield called[1]
