@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A suite that a shell starts behind itself inherits that Ctrl+C is ignored, and so would every program under test.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 if "PYTEST_XDIST_WORKER" in os.environ:
     # As many processes as cores: each has one.
     os.environ["OMP_NUM_THREADS"] = "1"
