@@ -1,7 +1,8 @@
 """The editor without colour, for people who set NO_COLOR: what colour says is said by reverse and dim text.
 
 Textual draws in shades of grey then, which are colours to a terminal. Here none is left: what stands out by its
-background is reversed, what is fainter than the rest is dim; bold, italic and underlined text stays so.
+background is reversed, what is fainter than the rest is dim, a span under infill is underlined; bold and italic text
+stays so.
 """
 
 from __future__ import annotations
@@ -30,12 +31,14 @@ class Colourless(LineFilter):
         super().__init__()
         self._background = "#000000"
         self._marks = frozenset[str]()
+        self._offered = ""
         self._known = dict[Style, Style]()
 
     def use(self, theme: Theme) -> None:
         """Take the backgrounds that stand out from a theme."""
         self._background = theme.colour("editor.background")
         self._marks = frozenset(theme.colour(f"editor.{name}").lower() for name in MARKS)
+        self._offered = theme.colour("denoise.background").lower()
         self._known.clear()
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
@@ -49,6 +52,9 @@ class Colourless(LineFilter):
             front = _hex(style.color)
             faint = front is not None and contrast(front, behind) < FAINT
             marked = Style(reverse=True if found else None, dim=True if faint and not found else None)
+            if behind == self._offered:
+                # What is pinned has an underline of its own.
+                marked += Style(bold=True) if style.underline else Style(underline=True)
             self._known[style] = style.without_color + marked
         return self._known[style]
 

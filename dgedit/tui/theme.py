@@ -200,8 +200,14 @@ class Theme:
         """How a piece of a span in a state looks; drafts go from faint to full with confidence, `plain` has no look."""
         if state == "plain":
             return Style.null()
-        colour = self._draft(confidence) if state == "draft" else self.colours["denoise"][state]
+        # An answer that waits has the colour of what came just now: what is the text's own is never so.
+        name = "new" if state == "offered" else state
+        colour = self._draft(confidence) if state == "draft" else self.colours["denoise"][name]
         return Style(color=colour, bgcolor=self.colour("denoise.background")) + _ATTRIBUTES.get(state, Style.null())
+
+    def mark_style(self) -> Style:
+        """How the sign beside the rows of a span under infill looks."""
+        return Style(color=self.colour("denoise.new"), bold=True)
 
     def _draft(self, confidence: float) -> str:
         step = min(CONFIDENCE_STEPS, max(0, round(confidence * CONFIDENCE_STEPS))) / CONFIDENCE_STEPS

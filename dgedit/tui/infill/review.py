@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ...engine.types import Candidate, Frame, InfillResult
 
 Piece = tuple[str, str, float]
-"""Text, state (of the theme's denoise table, or `plain`), confidence."""
+"""Text, state (of the theme's denoise table, `offered` for an answer that waits, or `plain`), confidence."""
 FIRST_NOISE = "\u2591" * 8
 """Shown from the key to the first pass."""
 UNSURE_BELOW = 0.4
@@ -266,7 +266,7 @@ class Review:
         edges = {0, self.accepted, *(edge for pin in self.pins for edge in pin)}
         parts = zip(self.segments, self._texts(), self._ranges(), strict=True)
         for number, (segment, text, (start, end)) in enumerate(parts):
-            settled = "draft" if self.is_unsure(number) else "fixed"
+            settled = "draft" if self.is_unsure(number) else "offered"
             inner = sorted({start, end, *(edge for edge in edges if start < edge < end)})
             for left, right in pairwise(inner):
                 yield text[left - start : right - start], self._look(segment, left, settled), 1.0

@@ -30,6 +30,8 @@ from ..theme import Theme
 from .document import line_ending
 from .source_area import Reread, SourceArea
 
+BAR = "\u258c"
+"""Stands beside the rows of a span under infill."""
 INFILL_LOCK = "the text is locked while an infill is open; accept or cancel it"
 
 
@@ -318,6 +320,11 @@ class CodeArea(SourceArea):
             self.read_only = bool(self.locked)
             self._build_highlight_map()
         return preview
+
+    def mark_of_row(self, row: int) -> tuple[str, Style] | None:
+        """A bar beside a span under infill."""
+        cells = self.preview.cells.get(row, ()) if self.preview is not None else ()
+        return (BAR, self.palette.mark_style()) if any(cell.state != "plain" for cell in cells) else None
 
     def styles_of_row(self, row: int) -> list[tuple[int, int, Style]]:
         """Search matches, and the states of a span under infill over them."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
@@ -41,6 +43,8 @@ PARSE_PAUSE_S = 0.004
 """Between two slices of a parse, for what else is to be done."""
 HIGHLIGHT_MARGIN = 10
 """Rows above and below the visible ones that are highlighted with them."""
+MARK_COLUMNS = "  "
+"""Between the number of a row and its text; a sign stands in the first of them."""
 PICTURES = {
     **{code: 0x2400 + code for code in range(32) if code != 9},
     0x7F: 0x2421,
@@ -106,6 +110,8 @@ class SourceArea(TextArea):
     def use_palette(self, palette: Theme) -> None:
         """Draw in a theme's colours."""
         self.palette = palette
+        colours = (f"editor.{name}" for name in ("cursor_background", "selection"))
+        self._kept = Kept(*(Color.parse(palette.colour(name)) for name in (*colours, "denoise.background")))
         self.register_theme(palette.text_area_theme())
         # A theme that was changed under its own name must be drawn anew.
         self._set_theme(palette.name)
@@ -327,6 +333,7 @@ class SourceArea(TextArea):
         has_cursor = selection.end[0] == row
         key = (
             *(self.document[row], row, section, tuple(self._highlights.get(row, ())), tuple(self.styles_of_row(row))),
+            self.mark_of_row(row),
             selection if selection.contains_line(row) or has_cursor else None,
             bracket if bracket is not None and (has_cursor or bracket[0] == row) else None,
             *(self.size, self.virtual_size.width, self.gutter_width, self.scroll_offset.x, self.indent_width),
@@ -343,6 +350,7 @@ class SourceArea(TextArea):
             row, section = self.wrapped_document._offset_to_line_info[y + int(self.scroll_offset.y)]
         except IndexError:
             return strip
+        strip = self._marked(strip, row)
         styles = self.styles_of_row(row)
         if not styles:
             return strip
@@ -351,8 +359,22 @@ class SourceArea(TextArea):
         for left, right, style in styles:
             left, right = max(left, first), min(right, last)
             if left < right:
-                strip = _restyled(strip, self._screen_column(row, left), self._screen_column(row, right - 1, 1), style)
+                cells = self._screen_column(row, left), self._screen_column(row, right - 1, 1)
+                strip = _restyled(strip, *cells, style, self._kept)
         return strip
+
+    def mark_of_row(self, row: int) -> tuple[str, Style] | None:
+        """A sign beside the number of a row, and its look."""
+        return None
+
+    def _marked(self, strip: Strip, row: int) -> Strip:
+        """A line of the screen with the sign of its row between the number and the text."""
+        mark, width = self.mark_of_row(row), self.gutter_width
+        if mark is None or width < len(MARK_COLUMNS):
+            return strip
+        before, behind = strip.crop(0, width - len(MARK_COLUMNS)), strip.crop(width - 1)
+        look = next(iter(before), Segment("")).style or Style()
+        return Strip.join([before, Strip([Segment(mark[0], look + mark[1])], 1), behind])
 
     def _screen_column(self, row: int, column: int, more: int = 0) -> int:
         """Cells from the left edge to a column, or to the end of its character."""
@@ -365,11 +387,31 @@ class SourceArea(TextArea):
         return x + self.gutter_width - scrolled
 
 
-def _restyled(strip: Strip, left: int, right: int, style: Style) -> Strip:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Backgrounds that a style drawn over the text does not hide."""
+
+    cursor: Color | None
+    selection: Color | None
+    under: Color | None
+    """The background of a span under infill: what is selected in it stays seen; a match is more than a selection."""
+
+    def over(self, old: Style, style: Style) -> Style:
+        """A style over what is drawn already."""
+        if old.bgcolor is None:
+            return old + style
+        if old.bgcolor == self.cursor:
+            return style + old
+        if old.bgcolor == self.selection and style.bgcolor == self.under:
+            return old + style + Style(bgcolor=old.bgcolor)
+        return old + style
+
+
+def _restyled(strip: Strip, left: int, right: int, style: Style, kept: Kept) -> Strip:
     """The strip with cells [left, right) in `style`."""
     left, right = max(0, left), min(strip.cell_length, right)
     if left >= right:
         return strip
     before, middle, after = strip.crop(0, left), strip.crop(left, right), strip.crop(right)
-    painted = [Segment(text, (old or Style()) + style, control) for text, old, control in middle]
+    painted = [Segment(text, kept.over(old or Style(), style), control) for text, old, control in middle]
     return Strip.join([before, Strip(painted, middle.cell_length), after])

@@ -103,7 +103,7 @@ def test_candidates_are_cycled() -> None:
 
 @pytest.mark.parametrize(
     ("told", "state"),
-    [({}, "fixed"), ({"confidence": 0.9}, "fixed"), ({"confidence": 0.1}, "draft"), ({"breaks": True}, "draft")],
+    [({}, "offered"), ({"confidence": 0.9}, "offered"), ({"confidence": 0.1}, "draft"), ({"breaks": True}, "draft")],
 )
 def test_an_unsure_answer_is_drawn_as_a_draft(told: dict[str, Any], state: str) -> None:
     review = one_hole("one")
@@ -189,9 +189,9 @@ def test_pins_stay_and_the_rest_is_rolled_again() -> None:
     assert again.pins == ((0, 7), (14, 17))
     assert [(text, state) for text, state, _ in again.pieces()] == [
         ("return ", "pinned"),
-        ("sum(xs)", "fixed"),
+        ("sum(xs)", "offered"),
         (" / ", "pinned"),
-        ("len(xs)", "fixed"),
+        ("len(xs)", "offered"),
     ]
     assert again.cut_short() == "old"
 
