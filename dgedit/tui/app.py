@@ -47,6 +47,7 @@ from .controllers.saving import Saving
 from .controllers.search import Search
 from .controllers.tabs import Filing
 from .dialogs import Ask, FindBar, HelpScreen, Item, Pick, Question, TabBar, keyboard_is_taken
+from .infill import typing
 from .infill.thread import InfillJobs
 from .shell import Shell
 from .tab import Tab
@@ -300,6 +301,10 @@ class DgeditApp(Shell):
     @on(CodeArea.Refused)
     def _refused(self, event: CodeArea.Refused) -> None:
         self.say(event.reason)
+
+    @on(CodeArea.Typed)
+    async def _typed(self, event: CodeArea.Typed) -> None:
+        await typing.typed(self.infilling, event)
 
     def _wait_for_quiet(self) -> None:
         if self._quiet is not None:

@@ -104,6 +104,7 @@ COMMANDS: tuple[Command, ...] = (
         # Alt+B and Alt+F go by words, as in shells, and some terminals send them for Ctrl+Left and Ctrl+Right.
         ("branch", "Branch from this pass", "alt+r"),
         ("pin", "Pin or unpin the selected part of the infill", "alt+k"),
+        ("show_replaced", "Show or hide what a rewrite replaces", "alt+v"),
         ("weaker", "Rewrite less of the code", "alt+d"),
         ("stronger", "Rewrite more of the code", "alt+u"),
         ("cancel", "Cancel", "escape"),

@@ -107,6 +107,7 @@ CAPTURES: dict[str, tuple[str, ...]] = {
 _COLOUR_OF = {capture: name for name, captures in CAPTURES.items() for capture in captures}
 
 _ATTRIBUTES = {"draft": Style(italic=True), "new": Style(bold=True), "pinned": Style(underline=True)}
+_REMOVED = Style(strike=True, dim=True)
 """What tells the states apart where there is no colour; noise has its glyphs."""
 
 _TEXT = ("editor.foreground", *(f"syntax.{name}" for name in REQUIRED["syntax"]))
@@ -198,8 +199,10 @@ class Theme:
 
     def denoise_style(self, state: str, confidence: float) -> Style:
         """How a piece of a span in a state looks; drafts go from faint to full with confidence, `plain` has no look."""
-        if state == "plain":
+        if state in ("plain", "filler"):
             return Style.null()
+        if state == "removed":
+            return Style(color=self.colour("editor.error")) + _REMOVED
         # An answer that waits has the colour of what came just now: what is the text's own is never so.
         name = "new" if state == "offered" else state
         colour = self._draft(confidence) if state == "draft" else self.colours["denoise"][name]

@@ -43,10 +43,10 @@ class Saving:
 
     def _ask(self, steps: Callable[[Tab], Coroutine[Any, Any, bool]]) -> None:
         tab = self.app.filing.tab
-        if self.app.infilling.area is tab.area:
-            self.app.say("accept or cancel the infill first")
-        else:
-            self.app.ask(steps(tab))
+        if self.app.infilling.area is tab.area and tab.buffer.path is not None and tab.buffer.changed_outside():
+            # What is asked about then is two texts, and one of them may be read again.
+            self.app.infilling.cancel()
+        self.app.ask(steps(tab))
 
     async def save(self, tab: Tab) -> bool:
         """Save; asks where the file has no name, changed on disk, or cannot hold a character. False: not saved."""

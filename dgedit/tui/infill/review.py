@@ -53,6 +53,8 @@ class Review:
     """What each group replaces, exactly as it stands in the file."""
     accepted: int = 0
     """Characters from the start that are accepted for good."""
+    steps: list[int] = field(default_factory=list)
+    """What was accepted before each part that was accepted by typing it, for Backspace."""
     results: dict[int, InfillResult] = field(default_factory=dict)
     choices: dict[int, int] = field(default_factory=dict)
     """Which candidate of a result is shown; the first one where nothing is said."""
@@ -152,6 +154,25 @@ class Review:
             self.accepted = match.end()
         return not text[self.accepted :].strip()
 
+    def type_through(self, typed: str) -> bool:
+        """Accept what was typed, where the answer goes on so; a line break with the indentation behind it."""
+        rest = self.text[self.accepted :]
+        if not self.finished or self.at is not None or not typed or not rest.startswith(typed):
+            return False
+        self.steps.append(self.accepted)
+        indent = len(rest) - len(rest.lstrip(" \t\n")) if typed == "\n" else 0
+        self.accepted += max(len(typed), indent)
+        return True
+
+    def type_back(self) -> bool:
+        """Take back the part that was accepted last by typing; false where none was."""
+        while self.steps:
+            before = self.steps.pop()
+            if before < self.accepted:
+                self.accepted = before
+                return True
+        return False
+
     def toggle_pin(self, start: int, end: int) -> bool:
         """Pin a range of the answer, or unpin every pin that it touches; false when it holds nothing."""
         start, end = max(0, start), min(end, len(self.text))
@@ -247,6 +268,18 @@ class Review:
 
     def _passing(self, now: Seen | None) -> Iterator[Piece]:
         """The span while a segment is denoised: earlier ones filled, later ones as they were."""
+        drawn = 0
+        for piece in self._unpadded(now):
+            drawn += piece[0].count("\n")
+            yield piece
+        # What is below stays where it is until the answer is there.
+        missing = sum(original.count("\n") for original in self.originals) - drawn
+        between = (segment.part for segment in self.segments if segment.group is None)
+        missing += sum(part.count("\n") for part in between if isinstance(part, str))
+        if missing > 0:
+            yield "\n" * missing, "plain", 1.0
+
+    def _unpadded(self, now: Seen | None) -> Iterator[Piece]:
         gaps = (number for number, segment in enumerate(self.segments) if isinstance(segment.part, Gap))
         current = next(gaps, 0) if now is None else now.segment
         for number, segment in enumerate(self.segments):

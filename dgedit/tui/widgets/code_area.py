@@ -32,6 +32,8 @@ from .source_area import Reread, SourceArea
 
 BAR = "\u258c"
 """Stands beside the rows of a span under infill."""
+GONE = "-"
+"""Stands beside a row that is replaced."""
 INFILL_LOCK = "the text is locked while an infill is open; accept or cancel it"
 
 
@@ -44,6 +46,8 @@ class Preview:
     """Where the text shown now ends."""
     original: str
     selection: Selection
+    kept: str
+    """What stands there if it ends now: the original, or what is accepted so far; saving and the journal write it."""
     shown: str | None = None
     """The text of the last frame; none before the first one."""
     cells: dict[int, list[Cell]] = field(default_factory=dict)
@@ -64,6 +68,13 @@ class CodeArea(SourceArea):
         Binding("shift+pageup", "page(-1)", "Select a page up", show=False),
         Binding("shift+pagedown", "page(1)", "Select a page down", show=False),
     ]
+
+    class Typed(Message):
+        """A key that would change the text while an infill is open in it: nothing was done yet."""
+
+        def __init__(self, area: CodeArea, event: events.Key | events.Paste) -> None:
+            super().__init__()
+            self.area, self.event = area, event
 
     class Refused(Message):
         """A key would have changed a text that is locked, or a paste was not taken whole."""
@@ -93,12 +104,12 @@ class CodeArea(SourceArea):
         if self.preview is None:
             return self.text
         before = self.document.get_text_range((0, 0), self.preview.start)
-        return before + self.preview.original + self.document.get_text_range(self.preview.end, self.document.end)
+        return before + self.preview.kept + self.document.get_text_range(self.preview.end, self.document.end)
 
     def apply(self, change: Change) -> None:
         """Carry out a change as one undo step."""
         self.history.checkpoint()
-        self.edit(Edit(self._with_own_breaks(change.text), change.start, change.end, False))
+        self.edit(Edit(self.with_own_breaks(change.text), change.start, change.end, False))
         self.history.checkpoint()
         self.selection = Selection(*change.selection)
         self.record_cursor_width()
@@ -204,7 +215,9 @@ class CodeArea(SourceArea):
     async def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
         event.stop()
-        if self.locked:
+        if self.preview is not None:
+            self.post_message(self.Typed(self, event))
+        elif self.locked:
             self.post_message(self.Refused(self.locked))
         else:
             self.insert_pasted(event.text)
@@ -218,13 +231,21 @@ class CodeArea(SourceArea):
         if self.locked and changes:
             event.prevent_default()
             event.stop()
-            self.post_message(self.Refused(self.locked))
+            open_in_it = self.preview is not None
+            self.post_message(self.Typed(self, event) if open_in_it else self.Refused(self.locked))
         elif event.key == "enter":
             event.prevent_default()
             event.stop()
             self._break_line()
         else:
             await super()._on_key(event)
+
+    async def take(self, event: events.Key | events.Paste) -> None:
+        """Carry out a key that writes, or a paste, after it was held up."""
+        if isinstance(event, events.Paste):
+            self.insert_pasted(event.text)
+        else:
+            await self._on_key(event)
 
     def _break_line(self) -> None:
         if self.editor.auto_indent:
@@ -261,7 +282,7 @@ class CodeArea(SourceArea):
     def begin_preview(self, start: Location, end: Location) -> None:
         """Take a range over for denoising; the rest of the text is locked until it is accepted or cancelled."""
         original = self.document.get_text_range(start, end)
-        self.preview = Preview(start, end, original, self.selection)
+        self.preview = Preview(start, end, original, self.selection, original)
         self.read_only = True
         self.move_cursor(start)
 
@@ -271,7 +292,7 @@ class CodeArea(SourceArea):
         if preview is None:
             return
         old = preview.original if preview.shown is None else preview.shown
-        new = self._with_own_breaks("".join(text for text, _, _ in pieces))
+        new = self.with_own_breaks("".join(text for text, _, _ in pieces))
         start, stop, new_stop = changed_range(old, new)
         if start < stop or start < new_stop:
             first = self.end_of(preview.start, old[:start])
@@ -284,6 +305,13 @@ class CodeArea(SourceArea):
             self.move_cursor(min((row, column), preview.end))
         self._build_highlight_map()
         self.refresh()
+
+    def accept_so_far(self, kept: str, text: str) -> None:
+        """Take note of what the span is if it ends now, and put the cursor behind what is accepted of it."""
+        if self.preview is not None:
+            self.preview.kept = self.with_own_breaks(kept)
+            self.version += 1
+            self.move_cursor(self.end_of(self.preview.start, self.with_own_breaks(text)))
 
     def cancel_preview(self) -> None:
         """Put the original bytes and the selection back."""
@@ -299,17 +327,17 @@ class CodeArea(SourceArea):
             return
         # Undo restores the selection that the edit began with: the one the person had.
         self.selection = preview.selection
-        if self._with_own_breaks(text) == preview.original:
+        if self.with_own_breaks(text) == preview.original:
             self.refresh()
             return
-        after = self.end_of(preview.start, self._with_own_breaks(text))
+        after = self.end_of(preview.start, self.with_own_breaks(text))
         self.apply(Change(preview.start, self.end_of(preview.start, preview.original), text, (after, after)))
 
     def with_line_feeds(self, text: str) -> str:
         """A piece of the text with a line feed for every line break."""
         return text.replace(self.document.newline, "\n")
 
-    def _with_own_breaks(self, text: str) -> str:
+    def with_own_breaks(self, text: str) -> str:
         """A text whose line feeds are line breaks; a carriage return before one belongs to its line."""
         return text.replace("\n", self.document.newline)
 
@@ -324,7 +352,11 @@ class CodeArea(SourceArea):
     def mark_of_row(self, row: int) -> tuple[str, Style] | None:
         """A bar beside a span under infill."""
         cells = self.preview.cells.get(row, ()) if self.preview is not None else ()
-        return (BAR, self.palette.mark_style()) if any(cell.state != "plain" for cell in cells) else None
+        states = {cell.state for cell in cells} - {"plain", "filler"}
+        if not states:
+            return None
+        gone = states == {"removed"}
+        return (GONE, Style(color=self.palette.colour("editor.error"))) if gone else (BAR, self.palette.mark_style())
 
     def styles_of_row(self, row: int) -> list[tuple[int, int, Style]]:
         """Search matches, and the states of a span under infill over them."""
