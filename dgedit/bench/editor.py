@@ -198,7 +198,7 @@ def _first_frames(folder: Path, model_name: str) -> None:
             terminal.press(NEXT_HOLE)
             terminal.rest(held_s)
             terminal.press(INFILL)
-            times.append(terminal.shown(lambda text: "ms/pass" in text))
+            times.append(terminal.shown(_has_pass))
             terminal.rest(PAUSE_S)
             terminal.press(ESCAPE)
             terminal.shown(lambda text: "cancelled" in text)
@@ -217,7 +217,7 @@ def _cancelling(folder: Path, model_name: str) -> None:
             terminal.press(NEXT_HOLE)
             terminal.rest(HELD_S)
             terminal.press(INFILL)
-            terminal.shown(lambda text: "ms/pass" in text)
+            terminal.shown(_has_pass)
             terminal.press(ESCAPE)
             times.append(terminal.shown(lambda text: MARKER in text))
             terminal.rest(HELD_S)
@@ -322,6 +322,11 @@ def _is_past(part: int, text: str) -> bool:
 def _parts(text: str) -> int:
     """The highest number of a part that is shown."""
     return max((int(number) for number in re.findall(r"part_(\d+)", text)), default=-1)
+
+
+def _has_pass(text: str) -> bool:
+    """Whether the status line tells of a pass."""
+    return re.search(r"pass \d", text) is not None
 
 
 def _has_model(text: str) -> bool:

@@ -61,6 +61,8 @@ QUIET_S = 0.1
 LOOK_EVERY_S = 0.5
 EDITED_WITHIN_S = 10.0
 GONE_S = 3.0
+OF_INFILL = frozenset(command.id for command in COMMANDS if command.group == "Infill") - {"cancel"}
+"""Commands that speak of the open infill, which may be in another text."""
 IN_FIND_BAR = frozenset(
     {"save", "quit_guarded", "find", "replace", "help", "command_palette", "next_tab", "previous_tab"}
 )
@@ -371,7 +373,10 @@ class DgeditApp(Shell):
 
     async def action_run(self, command: str) -> None:
         """Carry out a command."""
-        self._actions[command]()
+        if command in OF_INFILL and (said := self.infilling.elsewhere()):
+            self.say(said)
+        else:
+            self._actions[command]()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys of dialogs and of the find bar are theirs."""
@@ -409,7 +414,7 @@ class DgeditApp(Shell):
             self.writing.tab()
 
     def _cancel(self) -> None:
-        if self.infilling.review is not None:
+        if self.infilling.review is not None and self.infilling.area is self.area:
             self.infilling.cancel()
         elif self.find_bar.is_open:
             self.find_bar.action_close()

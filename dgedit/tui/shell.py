@@ -24,6 +24,7 @@ from .tab import Tab
 from .theme import Theme
 from .typeahead import TypeAhead
 from .widgets.code_area import CodeArea
+from .widgets.status_bar import Part
 from .widgets.tab_bar import OpenFile, TabBar
 
 
@@ -89,7 +90,7 @@ class OpenInfill(Protocol):
     def area(self) -> CodeArea | None:
         """The text that it is in."""
 
-    def line(self) -> str:
+    def parts(self) -> list[Part]:
         """What the status line says of it."""
 
     def cancel(self) -> None:

@@ -24,6 +24,8 @@ from ..files.tables import brief, read_table
 
 FOLDER = Path(__file__).parent.parent / "themes"
 DEFAULT_THEME = "dgedit-dark"
+SCROLLBAR_SHARE = 0.45
+"""Of the border's colour over the background: seen, and nothing that draws the eye."""
 CONFIDENCE_STEPS = 8
 CONTRAST_MIN = 4.5
 """What WCAG 2 asks of text, level AA."""
@@ -305,7 +307,7 @@ def _variables(editor: dict[str, str], new: str) -> dict[str, str]:
         "input-cursor-background": editor["cursor_background"],
         "input-selection-foreground": editor["foreground"],
         "input-selection-background": editor["selection"],
-        "scrollbar": editor["border"],
+        "scrollbar": _blend(editor["background"], editor["border"], SCROLLBAR_SHARE),
         "scrollbar-hover": editor["accent"],
         "scrollbar-active": editor["accent"],
         "scrollbar-background": editor["background"],

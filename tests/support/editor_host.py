@@ -108,8 +108,8 @@ class Host:
 
     @property
     def status(self) -> str:
-        """The status line."""
-        return str(self.app.screen_stack[0].query_one("#status", Static).render())
+        """The status line, and the message that has no room in it."""
+        return str(self.app.screen_stack[0].query_one("#status", Static).render()) + f"\n{self.help_line}"
 
     @property
     def help_line(self) -> str:
@@ -216,6 +216,8 @@ async def editor(
     app.jobs.model = model
     # Tests of what is typed in flow set it themselves.
     app.typed.hold_s = hold_s
+    # A busy machine must not lose a message before it is looked at.
+    app.bars.fade_s = 60.0
     async with app.run_test(size=size) as pilot:
         host = Host(app, pilot)
         for _ in range(3):

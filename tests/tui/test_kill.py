@@ -164,7 +164,7 @@ class RealEditor:
 
     def denoise(self, screen: Terminal) -> None:
         screen.type(b"\x1b[19~\x07")
-        screen.wait_for("ms/pass")
+        screen.wait_for("finding the length")
         time.sleep(self.draw.uniform(0, 0.1))
 
 

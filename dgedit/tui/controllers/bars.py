@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.text import Text
+from textual.timer import Timer
 from textual.widgets import Static
 
 from ...text.controls import printable
 from ..commands import COMMANDS
 from ..shell import Shell
 from ..theme import Theme
-from ..widgets.status_bar import file_line, model_name
+from ..widgets.status_bar import Part, file_parts, fitted, fitted_keys, model_name
+from ..widgets.text import cut
 
 if TYPE_CHECKING:
     from ..widgets.code_area import CodeArea
@@ -23,6 +25,7 @@ STEERING = {
     "accept_line": "line",
     "infill": "roll again",
     "next_alternative": "next answer",
+    "list_answers": "all answers",
     "pin": "pin",
     "earlier_pass": "earlier pass",
     "branch": "branch",
@@ -30,6 +33,18 @@ STEERING = {
     "stronger": "more",
 }
 """The keys of a finished infill, the most wanted first."""
+WALKING = {
+    "Enter": "accept",
+    "Backspace": "reject",
+    "next_alternative": "next answer",
+    "next_hole": "skip",
+    "tab": "accept all",
+    "cancel": "end",
+}
+"""The keys of a walk over many holes; those that are no commands as they are written."""
+FADE_S = 4.0
+"""So long a message stands, unless the text changes before."""
+PADDING = 2
 
 
 class Bars:
@@ -39,6 +54,8 @@ class Bars:
         self.app = app
         self.status, self.keys = Static(id="status"), Static(id="help")
         self._message = ""
+        self.fade_s = FADE_S
+        self._fading: Timer | None = None
         self._said_of: tuple[CodeArea, int] | None = None
         """The text that was active at the last message, and its version."""
 
@@ -50,8 +67,15 @@ class Bars:
         self.keys.styles.background = theme.colour("editor.background")
 
     def say(self, message: str) -> None:
-        """Put a message into the status line."""
+        """Say something for a while, beside the state and never in its place."""
         self._message, self._said_of = message, (self.app.area, self.app.area.version)
+        if self._fading is not None:
+            self._fading.stop()
+        self._fading = self.app.set_timer(self.fade_s, self._fade) if message and self.app.is_running else None
+        self.refresh()
+
+    def _fade(self) -> None:
+        self._message = ""
         self.refresh()
 
     def text_changed(self) -> None:
@@ -64,21 +88,29 @@ class Bars:
         if not self.app.is_mounted(self.status):
             return
         # Names of files may hold what a terminal would act on.
-        shown = printable(
-            "  |  ".join(part for part in (self.app.recovery.trouble, self._message, *self._lines()) if part)
-        )
+        trouble, message, cells = printable(self.app.recovery.trouble), printable(self._message), self._cells
+        groups = [[(priority, printable(text)) for priority, text in group] for group in self._groups()]
+        alone = fitted([[(0, trouble)], *groups], cells)
+        line = fitted([[(0, trouble)], [(0, message)], *groups], cells)
+        # Where a message would cover the state it stands in the place of the keys for a while.
+        fits = message in line and all(text in line for group in groups for priority, text in group if not priority)
         # Both are one row whatever they say, so that no key costs a layout of the screen.
-        self.status.update(Text(shown), layout=False)
-        self.keys.update(Text(self._key_line()), layout=False)
+        self.status.update(Text(line if fits else alone), layout=False)
+        self.keys.update(Text(self._key_line(cells) if fits else cut(message, cells)), layout=False)
         self.app.tab_bar.show(self.app.filing.listed(), self.app.filing.at)
 
-    def _lines(self) -> tuple[str, str]:
+    @property
+    def _cells(self) -> int:
+        """Cells of one row."""
+        return max(1, self.app.size.width - PADDING)
+
+    def _groups(self) -> list[list[Part]]:
         """What is said of the infill or the file, and of the model."""
         app, area = self.app, self.app.area
         if app.infilling.review is not None and app.infilling.area is area:
-            return app.infilling.line(), ""
+            return [app.infilling.parts()]
         tab, (row, column) = app.filing.tab, area.cursor_location
-        line = file_line(
+        parts = file_parts(
             tab.name,
             dirty=tab.dirty,
             row=row,
@@ -91,17 +123,18 @@ class Bars:
         )
         jobs = app.jobs
         known = model_name(jobs.model.info) if jobs.model is not None else jobs.load_note
-        return line, jobs.load_error or known
+        return [parts, [(1, jobs.load_error or known)]]
 
-    def _key_line(self) -> str:
-        review = self.app.infilling.review
+    def _key_line(self, cells: int) -> str:
+        known = {command.id for command in COMMANDS}
+        review = self.app.infilling.review if self.app.infilling.area is self.app.area else None
         if review is None:
-            # What no other editor has comes first; a narrow terminal cuts the others.
+            # What no other editor has comes first; a narrow terminal leaves the others out.
             ordered = sorted(COMMANDS, key=lambda command: command.group != "Infill")
-            pairs = [(command.id, command.shown) for command in ordered if command.shown]
+            pairs = [(command.id, command.shown) for command in ordered if command.shown and command.id != "help"]
         elif not review.finished:
             pairs = [("cancel", "cancel")]
         else:
-            pairs = list(STEERING.items())
-        shown = "  ".join(f"{self.app.key(command)} {label}" for command, label in pairs)
-        return shown if review is None or review.finished else f"denoising  {shown}"
+            pairs = list((WALKING if review.is_walk else STEERING).items())
+        keys = [(self.app.key(command) if command in known else command, label) for command, label in pairs]
+        return fitted_keys(keys, (self.app.key("help"), "Help"), cells)

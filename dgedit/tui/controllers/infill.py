@@ -15,6 +15,7 @@ from ...errors import DgeditError
 from ...fill.loop import FillOptions, Gap, unlearned
 from ...stats import Event
 from ...text.holes import MARKER, Hole
+from ..infill import rewrite
 from ..infill.review import Review, Segment
 from ..infill.spans import Range, hole_at, is_promising, marker_of, markers
 from ..infill.steering import InfillSpan, Steering
@@ -40,10 +41,11 @@ class Infilling(Steering):
         self.review = None
         self.strength = 1.0
         self.instruction = ""
-        self.shown, self.shows_replaced = (), True
+        self.shown, self.shows_replaced, self.shows_figures = (), True, False
         self._options = options
         self.span = None
         self.seed = 0
+        self._in_view: tuple[int, bool] | None = None
         self._drawn_at = 0.0
         self._draw_later = False
         self._notes_told, self._foreign_said = 0, set[str]()
@@ -59,6 +61,8 @@ class Infilling(Steering):
             area = self.app.area
             start, end = hole_at(area.document.lines, *area.selection, area.syntax_name)
             self._open(area, start, end)
+        elif self.review.decided:
+            self.app.say("accept or reject the other holes first")
         elif self.review.finished:
             again = self.review.again()
             if not any(isinstance(segment.part, Gap) for segment in again.segments):
@@ -89,6 +93,7 @@ class Infilling(Steering):
     def next_hole(self) -> None:
         """Select the next marker after the cursor, or the first one."""
         if self.review is not None:
+            self.step()
             return
         area = self.app.area
         places = [place for place, _ in self._markers(area)]
@@ -168,7 +173,7 @@ class Infilling(Steering):
     def run(self, review: Review) -> None:
         assert self.span is not None, "set when the span was opened"
         self.review = review
-        span, self._drawn_at = self.span, 0.0
+        span, self._drawn_at, self._in_view = self.span, 0.0, None
         parts = tuple(segment.part for segment in review.segments)
         self.jobs.start(Task(before=span.before, parts=parts, after=span.after, options=self._chosen(span.area)))
         self.app.say("")
@@ -252,6 +257,7 @@ class Infilling(Steering):
         if not still:
             self.shown = self.pieces_of(review)
             area.show_pieces(self.shown)
+            self._keep_in_view(review, area)
         self.app.refresh_status()
 
     def take(self, text: str, event: Event) -> None:
@@ -261,13 +267,27 @@ class Infilling(Steering):
             area.accept_preview(text)
             self.app.accepted(area, event)
 
+    def _keep_in_view(self, review: Review, area: CodeArea) -> None:
+        """Show the hole that is denoised or looked at when it becomes another one, and the answer when it is there."""
+        now = (review.current, review.finished)
+        if self._in_view != now and not review.accepted:
+            shown = "".join(text for text, _, _ in self.shown)
+            area.reveal_offered(shown[: rewrite.shown_offset(self.shown, review.offset_of_current())])
+        self._in_view = now
+
+    def elsewhere(self) -> str:
+        """What is said where the open infill is in another text than the active one."""
+        area = self.area
+        tab = self.app.filing.tab_of(area) if area is not None and area is not self.app.area else None
+        return f"an infill is open in {tab.name}" if tab is not None else ""
+
     def cancel(self) -> None:
         """Stop: the bytes of the span come back exactly, but for what was accepted of it."""
         review, area = self.review, self.area
         if review is None or area is None:
             return
         self.jobs.cancel()
-        if review.accepted:
+        if review.accepted or True in review.decided.values():
             self.take(review.cut_short(), Event.ACCEPTED_WORD)
             return
         self.app.count(Event.CANCELLED)
@@ -282,7 +302,7 @@ class Infilling(Steering):
         self.app.refresh_status()
 
     def _close_review(self) -> None:
-        self.review, self.span, self.instruction = None, None, ""
+        self.review, self.span, self.instruction, self.strength = None, None, "", 1.0
 
 
 def _plain(area: CodeArea, text: str) -> str:

@@ -62,6 +62,10 @@ class Review:
     at: int | None = None
     """The pass that is looked at; none for the answer, or the newest pass while it runs."""
     finished: bool = False
+    focus: int | None = None
+    """The gap that is looked at where there are several; the last one answered where nothing is said."""
+    decided: dict[int, bool] = field(default_factory=dict)
+    """Gaps of many that were accepted or rejected one by one."""
     pins: tuple[tuple[int, int], ...] = ()
     """Ranges of the answer that stay when the rest is rolled again."""
 
@@ -74,10 +78,44 @@ class Review:
     def finish(self) -> None:
         """All gaps have their results: kept texts of the run before become pins."""
         self.finished = True
+        if self.is_walk:
+            self.focus = self.gaps[0]
         spans = zip(self.segments, self._ranges(), strict=True)
         self.pins = tuple(
             bounds for segment, bounds in spans if isinstance(segment.part, str) and segment.group is not None
         )
+
+    @property
+    def gaps(self) -> tuple[int, ...]:
+        """The segments that are filled."""
+        return tuple(number for number, segment in enumerate(self.segments) if isinstance(segment.part, Gap))
+
+    @property
+    def is_walk(self) -> bool:
+        """Whether several holes are filled, which are decided on one by one."""
+        return len({self.segments[gap].group for gap in self.gaps}) > 1
+
+    @property
+    def current(self) -> int:
+        """The gap that is denoised or looked at."""
+        if not self.finished:
+            return self.seen[-1].segment if self.seen else next(iter(self.gaps), 0)
+        return self.focus if self.focus is not None else max(self.results, default=0)
+
+    def offset_of_current(self) -> int:
+        """Characters before the gap that is denoised or looked at."""
+        return sum(len(text) for text in self._texts()[: self.current])
+
+    def step(self) -> bool:
+        """Look at the next gap that is not decided on; false where there is no other."""
+        later = [*(gap for gap in self.gaps if gap > self.current), *self.gaps]
+        self.focus = next((gap for gap in later if gap not in self.decided), self.current)
+        return self.focus not in self.decided
+
+    def decide(self, taken: bool) -> bool:
+        """Accept or reject the gap that is looked at, and go to the next; true when that was the last one."""
+        self.decided[self.current] = taken
+        return not self.step()
 
     @property
     def text(self) -> str:
@@ -103,6 +141,11 @@ class Review:
             return None
         return self.seen[-1 if self.at is None else self.at].frame
 
+    def recent(self) -> tuple[Frame, ...]:
+        """The newest pass, behind the one before it in the same segment, if there is one."""
+        last = self.seen[-1]
+        return tuple(seen.frame for seen in self.seen[-2:] if seen.segment == last.segment)
+
     @property
     def strength(self) -> float:
         """How much of the code was noised in this run; 1 where it was written anew."""
@@ -125,17 +168,21 @@ class Review:
         return best.breaks or (best.confidence is not None and best.confidence < least)
 
     def candidate(self) -> tuple[int, int, Candidate] | None:
-        """Number from 1, count, and the chosen candidate of the last gap."""
-        last = max(self.results, default=None)
-        if last is None:
+        """Number from 1, count, and the chosen candidate of the gap that is looked at."""
+        last = self.current
+        if last not in self.results:
             return None
         found, number = self.results[last].candidates, self.choices.get(last, 0)
         return number + 1, len(found), found[number]
 
+    def choose(self, number: int) -> None:
+        """Show a candidate of the gap that is looked at, by its number from 0."""
+        self.cycle(number - self.choices.get(self.current, 0))
+
     def cycle(self, step: int) -> bool:
-        """Show the next candidate of the last gap; false when there is no other."""
-        last = max(self.results, default=None)
-        if last is None or len(self.results[last].candidates) < 2 or not self.finished:
+        """Show the next candidate of the gap that is looked at; false when there is no other."""
+        last = self.current
+        if last not in self.results or len(self.results[last].candidates) < 2 or not self.finished:
             return False
         start = self._ranges()[last][0]
         self.at = None
@@ -229,9 +276,11 @@ class Review:
     def cut_short(self) -> str:
         """The span when the person stops here: what is accepted, and holes that were not reached as they were."""
         parts, closed = list[str](), set[int]()
-        for segment, text, (start, _) in zip(self.segments, self._texts(), self._ranges(), strict=True):
-            if segment.group is None:
+        told = zip(self.segments, self._texts(), self._ranges(), strict=True)
+        for number, (segment, text, (start, _)) in enumerate(told):
+            if segment.group is None or number in self.decided:
                 parts.append(text)
+                closed |= {segment.group} if segment.group is not None else set()
             elif start < self.accepted or segment.group in closed:
                 closed.add(segment.group)
                 parts.append(text[: max(0, self.accepted - start)])
@@ -248,7 +297,7 @@ class Review:
         if isinstance(segment.part, str):
             return segment.part
         result = self.results.get(number)
-        if result is None or not result.text.strip():
+        if result is None or not result.text.strip() or self.decided.get(number) is False:
             return self._original_of(number)
         return result.candidates[self.choices.get(number, 0)].text
 
@@ -302,7 +351,8 @@ class Review:
             settled = "draft" if self.is_unsure(number) else "offered"
             inner = sorted({start, end, *(edge for edge in edges if start < edge < end)})
             for left, right in pairwise(inner):
-                yield text[left - start : right - start], self._look(segment, left, settled), 1.0
+                look = "plain" if number in self.decided else self._look(segment, left, settled)
+                yield text[left - start : right - start], look, 1.0
 
     def _look(self, segment: Segment, offset: int, settled: str) -> str:
         if segment.group is None or offset < self.accepted:

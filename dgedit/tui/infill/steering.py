@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from ...fill.loop import Gap
 from ...stats import Event
+from ..dialogs.pick import Item, Pick
 from ..shell import Shell
-from ..widgets.status_bar import answer_line, infill_line
+from ..widgets.status_bar import Part, answer_line, answer_words, figures_line, pass_line
 from . import rewrite
 from .overlay import Location
 from .review import NEXT_LINE, NEXT_WORD, Piece, Review, Segment
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from ..widgets.code_area import CodeArea
 
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
+LISTED_MAX = 5
+"""So many answers are offered in a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,21 @@ class InfillSpan:
     after: str
     code: str
     """Code that is rewritten; empty for a marker, a cursor, or many holes."""
+
+
+def distinct(texts: Sequence[str]) -> list[int]:
+    """Numbers of the first answers that differ in more than white space, at most `LISTED_MAX`."""
+    first = dict[str, int]()
+    for number, text in enumerate(texts):
+        first.setdefault("".join(text.split()), number)
+    return list(first.values())[:LISTED_MAX]
+
+
+def first_line(text: str) -> str:
+    """The first line of an answer that says something, and how many more there are."""
+    lines = text.strip().split("\n")
+    more = len(lines) - 1
+    return lines[0] + f"  (+{more} line{'s' * (more > 1)})" * bool(more)
 
 
 class Steering:
@@ -52,6 +70,8 @@ class Steering:
     """What was drawn last."""
     shows_replaced: bool
     """Whether a rewrite is drawn beside what it replaces."""
+    shows_figures: bool
+    """Whether the status line has the figures of a pass."""
 
     @property
     def area(self) -> CodeArea | None:
@@ -91,21 +111,34 @@ class Steering:
         self.shows_replaced = not self.shows_replaced
         self.draw()
 
-    def line(self) -> str:
-        """The status line of the infill."""
+    def parts(self) -> list[Part]:
+        """What the status line says of the infill."""
         review = self.review
         frame = review.shown_frame() if review is not None else None
         if review is None or frame is None:
-            return (self.jobs.load_note or "loading the model") if self.jobs.model is None else "reading the context"
-        parts = [infill_line(frame, None if self.jobs.model is None else self.jobs.model.info)]
-        chosen = review.candidate()
-        if review.at is not None:
-            parts.append(f"an earlier pass: {self.app.key('branch')} goes on from it")
-        elif review.finished and chosen is not None:
-            parts.append(answer_line(*chosen))
+            loading = self.jobs.load_note or "loading the model"
+            return [(0, loading if self.jobs.model is None else "reading the context")]
+        chosen, parts = review.candidate(), list[Part]()
+        if review.is_walk:
+            parts.append((0, f"hole {review.gaps.index(review.current) + 1} of {len(review.gaps)}"))
+        if not review.finished:
+            parts.append((0, pass_line(review.recent())))
+        elif review.at is not None:
+            parts.append((0, f"an earlier pass: {self.app.key('branch')} goes on from it"))
+        elif chosen is not None:
+            parts += [(0, answer_line(*chosen)), (2, f"{frame.elapsed_ms / 1e3:.1f} s")]
         if review.strength < 1:
-            parts.append(f"strength {review.strength:.0%}")
-        return " · ".join(reversed(parts)) if review.finished else " · ".join(parts)
+            parts.append((1, f"strength {review.strength:.0%}"))
+        if self.shows_figures:
+            parts.append((3, figures_line(frame, None if self.jobs.model is None else self.jobs.model.info)))
+        return parts
+
+    def show_figures(self) -> None:
+        """Show what a pass costs and reads in the status line, or not."""
+        self.shows_figures = not self.shows_figures
+        self.app.refresh_status()
+        if self.review is None:
+            self.app.say(f"the status line of an infill has {'figures' if self.shows_figures else 'no figures'}")
 
     def accept(self) -> None:
         """Replace the span by the whole answer: one edit, one undo step."""
@@ -140,10 +173,52 @@ class Steering:
             review.steps.append(before)
             self._accepted_so_far()
 
+    def step(self) -> None:
+        """Go to the next hole that is not decided on, without a word on this one."""
+        if self.review is not None and self.review.finished and self.review.is_walk:
+            self.review.step()
+            self.draw()
+
+    def decide(self, taken: bool) -> None:
+        """Accept or reject the hole that is looked at; after the last one all become one edit."""
+        review = self.review
+        if review is None or not review.finished or not review.is_walk:
+            return
+        if review.decide(taken):
+            self.take(review.text, Event.ACCEPTED)
+        else:
+            self.draw()
+            if self.area is not None:
+                self.area.kept_so_far(review.cut_short())
+
+    def list_answers(self) -> None:
+        """Pick an answer from a list of their first lines; the one that is marked is shown in place."""
+        review = self.review
+        if review is None or review.candidate() is None or not review.finished:
+            self.app.say("there is no answer to choose yet")
+            return
+        review.at = None
+        before = review.choices.get(review.current, 0)
+        answers = review.results[review.current].candidates
+        kept = distinct([answer.text for answer in answers])
+        items = [Item(first_line(answers[number].text), answer_words(answers[number])) for number in kept]
+
+        def show(place: int) -> None:
+            review.choose(kept[place])
+            self.draw()
+
+        def close(place: int | None) -> None:
+            if self.review is review:
+                review.choose(before if place is None else kept[place])
+                self.draw()
+
+        here = kept.index(before) if before in kept else 0
+        self.app.push_screen(Pick("Answer", items, start=here, on_highlight=show), close)
+
     def type_through(self, typed: str) -> bool:
         """Accept what was typed where the answer goes on so and the caret is there; false where it does not."""
         review, area, span = self.review, self.area, self.span
-        if review is None or area is None or span is None or not area.selection.is_empty:
+        if review is None or area is None or span is None or review.is_walk or not area.selection.is_empty:
             return False
         if self.place_in_answer(area.cursor_location) != review.accepted or not review.type_through(typed):
             return False
@@ -216,4 +291,4 @@ class Steering:
         if self.review is not None and self.review.finished and span is not None and span.code:
             gap = Gap(code=span.code, strength=self.strength)
             self.run(Review((Segment(gap, 0),), self.review.originals))
-        self.app.say(f"strength {self.strength:.0%} of selected code is noised")
+        self.app.say(f"{self.strength:.0%} of selected code will be noised; {self.app.key('cancel')} goes back to 100%")

@@ -4,6 +4,8 @@ The rules, for a finished answer with the caret where it goes on: a character th
 that much, and Backspace takes it back. Any other character and a paste give the answer up and are carried out as if it
 had never been there; they take the place of a marker, and of nothing else that was selected. Backspace with nothing to
 take back, and Delete, give it up and delete nothing. While passes are still to come every such key gives it up.
+
+Where many holes were filled, Enter accepts the one that is looked at and Backspace rejects it.
 """
 
 from __future__ import annotations
@@ -30,6 +32,9 @@ async def typed(infilling: Infilling, message: CodeArea.Typed) -> None:
         await area.take(event)
         return
     key = event.key if isinstance(event, events.Key) else ""
+    if infilling.review.is_walk and infilling.review.finished:
+        _decide(infilling, key)
+        return
     if key == "backspace" and infilling.type_back():
         return
     if isinstance(event, events.Key) and infilling.type_through("\n" if key == "enter" else event.character or ""):
@@ -37,6 +42,14 @@ async def typed(infilling: Infilling, message: CodeArea.Typed) -> None:
     give_up(infilling, area)
     if key not in DELETING:
         await area.take(event)
+
+
+def _decide(infilling: Infilling, key: str) -> None:
+    """A key of a walk over many holes, which no stray letter ends."""
+    if key == "enter" or key in DELETING:
+        infilling.decide(key == "enter")
+    else:
+        infilling.app.say("Enter accepts this hole, Backspace rejects it, Tab accepts all, Esc ends the walk")
 
 
 def give_up(infilling: Infilling, area: CodeArea) -> None:

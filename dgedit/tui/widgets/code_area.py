@@ -309,9 +309,20 @@ class CodeArea(SourceArea):
     def accept_so_far(self, kept: str, text: str) -> None:
         """Take note of what the span is if it ends now, and put the cursor behind what is accepted of it."""
         if self.preview is not None:
+            self.kept_so_far(kept)
+            self.move_cursor(self.end_of(self.preview.start, self.with_own_breaks(text)))
+
+    def kept_so_far(self, kept: str) -> None:
+        """Take note of what the span is if it ends now."""
+        if self.preview is not None:
             self.preview.kept = self.with_own_breaks(kept)
             self.version += 1
-            self.move_cursor(self.end_of(self.preview.start, self.with_own_breaks(text)))
+
+    def reveal_offered(self, text: str) -> None:
+        """Put the cursor behind so much of what the span shows, and that on the screen."""
+        if self.preview is not None:
+            place = self.end_of(self.preview.start, self.with_own_breaks(text))
+            self.move_cursor(place, center=not self.shows_row(place[0]))
 
     def cancel_preview(self) -> None:
         """Put the original bytes and the selection back."""

@@ -8,7 +8,7 @@ import pytest
 
 from dgedit.engine.types import Candidate, ContextUse, Frame, FrameSpan, ModelInfo, Origin, SlotState
 from dgedit.tui.infill.overlay import Cell, place
-from dgedit.tui.widgets.status_bar import answer_line, file_line, infill_line
+from dgedit.tui.widgets.status_bar import answer_line, figures_line, file_parts, fitted
 
 
 def test_pieces_are_placed_over_lines() -> None:
@@ -32,12 +32,12 @@ def test_the_status_lines_say_what_is_asked_of_them() -> None:
         context=ContextUse(tokens=250, limit=312, prefix_cut=True, suffix_cut=False),
     )
     model = ModelInfo(name="nano", parameters=14_900_000, device="cpu", digest="0" * 12)
-    assert infill_line(frame, model) == "pass 3/10 · 30 ms/pass · 88 tok/s · ctx 250/312 cut · nano 14.9M cpu"
+    assert figures_line(frame, model) == "30 ms/pass · 88 tok/s · ctx 250/312 cut · nano 14.9M cpu"
     where: dict[str, Any] = {"row": 4, "column": 0, "lines": 9, "encoding": "UTF-8", "language": "python"}
-    line = file_line("a.py", dirty=True, locked=False, ending="CRLF", **where)
-    assert line == "a.py *  5:1 of 9  CRLF  UTF-8  python"
-    line = file_line("a.py", dirty=False, locked=True, ending="LF", **where)
-    assert line == "a.py (read-only)  5:1 of 9  LF  UTF-8  python"
+    line = fitted([file_parts("a.py", dirty=True, locked=False, ending="CRLF", **where)], 80)
+    assert line == "a.py *  5:1  of 9  CRLF  UTF-8  python"
+    line = fitted([file_parts("a.py", dirty=False, locked=True, ending="LF", **where)], 80)
+    assert line == "a.py (read-only)  5:1  of 9  LF  UTF-8  python"
 
 
 @pytest.mark.parametrize(
