@@ -12,6 +12,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # As many processes as cores: each has one.
     os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
+# Screens are drawn in all colours, whatever terminal the suite is started on.
+os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 # Most tests are about everything around a model: the small one is loaded in a fifth of the time.
 os.environ["DGEDIT_MODEL"] = "nano"
 

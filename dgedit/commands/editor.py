@@ -58,7 +58,7 @@ def run(arguments: list[str]) -> int:
     """Edit; returns the exit code.
 
     Raises:
-        DgeditError: for settings, places or a terminal that cannot be used.
+        DgeditError: for places or a terminal that cannot be used.
     """
     from .. import config
     from ..files import locations
@@ -67,7 +67,12 @@ def run(arguments: list[str]) -> int:
     split = arguments.index("--") if "--" in arguments else len(arguments)
     # Help and version come before a broken settings file is complained of.
     parser(config.Infill()).parse_args(arguments[:split])
-    loaded = config.load(commands=KEYS)
+    complaint = ""
+    try:
+        loaded = config.load(commands=KEYS)
+    except DgeditError as error:
+        # Another program may have called the editor, and its text waits.
+        loaded, complaint = config.Config(), f"defaults are used: {error.line()}"
     options = parser(loaded.infill).parse_args(arguments[:split])
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         raise DgeditError("the editor needs a terminal", "in a pipe, use: dgedit fill -")
@@ -77,4 +82,6 @@ def run(arguments: list[str]) -> int:
     from ..tui.app import run as edit
 
     chosen = replace(loaded, infill=replace(loaded.infill, model=options.model, engine=options.engine))
-    return edit(places, config=chosen, options=FillOptions(seed=options.seed, passes=options.steps))
+    return edit(
+        places, config=chosen, options=FillOptions(seed=options.seed, passes=options.steps), complaint=complaint
+    )

@@ -50,8 +50,9 @@ from .dialogs import Ask, FindBar, HelpScreen, Item, Pick, Question, TabBar, key
 from .infill import typing
 from .infill.thread import InfillJobs
 from .shell import Shell
+from .sixteen import FEW, Sixteen
 from .tab import Tab
-from .theme import find_theme
+from .theme import DEFAULT_THEME, find_theme
 from .typeahead import TypeAhead
 from .widgets.code_area import CodeArea
 
@@ -96,11 +97,16 @@ class DgeditApp(Shell):
         """Open files; the first one is shown.
 
         Raises:
-            DgeditError: when a file or the theme is not readable.
+            DgeditError: when a file is not readable.
         """
         super().__init__()
         self.config = config or Config()
-        self.palette = find_theme(self.config.editor.theme, own_themes())
+        self.complaint = ""
+        """What is wrong with the settings, which are the defaults then."""
+        try:
+            self.palette = find_theme(self.config.editor.theme, own_themes())
+        except DgeditError as error:
+            self.palette, self.complaint = find_theme(DEFAULT_THEME, own_themes()), error.line()
         self._bindings = BindingsMap(self._keys())
         self._chosen = options or FillOptions(seed=self.config.infill.seed, passes=self.config.infill.passes)
         self._warm_up = self.config.infill.warm_up if warm_up is None else warm_up
@@ -117,9 +123,11 @@ class DgeditApp(Shell):
         self._quiet: Timer | None = None
         self._hold: Timer | None = None
         self._accepted: tuple[CodeArea, int, float] | None = None
-        self.colourless = Colourless()
+        self.colourless, self.sixteen = Colourless(), Sixteen()
         if self.no_color:
             self._filters = without_greys(self._filters, self.colourless)
+        elif self.console.color_system in FEW:
+            self._filters = [self.sixteen]
         self.typed = TypeAhead(self, super().on_event, self._is_wanted)
         self.stats = Stats()
         wanted = [OpenAt(places)] if isinstance(places, Path) else list(places)
@@ -171,6 +179,8 @@ class DgeditApp(Shell):
             if place is not None:
                 tab.area.go_to_place(place.row, place.column)
             self.filing.started(tab)
+        if self.complaint:
+            self.bars.say(self.complaint, lasting=True)
         if self._warm_up:
             self.jobs.load()
         self.run_worker(self.recovery.run(), group="journal")
@@ -430,8 +440,10 @@ class DgeditApp(Shell):
             self.infilling.infill_instructed(instruction)
 
 
-def run(places: Sequence[OpenAt], *, config: Config, options: FillOptions) -> int:
+def run(places: Sequence[OpenAt], *, config: Config, options: FillOptions, complaint: str = "") -> int:
     """Run the editor on the terminal; returns the exit code.
+
+    Args: complaint: what is wrong with the settings.
 
     Raises:
         DgeditError: when a file cannot be opened, or the terminal is too small or cannot move its cursor.
@@ -447,6 +459,7 @@ def run(places: Sequence[OpenAt], *, config: Config, options: FillOptions) -> in
             f"the terminal has {size.columns}x{size.lines} cells", f"make it at least {MIN_COLUMNS}x{MIN_ROWS}"
         )
     app = DgeditApp(places, config=config, options=options)
+    app.complaint = complaint or app.complaint
     if os.name == "posix":
         from .driver import TerminalDriver
 

@@ -7,6 +7,7 @@ answers. No picture may fetch fonts from anywhere.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sys
 import tempfile
@@ -143,4 +144,6 @@ async def take(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    # In all colours, whatever terminal this is started on.
+    os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
     asyncio.run(take(Path(sys.argv[1])))

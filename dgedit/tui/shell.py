@@ -20,6 +20,7 @@ from .colourless import Colourless
 from .dialogs import Question
 from .infill.review import Review
 from .infill.thread import InfillJobs
+from .sixteen import Sixteen
 from .tab import Tab
 from .theme import Theme
 from .typeahead import TypeAhead
@@ -110,6 +111,7 @@ class Shell(App[int]):
     config: Config
     palette: Theme
     colourless: Colourless
+    sixteen: Sixteen
     jobs: InfillJobs
     filing: OpenFiles
     saving: SavedFiles

@@ -243,12 +243,14 @@ def test_the_printed_settings_are_read_back(path: Path) -> None:
         leave(screen)
 
 
-def test_a_broken_settings_file_is_said_with_file_line_and_nearest_name(path: Path) -> None:
-    file = set_up("[editor]\nsoft_wrp = true\n")
-    with terminal(str(path), columns=200) as screen:
-        assert screen.ended() == ExitCode.ERROR
-        assert f"{file}:2" in screen.screen.text
-        assert "soft_wrap" in screen.screen.text
+@pytest.mark.parametrize("settings", ["[editor]\nsoft_wrp = true\n", '[editor]\ntheme = "soft_wrap"\n'])
+def test_a_broken_settings_file_locks_nobody_out_and_is_said(path: Path, settings: str) -> None:
+    file = set_up(settings)
+    with terminal(str(path), columns=250) as screen:
+        screen.wait_for("soft_wrap")
+        if "theme" not in settings:
+            assert f"defaults are used: {file}:2" in screen.screen.text
+        leave(screen)
     done = dgedit("--help")
     assert done.returncode == ExitCode.OK, "help comes before the settings"
 
@@ -280,7 +282,12 @@ SETTINGS_SAYING = {
 def test_no_word_from_elsewhere_reaches_the_terminal_raw(path: Path, tmp_path: Path, what: str) -> None:
     if what in SETTINGS_SAYING:
         set_up(SETTINGS_SAYING[what])
-    with terminal(str(path if what in SETTINGS_SAYING else tmp_path / "gone" / HOSTILE)) as screen:
+    with terminal(str(path if what in SETTINGS_SAYING else tmp_path / "gone" / HOSTILE), columns=250) as screen:
+        if what in SETTINGS_SAYING:
+            screen.wait_for("owned")
+            assert "\x1b]0;owned" not in screen.raw.decode("utf-8", "replace")
+            leave(screen)
+            return
         assert screen.ended() == ExitCode.ERROR
         assert b"owned" in screen.raw, "it is told"
         assert not {b"\x1b", b"\x07", "\x9b".encode()} & {bytes([each]) for each in screen.raw}

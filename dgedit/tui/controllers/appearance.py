@@ -25,6 +25,7 @@ class Looks:
         app = self.app
         app.palette = theme
         app.colourless.use(theme)
+        app.sixteen.use(theme)
         app_theme = theme.app_theme()
         app.register_theme(app_theme)
         app.theme = app_theme.name

@@ -66,12 +66,14 @@ class Bars:
         self.keys.styles.color = theme.colour("editor.gutter")
         self.keys.styles.background = theme.colour("editor.background")
 
-    def say(self, message: str) -> None:
-        """Say something for a while, beside the state and never in its place."""
+    def say(self, message: str, *, lasting: bool = False) -> None:
+        """Say something for a while, or until the text changes, beside the state and never in its place."""
         self._message, self._said_of = message, (self.app.area, self.app.area.version)
         if self._fading is not None:
             self._fading.stop()
-        self._fading = self.app.set_timer(self.fade_s, self._fade) if message and self.app.is_running else None
+        self._fading = (
+            self.app.set_timer(self.fade_s, self._fade) if message and not lasting and self.app.is_running else None
+        )
         self.refresh()
 
     def _fade(self) -> None:

@@ -212,6 +212,9 @@ class Steering:
                 review.choose(before if place is None else kept[place])
                 self.draw()
 
+        if self.area is not None:
+            # The list stands over the lower part of the text.
+            self.area.scroll_cursor_visible(center=True)
         here = kept.index(before) if before in kept else 0
         self.app.push_screen(Pick("Answer", items, start=here, on_highlight=show), close)
 

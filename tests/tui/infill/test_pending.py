@@ -33,8 +33,6 @@ def cells(host: Host, row: int) -> list[tuple[str, Style]]:
     """What the terminal gets for a row of the text, cell by cell, with its number."""
     strips = host.app.screen._compositor.render_strips()
     drawn = list[Segment](strips[row + host.area.region.y])
-    for line_filter in host.app._filters:
-        drawn = line_filter.apply(drawn, host.app.screen.styles.background)
     return [(letter, segment.style or Style()) for segment in drawn for letter in segment.text]
 
 
