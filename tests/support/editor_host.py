@@ -114,7 +114,7 @@ class Host:
     @property
     def help_line(self) -> str:
         """The line of keys."""
-        return str(self.app.screen_stack[0].query_one("#help", Static).render())
+        return " ".join(str(self.app.screen_stack[0].query_one("#help", Static).render()).split("\n"))
 
     @property
     def rows(self) -> list[str]:

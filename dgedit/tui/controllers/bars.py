@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -13,7 +14,6 @@ from ..commands import COMMANDS
 from ..shell import Shell
 from ..theme import Theme
 from ..widgets.status_bar import Part, file_parts, fitted, fitted_keys, model_name
-from ..widgets.text import cut
 
 if TYPE_CHECKING:
     from ..widgets.code_area import CodeArea
@@ -45,6 +45,8 @@ WALKING = {
 FADE_S = 4.0
 """So long a message stands, unless the text changes before."""
 PADDING = 2
+ROWS_MAX = 4
+"""So many rows of the text a message may take, where it is very long."""
 
 
 class Bars:
@@ -90,15 +92,18 @@ class Bars:
         if not self.app.is_mounted(self.status):
             return
         # Names of files may hold what a terminal would act on.
-        trouble, message, cells = printable(self.app.recovery.trouble), printable(self._message), self._cells
+        troubles = (self.app.recovery.trouble, self.app.jobs.load_error or "")
+        said, cells = printable("  |  ".join(part for part in (*troubles, self._message) if part)), self._cells
         groups = [[(priority, printable(text)) for priority, text in group] for group in self._groups()]
-        alone = fitted([[(0, trouble)], *groups], cells)
-        line = fitted([[(0, trouble)], [(0, message)], *groups], cells)
-        # Where a message would cover the state it stands in the place of the keys for a while.
-        fits = message in line and all(text in line for group in groups for priority, text in group if not priority)
-        # Both are one row whatever they say, so that no key costs a layout of the screen.
-        self.status.update(Text(line if fits else alone), layout=False)
-        self.keys.update(Text(self._key_line(cells) if fits else cut(message, cells)), layout=False)
+        line = fitted([[(0, said)], *groups], cells)
+        # What would cover the state stands in the place of the keys, in as many rows as it takes.
+        fits = said in line and all(text in line for group in groups for priority, text in group if not priority)
+        self.status.update(Text(line if fits else fitted(groups, cells)), layout=False)
+        rows = [self._key_line(cells)] if fits else textwrap.wrap(said, cells)[:ROWS_MAX]
+        # One row as a rule, so that no key costs a layout of the screen.
+        if self.keys.styles.height is None or self.keys.styles.height.value != len(rows):
+            self.keys.styles.height = len(rows)
+        self.keys.update(Text("\n".join(rows)), layout=False)
         self.app.tab_bar.show(self.app.filing.listed(), self.app.filing.at)
 
     @property
@@ -125,7 +130,7 @@ class Bars:
         )
         jobs = app.jobs
         known = model_name(jobs.model.info) if jobs.model is not None else jobs.load_note
-        return [parts, [(1, jobs.load_error or known)]]
+        return [parts, [(1, known)]]
 
     def _key_line(self, cells: int) -> str:
         known = {command.id for command in COMMANDS}
