@@ -40,8 +40,8 @@ DEFAULTS = Settings(
     prune_after=1,
     long_tokens=64,
 )
-"""Few rows, of the right length, and the most certain one alone from the second pass on: a pass costs what its positions
-cost, and of 120 spans two rows in five passes had not one more right."""
+"""Few rows, of the right length, and the most certain one alone from the second pass on: a pass costs what its
+positions cost, and of 120 spans two rows in five passes had not one more right."""
 
 
 @dataclass(frozen=True, slots=True)
