@@ -45,6 +45,8 @@ WALKING = {
 FADE_S = 4.0
 """So long a message stands, unless the text changes before."""
 PADDING = 2
+KEPT = 1
+"""What is left out of the state no sooner than this never makes room for a message."""
 ROWS_MAX = 4
 """So many rows of the text a message may take, where it is very long."""
 
@@ -97,7 +99,7 @@ class Bars:
         groups = [[(priority, printable(text)) for priority, text in group] for group in self._groups()]
         line = fitted([[(0, said)], *groups], cells)
         # What would cover the state stands in the place of the keys, in as many rows as it takes.
-        fits = said in line and all(text in line for group in groups for priority, text in group if not priority)
+        fits = said in line and all(text in line for group in groups for priority, text in group if priority <= KEPT)
         self.status.update(Text(line if fits else fitted(groups, cells)), layout=False)
         rows = [self._key_line(cells)] if fits else textwrap.wrap(said, cells)[:ROWS_MAX]
         # One row as a rule, so that no key costs a layout of the screen.
@@ -130,7 +132,7 @@ class Bars:
         )
         jobs = app.jobs
         known = model_name(jobs.model.info) if jobs.model is not None else jobs.load_note
-        return [parts, [(1, known)]]
+        return [parts, [(2, known)]]
 
     def _key_line(self, cells: int) -> str:
         known = {command.id for command in COMMANDS}

@@ -130,7 +130,7 @@ class Steering:
         if review.strength < 1:
             parts.append((1, f"strength {review.strength:.0%}"))
         if self.shows_figures:
-            parts.append((3, figures_line(frame, None if self.jobs.model is None else self.jobs.model.info)))
+            parts.append((1, figures_line(frame, None if self.jobs.model is None else self.jobs.model.info)))
         return parts
 
     def show_figures(self) -> None:

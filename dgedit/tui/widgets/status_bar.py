@@ -36,7 +36,7 @@ def file_parts(
     """Where the cursor is, in which file, and how it is written."""
     marks = " *" * dirty + " (read-only)" * locked
     place = f"{row + 1}:{column + 1}"
-    return [(0, f"{name}{marks}"), (0, place), (3, f"of {lines}"), (4, ending), (5, encoding), (2, language)]
+    return [(0, f"{name}{marks}"), (0, place), (4, f"of {lines}"), (5, ending), (6, encoding), (3, language)]
 
 
 def fitted(groups: Sequence[Sequence[Part]], cells: int) -> str:
