@@ -79,6 +79,8 @@ class Editor:
     """Show the number of every line."""
     auto_indent: bool = True
     """A new line begins under the one above it."""
+    close_brackets: bool = True
+    """A bracket or a quote that is typed brings its partner, which is typed over."""
     reduced_motion: bool = False
     """Show an infill only when it is finished, not its passes."""
     recover: bool = True

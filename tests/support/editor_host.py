@@ -31,8 +31,8 @@ from dgedit.tui.widgets.code_area import CodeArea
 
 Location = tuple[int, int]
 ScreenKind = TypeVar("ScreenKind", bound=Screen[Any])
-QUIET = Config(editor=Editor(watch=False))
-"""Settings without a thread that watches files; what it would report is asked for by hand."""
+QUIET = Config(editor=Editor(watch=False, close_brackets=False))
+"""Settings without a thread that watches files, whose reports are asked for by hand; a key writes itself alone."""
 TYPED = {"enter": "\r", "tab": "\t", "space": " "}
 GIVE_UP_S = 30.0
 USE = ContextUse(tokens=240, limit=384, prefix_cut=True, suffix_cut=False)

@@ -50,6 +50,8 @@ class Search:
             settings = replace(settings, pattern=text, regex=False)
         offsets = area.offset_of(start), area.offset_of(end)
         self._within, self._origin = (offsets if several else None), offsets[0]
+        # The bar takes rows from the text, and what is found must not be under it.
+        self.app.call_after_refresh(area.scroll_cursor_visible)
         self.bar.open(settings, replacing=replacing, patterns=self.patterns, replacements=self.replacements)
 
     def changed(self, settings: FindSettings) -> None:
@@ -198,6 +200,7 @@ class Search:
             start, end = (area.location_of(edge) for edge in (matches.starts[number], matches.ends[number]))
             area.selection = Selection(start, end)
             area.scroll_cursor_visible(center=not area.shows_row(start[0]))
+            self.app.call_after_refresh(area.scroll_cursor_visible)
         area.show_matches(tuple(zip(matches.starts, matches.ends, strict=True)), number)
         self.bar.show_count((number or 0) + 1 if number is not None else 0, len(matches), truncated=matches.truncated)
 

@@ -27,11 +27,17 @@ class Chip(Widget):
 
         name: str
 
-    def __init__(self, name: str, word: str, tooltip: str, *, alt_letter: bool = False) -> None:
-        """Args: alt_letter: the first letter of the word is its key."""
+    def __init__(
+        self, name: str, word: str, tooltip: str, *, alt_letter: bool = False, words: tuple[str, str, str] | None = None
+    ) -> None:
+        """Args:
+        alt_letter: the first letter of the word is its key.
+        words: what stands there instead when it is off, on, or decided by what is typed.
+        """
         super().__init__(name=name)
         self._word = word
         self._look_of_first = "underline" if alt_letter else ""
+        self._words = words
         self._state: bool | None = False
         self._short = False
         self.tooltip = tooltip
@@ -46,6 +52,9 @@ class Chip(Widget):
         """The word between its brackets."""
         before, after = AROUND[self._state]
         word = self._word[:1] if self._short else self._word
+        if self._words is not None and not self._short:
+            before, after = AROUND[False]
+            word = self._words[2 if self._state is None else int(self._state)]
         return Content.assemble(before, (word[:1], self._look_of_first), word[1:], after)
 
     def on_click(self) -> None:

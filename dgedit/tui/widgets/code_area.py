@@ -28,6 +28,7 @@ from ..infill.spans import changed_range
 from ..syntax import Symbol
 from ..theme import Theme
 from .document import line_ending
+from .pairing import Pairing
 from .source_area import Reread, SourceArea
 
 BAR = "\u258c"
@@ -86,6 +87,7 @@ class CodeArea(SourceArea):
     def __init__(self, palette: Theme, editor: config.Editor) -> None:
         self.preview: Preview | None = None
         self._read_only_reason = ""
+        self._pairing = Pairing(self)
         self._grown = list[tuple[Selection, Selection]]()
         super().__init__(palette, editor)
 
@@ -233,6 +235,9 @@ class CodeArea(SourceArea):
             event.stop()
             open_in_it = self.preview is not None
             self.post_message(self.Typed(self, event) if open_in_it else self.Refused(self.locked))
+        elif not self.locked and event.is_printable and self._pairing.takes(event.character or ""):
+            event.prevent_default()
+            event.stop()
         elif event.key == "enter":
             event.prevent_default()
             event.stop()
@@ -263,7 +268,7 @@ class CodeArea(SourceArea):
         """Delete the character before the cursor; before code, back to the tab stop."""
         change = None
         if not self.locked:
-            change = edits.backspace(self.document.lines, self.selection, self.indent)
+            change = self._pairing.deletes() or edits.backspace(self.document.lines, self.selection, self.indent)
         if change is not None:
             self.apply(change)
         else:

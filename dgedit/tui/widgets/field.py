@@ -35,6 +35,7 @@ class Field(Input):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("alt+backspace", "delete_left_word", "Delete the word before", show=False),
         Binding("alt+delete", "delete_right_word", "Delete the word behind", show=False),
+        Binding("ctrl+a", "select_all", "Select everything", show=False),
         Binding("alt+b", "cursor_left_word", "A word to the left", show=False),
         Binding("alt+f", "cursor_right_word", "A word to the right", show=False),
     ]

@@ -26,6 +26,7 @@ from .field import Field
 from .history import History
 
 NARROW_BELOW_COLUMNS = 64
+CASES = ("Case: no", "Case: yes", "Case: auto")
 NEXT_CASE: dict[bool | None, bool | None] = {None: True, True: False, False: None}
 
 
@@ -110,7 +111,7 @@ class FindBar(Widget):
         self._replace = Field(placeholder="replace with", select=True)
         self._settings_chips = (
             Chip("regex", "Regex", "Regular expression, Alt+R", alt_letter=True),
-            Chip("case", "Case", "Case matters, Alt+C; ~ only when a capital is typed", alt_letter=True),
+            Chip("case", "Case", "Case matters, Alt+C; auto: where a capital is typed", alt_letter=True, words=CASES),
             Chip("whole_word", "Word", "Whole words, Alt+W", alt_letter=True),
             Chip("in_selection", "Sel", "In the selection, Alt+S", alt_letter=True),
         )

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 from textual.events import Paste
 
-from dgedit.config import Config, Editor
-
 from ...support.editor_host import QUIET, Host, editor
 from ...support.offers import MODEL, Offers, offers
 
@@ -177,4 +175,3 @@ async def test_a_file_that_changed_is_asked_about_without_the_answer(
         await host.answer("ctrl+r")
         await host.until(lambda: host.text == "theirs = 1\n", "the file to be read again")
         assert host.app.infilling.review is None
-    assert Config(editor=Editor(watch=False)) == QUIET
