@@ -81,6 +81,8 @@ class Editor:
     """A new line begins under the one above it."""
     close_brackets: bool = True
     """A bracket or a quote that is typed brings its partner, which is typed over."""
+    problems: bool = True
+    """Show beside the lines of Python where they do not parse and what pyflakes finds."""
     reduced_motion: bool = False
     """Show an infill only when it is finished, not its passes."""
     recover: bool = True

@@ -42,6 +42,7 @@ from .controllers.appearance import Looks, own_themes
 from .controllers.bars import Bars
 from .controllers.edits import Writing
 from .controllers.infill import WARM_AFTER_S, Infilling
+from .controllers.problems import Problems
 from .controllers.recovery import Recovery
 from .controllers.saving import Saving
 from .controllers.search import Search
@@ -117,6 +118,7 @@ class DgeditApp(Shell):
         self.recovery: Recovery = Recovery(self)
         self.writing, self.finding = Writing(self), Search(self, self.find_bar)
         self.infilling: Infilling = Infilling(self, self.jobs, self._options)
+        self.problems = Problems(self)
         self.bars: Bars = Bars(self)
         self.looks = Looks(self)
         self._actions = self._table()
@@ -185,6 +187,7 @@ class DgeditApp(Shell):
             self.jobs.load()
         self.run_worker(self.recovery.run(), group="journal")
         self.set_interval(LOOK_EVERY_S, self.looks.look)
+        self.problems.look()
         self.ask(self._recover())
 
     async def _recover(self) -> None:
@@ -326,6 +329,7 @@ class DgeditApp(Shell):
     def _is_quiet(self) -> None:
         for tab in self.filing.tabs:
             self.recovery.check_dirty(tab)
+        self.problems.look()
         self.refresh_status()
 
     @on(FindBar.Changed)
@@ -375,7 +379,7 @@ class DgeditApp(Shell):
             "earlier_pass": lambda: infilling.scrub(-1), "later_pass": lambda: infilling.scrub(1),
             "weaker": lambda: infilling.change_strength(-1), "stronger": lambda: infilling.change_strength(1),
         }  # fmt: skip
-        parts = (writing, infilling)
+        parts = (writing, infilling, self.problems)
         for command in COMMANDS:
             if command.id not in named:
                 named[command.id] = next(getattr(part, command.id) for part in parts if hasattr(part, command.id))

@@ -77,6 +77,7 @@ COMMANDS: tuple[Command, ...] = (
         # A terminal's report of the cursor looks like Shift+F3, and is taken for it.
         ("find_previous", "Find the previous one", "f2 shift+f3"),
         ("replace", "Find and replace", "ctrl+r"),
+        ("next_problem", "Go to the next doubtful place", "f7"),
         ("go_to_line", "Go to a line", "ctrl+l"),
         ("go_to_symbol", "Go to a symbol", "ctrl+t"),
     ),

@@ -31,7 +31,7 @@ from dgedit.tui.widgets.code_area import CodeArea
 
 Location = tuple[int, int]
 ScreenKind = TypeVar("ScreenKind", bound=Screen[Any])
-QUIET = Config(editor=Editor(watch=False, close_brackets=False))
+QUIET = Config(editor=Editor(watch=False, close_brackets=False, problems=False))
 """Settings without a thread that watches files, whose reports are asked for by hand; a key writes itself alone."""
 TYPED = {"enter": "\r", "tab": "\t", "space": " "}
 GIVE_UP_S = 30.0

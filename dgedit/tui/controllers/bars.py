@@ -132,7 +132,8 @@ class Bars:
         )
         jobs = app.jobs
         known = model_name(jobs.model.info) if jobs.model is not None else jobs.load_note
-        return [parts, [(2, known)]]
+        problem = area.problem_at(row)
+        return [parts, [(1, problem.message)] if problem else [], [(2, known)]]
 
     def _key_line(self, cells: int) -> str:
         known = {command.id for command in COMMANDS}

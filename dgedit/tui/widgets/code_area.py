@@ -19,6 +19,7 @@ from textual.message import Message
 from textual.widgets.text_area import Selection
 
 from ... import config
+from ...judges.problems import Problem
 from ...text import controls, edits
 from ...text.edits import Change
 from ...text.languages import indents_after
@@ -33,6 +34,8 @@ from .source_area import Reread, SourceArea
 
 BAR = "\u258c"
 """Stands beside the rows of a span under infill."""
+DOUBT = "!"
+"""Stands beside a row that does not parse, or that pyflakes doubts."""
 GONE = "-"
 """Stands beside a row that is replaced."""
 INFILL_LOCK = "the text is locked while an infill is open; accept or cancel it"
@@ -87,6 +90,8 @@ class CodeArea(SourceArea):
     def __init__(self, palette: Theme, editor: config.Editor) -> None:
         self.preview: Preview | None = None
         self._read_only_reason = ""
+        self.problems: Sequence[Problem] = ()
+        self._problem_rows, self._problems_in = dict[int, Problem](), 0
         self._pairing = Pairing(self)
         self._grown = list[tuple[Selection, Selection]]()
         super().__init__(palette, editor)
@@ -370,9 +375,23 @@ class CodeArea(SourceArea):
         cells = self.preview.cells.get(row, ()) if self.preview is not None else ()
         states = {cell.state for cell in cells} - {"plain", "filler"}
         if not states:
-            return None
+            return (DOUBT, Style(color=self.palette.colour("editor.error"))) if self.problem_at(row) else None
         gone = states == {"removed"}
         return (GONE, Style(color=self.palette.colour("editor.error"))) if gone else (BAR, self.palette.mark_style())
+
+    def show_problems(self, problems: Sequence[Problem]) -> None:
+        """Mark doubtful places beside their rows, until a line comes or goes."""
+        last = self.document.line_count
+        self.problems = [each for each in problems if each.row < last]
+        self._problems_in = last
+        self._problem_rows = {each.row: each for each in reversed(self.problems)}
+        self.refresh()
+
+    def problem_at(self, row: int) -> Problem | None:
+        """The first doubtful place of a row."""
+        if not self._problem_rows or self.document.line_count != self._problems_in:
+            return None
+        return self._problem_rows.get(row)
 
     def styles_of_row(self, row: int) -> list[tuple[int, int, Style]]:
         """Search matches, and the states of a span under infill over them."""
