@@ -107,6 +107,10 @@ class Infill:
     """An answer that is less likely right than this, in percent, is called nothing good."""
     any_language: bool = False
     """Offer what the model writes in languages that it does not know."""
+    ghost: bool = False
+    """After a pause at the end of a line show what may follow, dim: Tab takes it, anything else goes on."""
+    ghost_on_battery: bool = False
+    """Also where the machine has no other power than its battery."""
     warm_up: bool = True
     """Load the model behind the first picture of the editor, not at the first infill."""
 

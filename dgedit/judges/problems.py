@@ -23,7 +23,7 @@ PROBLEMS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Doubt:
     """One doubtful place; row and column from 0."""
 
     row: int
@@ -33,7 +33,7 @@ class Problem:
     """The name that nothing defines, where that is the problem."""
 
 
-def problems(text: str) -> list[Problem]:
+def problems(text: str) -> list[Doubt]:
     """What is found in a text, in order; nothing where pyflakes is not installed and the text parses."""
     source = text.replace(MARKER, STANDS_IN)
     try:
@@ -42,13 +42,13 @@ def problems(text: str) -> list[Problem]:
             tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         verdict = python.judge(source)
-        return [Problem(row=verdict.line, column=verdict.column, message=verdict.message)] if verdict.is_broken else []
+        return [Doubt(row=verdict.line, column=verdict.column, message=verdict.message)] if verdict.is_broken else []
     try:
         from pyflakes import checker, messages
     except ImportError:
         return []
     found = [
-        Problem(
+        Doubt(
             row=each.lineno - 1,
             column=each.col,
             message=each.message % each.message_args,
@@ -59,9 +59,9 @@ def problems(text: str) -> list[Problem]:
     return sorted(found, key=lambda problem: (problem.row, problem.column))[:PROBLEMS_MAX]
 
 
-def read(printed: bytes) -> list[Problem]:
+def read(printed: bytes) -> list[Doubt]:
     """What the process printed."""
-    return [Problem(**each) for each in json.loads(printed)]
+    return [Doubt(**each) for each in json.loads(printed)]
 
 
 if __name__ == "__main__":

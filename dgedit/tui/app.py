@@ -41,6 +41,7 @@ from .commands import COMMANDS, bindings, default_keys, key_label
 from .controllers.appearance import Looks, own_themes
 from .controllers.bars import Bars
 from .controllers.edits import Writing
+from .controllers.ghost import Ghost
 from .controllers.infill import WARM_AFTER_S, Infilling
 from .controllers.problems import Problems
 from .controllers.recovery import Recovery
@@ -65,6 +66,7 @@ EDITED_WITHIN_S = 10.0
 GONE_S = 3.0
 OF_INFILL = frozenset(command.id for command in COMMANDS if command.group == "Infill") - {"cancel"}
 """Commands that speak of the open infill, which may be in another text."""
+TAKES_GHOST = ("tab", "accept_word")
 IN_FIND_BAR = frozenset(
     {"save", "quit_guarded", "find", "replace", "help", "command_palette", "next_tab", "previous_tab"}
 )
@@ -119,6 +121,7 @@ class DgeditApp(Shell):
         self.writing, self.finding = Writing(self), Search(self, self.find_bar)
         self.infilling: Infilling = Infilling(self, self.jobs, self._options)
         self.problems = Problems(self)
+        self.ghost: Ghost = Ghost(self, self._options)
         self.bars: Bars = Bars(self)
         self.looks = Looks(self)
         self._actions = self._table()
@@ -291,6 +294,8 @@ class DgeditApp(Shell):
 
     @on(Arrived)
     def _mail(self) -> None:
+        if self.infilling.review is None:
+            self.ghost.arrived()
         self.infilling.arrived()
         if self.infilling.review is None:
             self.refresh_status()
@@ -307,6 +312,7 @@ class DgeditApp(Shell):
 
     @on(TextArea.SelectionChanged)
     def _selection_changed(self) -> None:
+        self.ghost.moved()
         self.refresh_status()
         if self._warm_up:
             if self._hold is not None:
@@ -374,6 +380,7 @@ class DgeditApp(Shell):
             "go_to_line": finding.go_to_line, "go_to_symbol": finding.go_to_symbol,
             "command_palette": self._show_commands, "help": self._show_help,
             "next_theme": self.looks.next_theme, "suspend": self.action_suspend_process,
+            "accept_word": lambda: self.ghost.take_word() or infilling.accept_word(),
             "tab": self._tab, "cancel": self._cancel, "infill_instructed": self._instruct,
             "next_alternative": lambda: infilling.cycle(1), "previous_alternative": lambda: infilling.cycle(-1),
             "earlier_pass": lambda: infilling.scrub(-1), "later_pass": lambda: infilling.scrub(1),
@@ -387,6 +394,8 @@ class DgeditApp(Shell):
 
     async def action_run(self, command: str) -> None:
         """Carry out a command."""
+        if command not in TAKES_GHOST:
+            self.ghost.clear()
         if command in OF_INFILL and (said := self.infilling.elsewhere()):
             self.say(said)
         else:
@@ -424,7 +433,7 @@ class DgeditApp(Shell):
     def _tab(self) -> None:
         if self.infilling.review is not None and self.infilling.area is self.area:
             self.infilling.accept()
-        else:
+        elif not self.ghost.take():
             self.writing.tab()
 
     def _cancel(self) -> None:

@@ -210,6 +210,10 @@ class Theme:
         colour = self._draft(confidence) if state == "draft" else self.colours["denoise"][name]
         return Style(color=colour, bgcolor=self.colour("denoise.background")) + _ATTRIBUTES.get(state, Style.null())
 
+    def line_style(self) -> Style:
+        """How the row of the cursor is drawn."""
+        return Style(bgcolor=self.colour("editor.cursor_line"))
+
     def mark_style(self) -> Style:
         """How the sign beside the rows of a span under infill looks."""
         return Style(color=self.colour("denoise.new"), bold=True)

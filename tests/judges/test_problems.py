@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dgedit.judges.problems import Problem, problems, read
+from dgedit.judges.problems import Doubt, problems, read
 
 FOUND = {
     "": [],
@@ -32,4 +32,4 @@ def test_the_process_tells_the_same() -> None:
         [sys.executable, "-m", "dgedit.judges.problems"], input=text.encode(), capture_output=True, check=True
     )
     assert read(done.stdout) == problems(text)
-    assert read(done.stdout)[1] == Problem(row=1, column=6, message="undefined name 'naïve'", name="naïve")
+    assert read(done.stdout)[1] == Doubt(row=1, column=6, message="undefined name 'naïve'", name="naïve")

@@ -10,6 +10,7 @@ import random
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from textual.document._wrapped_document import WrappedDocument
 from textual.events import Paste
 from textual.widgets.text_area import Selection
 
+from dgedit.config import Config
 from dgedit.engine import Engine
 from dgedit.engine.types import Frame, FrameSpan, SlotState
 from dgedit.errors import DgeditError
@@ -28,7 +30,7 @@ from dgedit.text.holes import MARKER
 from dgedit.tui.commands import COMMANDS
 from dgedit.tui.widgets.code_area import CodeArea
 
-from ..support.editor_host import Host, Location, a_frame, a_result, editor, key_event
+from ..support.editor_host import QUIET, Host, Location, a_frame, a_result, editor, key_event
 
 BURST = 25
 """So many keys come at once, faster than the screen is drawn."""
@@ -58,6 +60,7 @@ LETTERS = [*"abdefklqrsuxy01(){}[]:'\"#*\\+?^$ ", "é", "漢", "😀"]
 OPENING = {"ctrl+n", "ctrl+o", "ctrl+s", "alt+s", "ctrl+w", "ctrl+q", "ctrl+l", "ctrl+t", "ctrl+p", "f1", "alt+g"}
 COMMAND_KEYS = [key for command in COMMANDS for key in command.keys]
 STEERING = ["accept_word", "accept_line", "infill", "branch", "pin", "later", "earlier", "next", "less", "more", "wait"]
+STEERING += ["show_replaced", "step", "decide", "type", "back"]
 NASTY = ["a\r\nb", "\x1b[2J\x07", "\t\t\n\n  ", "'''", "<FILL_ME>", "\u2028\x85", "x" * 300, "\r", ""]
 
 
@@ -197,7 +200,9 @@ async def test_random_keys(
     monkeypatch.setattr("dgedit.tui.infill.thread.fill_gaps", stand_in(draw))
     keys = pytestconfig.getoption("--keys") // 4
     watch = Watch(folder, monkeypatch)
-    async with editor(*(folder / name for name in FILES), model=nano, options=FillOptions(), size=(80, 12)) as host:
+    closing = Config(editor=replace(QUIET.editor, close_brackets=True))
+    files = [folder / name for name in FILES]
+    async with editor(*files, model=nano, options=FillOptions(), size=(80, 12), config=closing) as host:
         monkeypatch.setattr(host.app, "leave", lambda code: None)
         for pressed in range(0, keys, BURST):
             await burst(host, draw)
@@ -223,6 +228,12 @@ async def steer(host: Host, draw: random.Random) -> None:
         infilling.scrub(1 if way == "later" else -1)
     elif way == "next":
         infilling.cycle(draw.choice([-1, 1]))
+    elif way == "decide":
+        infilling.decide(draw.random() < 0.5)
+    elif way == "type":
+        infilling.type_through(host.review.text[host.review.accepted :][:1])
+    elif way == "back":
+        infilling.type_back()
     elif way in ("less", "more"):
         infilling.change_strength(1 if way == "more" else -1)
     else:
@@ -261,7 +272,8 @@ async def test_random_steering_harms_nothing_around_the_infill(
                     await steer(host, draw)
                     assert area.text.startswith(left)
                     assert area.text.endswith(right)
-            accepted = infilling.review is not None and infilling.review.accepted
+            review = infilling.review
+            accepted = review is not None and (review.accepted or True in review.decided.values())
             if infilling.review is not None and draw.random() < 0.6:
                 infilling.cancel()
                 assert accepted or (area.text, area.selection) == (before, selection)

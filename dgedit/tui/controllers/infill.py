@@ -16,7 +16,8 @@ from ...fill.loop import FillOptions, Gap, unlearned
 from ...stats import Event
 from ...text.holes import MARKER, Hole
 from ..infill import rewrite
-from ..infill.review import Review, Segment
+from ..infill.review import Review
+from ..infill.segment import Segment
 from ..infill.spans import Range, hole_at, is_promising, marker_of, markers
 from ..infill.steering import InfillSpan, Steering
 from ..infill.thread import InfillJobs, Task

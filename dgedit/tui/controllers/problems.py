@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from textual.widgets.text_area import Selection
 
-from ...judges.problems import Problem, read
+from ...judges.problems import Doubt, read
 from ..shell import Shell
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Problems:
             self.app.say(f"{problem.message}: {self.app.key('infill')} fills this")
 
 
-async def _found(text: str) -> list[Problem]:
+async def _found(text: str) -> list[Doubt]:
     """What the process finds; nothing where it fails, which is no reason to disturb anybody."""
     command = (sys.executable, "-m", "dgedit.judges.problems")
     pipe, none = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ...fill.loop import Gap
+from .segment import Segment, joined
 
 if TYPE_CHECKING:
     from ...engine.types import Candidate, Frame, InfillResult
@@ -25,15 +26,6 @@ UNSURE_BELOW = 0.4
 """A less likely answer is drawn as a draft."""
 NEXT_WORD = re.compile(r"\s*(?:\w+|[^\w\s]+)")
 NEXT_LINE = re.compile(r"\n?[^\n]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A part of the span under infill."""
-
-    part: str | Gap
-    group: int | None
-    """Which hole of the text it belongs to; none for code between holes, which stays whatever happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +244,7 @@ class Review:
                 continue
             inside = [(left - start, right - start) for left, right in kept if left < end and start < right]
             segments += self._split(number, text, inside)
-        return Review(tuple(_joined(segments)), self.originals, self.accepted)
+        return Review(tuple(joined(segments)), self.originals, self.accepted)
 
     def branched(self) -> Review | None:
         """The run that goes on from the pass that is looked at; none when that is not possible."""
@@ -381,22 +373,3 @@ class Review:
             if right > left:
                 yield replace(segment, part=text[left:right])
             position = max(position, right)
-
-
-def _joined(segments: list[Segment]) -> Iterator[Segment]:
-    """Neighbouring texts of one group as one."""
-    last: Segment | None = None
-    for segment in segments:
-        if last is not None and last.group == segment.group:
-            if isinstance(last.part, str) and isinstance(segment.part, str):
-                last = replace(last, part=last.part + segment.part)
-                continue
-            if isinstance(last.part, Gap) and isinstance(segment.part, Gap):
-                joined = (*last.part.rejected, *segment.part.rejected)
-                last = replace(last, part=Gap(rejected=joined))
-                continue
-        if last is not None:
-            yield last
-        last = segment
-    if last is not None:
-        yield last

@@ -18,7 +18,8 @@ from ..shell import Shell
 from ..widgets.status_bar import Part, answer_line, answer_words, figures_line, pass_line
 from . import rewrite
 from .overlay import Location
-from .review import NEXT_LINE, NEXT_WORD, Piece, Review, Segment
+from .review import NEXT_LINE, NEXT_WORD, Piece, Review
+from .segment import Segment
 from .spans import offset_in
 from .thread import InfillJobs
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 from rich.style import Style
@@ -19,42 +18,21 @@ from textual.message import Message
 from textual.widgets.text_area import Selection
 
 from ... import config
-from ...judges.problems import Problem
+from ...judges.problems import Doubt
 from ...text import controls, edits
 from ...text.edits import Change
 from ...text.languages import indents_after
-from ..infill.overlay import Cell, Location, place
+from ..infill.overlay import Location, place
 from ..infill.review import Piece
 from ..infill.spans import changed_range
 from ..syntax import Symbol
 from ..theme import Theme
 from .document import line_ending
 from .pairing import Pairing
+from .preview import BAR, DOUBT, GONE, Preview
 from .source_area import Reread, SourceArea
 
-BAR = "\u258c"
-"""Stands beside the rows of a span under infill."""
-DOUBT = "!"
-"""Stands beside a row that does not parse, or that pyflakes doubts."""
-GONE = "-"
-"""Stands beside a row that is replaced."""
 INFILL_LOCK = "the text is locked while an infill is open; accept or cancel it"
-
-
-@dataclass(slots=True)
-class Preview:
-    """A span that is being denoised."""
-
-    start: Location
-    end: Location
-    """Where the text shown now ends."""
-    original: str
-    selection: Selection
-    kept: str
-    """What stands there if it ends now: the original, or what is accepted so far; saving and the journal write it."""
-    shown: str | None = None
-    """The text of the last frame; none before the first one."""
-    cells: dict[int, list[Cell]] = field(default_factory=dict)
 
 
 class CodeArea(SourceArea):
@@ -90,8 +68,8 @@ class CodeArea(SourceArea):
     def __init__(self, palette: Theme, editor: config.Editor) -> None:
         self.preview: Preview | None = None
         self._read_only_reason = ""
-        self.problems: Sequence[Problem] = ()
-        self._problem_rows, self._problems_in = dict[int, Problem](), 0
+        self.problems: Sequence[Doubt] = ()
+        self._problem_rows, self._problems_in = dict[int, Doubt](), 0
         self._pairing = Pairing(self)
         self._grown = list[tuple[Selection, Selection]]()
         super().__init__(palette, editor)
@@ -269,6 +247,11 @@ class CodeArea(SourceArea):
         else:
             self._replace_via_keyboard("\n", *self.selection)
 
+    def action_cursor_right(self, select: bool = False) -> None:
+        """Go right; what is suggested behind the cursor is taken by a key of its own."""
+        self.suggestion = ""
+        super().action_cursor_right(select)
+
     def action_delete_left(self) -> None:
         """Delete the character before the cursor; before code, back to the tab stop."""
         change = None
@@ -379,7 +362,7 @@ class CodeArea(SourceArea):
         gone = states == {"removed"}
         return (GONE, Style(color=self.palette.colour("editor.error"))) if gone else (BAR, self.palette.mark_style())
 
-    def show_problems(self, problems: Sequence[Problem]) -> None:
+    def show_problems(self, problems: Sequence[Doubt]) -> None:
         """Mark doubtful places beside their rows, until a line comes or goes."""
         last = self.document.line_count
         self.problems = [each for each in problems if each.row < last]
@@ -387,7 +370,7 @@ class CodeArea(SourceArea):
         self._problem_rows = {each.row: each for each in reversed(self.problems)}
         self.refresh()
 
-    def problem_at(self, row: int) -> Problem | None:
+    def problem_at(self, row: int) -> Doubt | None:
         """The first doubtful place of a row."""
         if not self._problem_rows or self.document.line_count != self._problems_in:
             return None

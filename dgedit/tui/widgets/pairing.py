@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from textual.widgets.text_area import Selection
 
+from ... import config
 from ...text import pairs
 from ...text.edits import CLOSERS, Change, Location, matching_bracket
 from ...text.languages import comment_of
-
-if TYPE_CHECKING:
-    from .code_area import CodeArea
+from .document import TextDocument
 
 PROSE = ("text", "markdown")
 """Where an apostrophe is no quote."""
@@ -19,10 +18,32 @@ ROWS_MAX = 500
 """A closing bracket looks so far up for its partner."""
 
 
+class Area(Protocol):
+    """What is read and changed of a text area."""
+
+    selection: Selection
+    document: TextDocument
+    editor: config.Editor
+    syntax_name: str
+
+    @property
+    def cursor_location(self) -> Location:
+        """Where the cursor is."""
+
+    def apply(self, change: Change) -> None:
+        """Carry out a change as one undo step."""
+
+    def move_cursor(self, location: Location) -> None:
+        """Put the cursor somewhere."""
+
+    def scroll_cursor_visible(self) -> object:
+        """Bring the cursor into view."""
+
+
 class Pairing:
     """Knows the partners that came by themselves in the row of the cursor."""
 
-    def __init__(self, area: CodeArea) -> None:
+    def __init__(self, area: Area) -> None:
         self._area = area
         self._row, self._came = -1, 0
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
@@ -31,6 +31,7 @@ from ...text.languages import comment_of, indent_of
 from ..infill.overlay import Location
 from ..theme import Theme
 from .document import TextDocument, line_ending
+from .painting import Kept, restyled
 from .wrapping import WrappedRows
 
 PARSE_MS = 4.0
@@ -334,6 +335,7 @@ class SourceArea(TextArea):
         key = (
             *(self.document[row], row, section, tuple(self._highlights.get(row, ())), tuple(self.styles_of_row(row))),
             self.mark_of_row(row),
+            self.suggestion if has_cursor else "",
             selection if selection.contains_line(row) or has_cursor else None,
             bracket if bracket is not None and (has_cursor or bracket[0] == row) else None,
             *(self.size, self.virtual_size.width, self.gutter_width, self.scroll_offset.x, self.indent_width),
@@ -350,7 +352,7 @@ class SourceArea(TextArea):
             row, section = self.wrapped_document._offset_to_line_info[y + int(self.scroll_offset.y)]
         except IndexError:
             return strip
-        strip = self._marked(strip, row)
+        strip = self._suggested(self._marked(strip, row), row)
         styles = self.styles_of_row(row)
         if not styles:
             return strip
@@ -360,8 +362,19 @@ class SourceArea(TextArea):
             left, right = max(left, first), min(right, last)
             if left < right:
                 cells = self._screen_column(row, left), self._screen_column(row, right - 1, 1)
-                strip = _restyled(strip, *cells, style, self._kept)
+                strip = restyled(strip, *cells, style, self._kept)
         return strip
+
+    def _suggested(self, strip: Strip, row: int) -> Strip:
+        """A line of the screen with what is suggested behind the cursor, which TextArea cuts at the longest line."""
+        if not self.suggestion or row != self.selection.end[0] or not self.has_focus:
+            return strip
+        # The first cell is the cursor's.
+        first = self._screen_column(row, len(self.document[row])) + cell_len(self.suggestion[0])
+        look = Style(color=self.palette.colour("editor.gutter"), italic=True)
+        rest = Strip([Segment(self.suggestion[1:].translate(PICTURES), self.palette.line_style() + look)])
+        drawn = Strip.join([strip.crop(0, first), rest])
+        return Strip.join([drawn, strip.crop(drawn.cell_length)]).crop(0, max(strip.cell_length, self.size.width))
 
     def mark_of_row(self, row: int) -> tuple[str, Style] | None:
         """A sign beside the number of a row, and its look."""
@@ -385,33 +398,3 @@ class SourceArea(TextArea):
             x += wide if line[column : column + 1] else 0
         scrolled = 0 if self.soft_wrap else int(self.scroll_offset.x)
         return x + self.gutter_width - scrolled
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Backgrounds that a style drawn over the text does not hide."""
-
-    cursor: Color | None
-    selection: Color | None
-    under: Color | None
-    """The background of a span under infill: what is selected in it stays seen; a match is more than a selection."""
-
-    def over(self, old: Style, style: Style) -> Style:
-        """A style over what is drawn already."""
-        if old.bgcolor is None:
-            return old + style
-        if old.bgcolor == self.cursor:
-            return style + old
-        if old.bgcolor == self.selection and style.bgcolor == self.under:
-            return old + style + Style(bgcolor=old.bgcolor)
-        return old + style
-
-
-def _restyled(strip: Strip, left: int, right: int, style: Style, kept: Kept) -> Strip:
-    """The strip with cells [left, right) in `style`."""
-    left, right = max(0, left), min(strip.cell_length, right)
-    if left >= right:
-        return strip
-    before, middle, after = strip.crop(0, left), strip.crop(left, right), strip.crop(right)
-    painted = [Segment(text, kept.over(old or Style(), style), control) for text, old, control in middle]
-    return Strip.join([before, Strip(painted, middle.cell_length), after])

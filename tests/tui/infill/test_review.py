@@ -18,7 +18,8 @@ from dgedit.engine.types import (
     SlotState,
 )
 from dgedit.fill.loop import Gap
-from dgedit.tui.infill.review import NEXT_LINE, NEXT_WORD, Review, Segment
+from dgedit.tui.infill.review import NEXT_LINE, NEXT_WORD, Review
+from dgedit.tui.infill.segment import Segment
 
 USE = ContextUse(tokens=9, limit=99, prefix_cut=False, suffix_cut=False)
 
