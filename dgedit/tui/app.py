@@ -380,7 +380,7 @@ class DgeditApp(Shell):
             "go_to_line": finding.go_to_line, "go_to_symbol": finding.go_to_symbol,
             "command_palette": self._show_commands, "help": self._show_help,
             "next_theme": self.looks.next_theme, "suspend": self.action_suspend_process,
-            "accept_word": lambda: self.ghost.take_word() or infilling.accept_word(),
+            "accept_word": self._accept_word,
             "tab": self._tab, "cancel": self._cancel, "infill_instructed": self._instruct,
             "next_alternative": lambda: infilling.cycle(1), "previous_alternative": lambda: infilling.cycle(-1),
             "earlier_pass": lambda: infilling.scrub(-1), "later_pass": lambda: infilling.scrub(1),
@@ -435,6 +435,10 @@ class DgeditApp(Shell):
             self.infilling.accept()
         elif not self.ghost.take():
             self.writing.tab()
+
+    def _accept_word(self) -> None:
+        if not self.ghost.take_word():
+            self.infilling.accept_word()
 
     def _cancel(self) -> None:
         if self.infilling.review is not None and self.infilling.area is self.area:

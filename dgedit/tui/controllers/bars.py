@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from ...text.controls import printable
 from ..commands import COMMANDS
+from ..dialogs import keyboard_is_taken
 from ..shell import Shell
 from ..theme import Theme
 from ..widgets.status_bar import Part, file_parts, fitted, fitted_keys, model_name
@@ -42,6 +43,8 @@ WALKING = {
     "cancel": "end",
 }
 """The keys of a walk over many holes; those that are no commands as they are written."""
+FINDING = [("Enter", "next"), ("Shift+F3", "previous"), ("Alt+A", "replace all"), ("Esc", "close")]
+"""The keys of the find bar."""
 FADE_S = 4.0
 """So long a message stands, unless the text changes before."""
 PADDING = 2
@@ -138,7 +141,9 @@ class Bars:
     def _key_line(self, cells: int) -> str:
         known = {command.id for command in COMMANDS}
         review = self.app.infilling.review if self.app.infilling.area is self.app.area else None
-        if review is None:
+        if keyboard_is_taken(self.app) and not self.app.screen.is_modal:
+            pairs = FINDING
+        elif review is None:
             # What no other editor has comes first; a narrow terminal leaves the others out.
             ordered = sorted(COMMANDS, key=lambda command: command.group != "Infill")
             pairs = [(command.id, command.shown) for command in ordered if command.shown and command.id != "help"]

@@ -52,6 +52,7 @@ class Search:
         self._within, self._origin = (offsets if several else None), offsets[0]
         # The bar takes rows from the text, and what is found must not be under it.
         self.app.call_after_refresh(area.scroll_cursor_visible)
+        self.app.call_after_refresh(self.app.refresh_status)
         self.bar.open(settings, replacing=replacing, patterns=self.patterns, replacements=self.replacements)
 
     def changed(self, settings: FindSettings) -> None:
@@ -69,6 +70,7 @@ class Search:
         for tab in self.app.filing.tabs:
             tab.area.show_matches((), None)
         self.app.area.focus()
+        self.app.call_after_refresh(self.app.refresh_status)
 
     def step(self, *, backwards: bool) -> None:
         """Go to the next match, or the one before."""

@@ -8,7 +8,7 @@ import pytest
 
 from dgedit.config import Config, Editor
 from dgedit.tui.controllers import problems
-from dgedit.tui.widgets.code_area import DOUBT
+from dgedit.tui.widgets.preview import DOUBT
 
 from ...support.editor_host import Host, editor
 from ...support.offers import MODEL, offers

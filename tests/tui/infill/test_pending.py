@@ -11,7 +11,7 @@ from rich.style import Style
 
 from dgedit.config import Config, Editor
 from dgedit.tui.theme import FOLDER, load_theme
-from dgedit.tui.widgets.code_area import BAR
+from dgedit.tui.widgets.preview import BAR
 
 from ...support.editor_host import QUIET, Host, editor
 from ...support.offers import MODEL, offers

@@ -8,7 +8,7 @@ import pytest
 
 from dgedit.tui.infill.review import Piece
 from dgedit.tui.infill.rewrite import BESIDE, answer_offset, beside, shown_offset
-from dgedit.tui.widgets.code_area import BAR, GONE
+from dgedit.tui.widgets.preview import BAR, GONE
 
 from ...support.editor_host import editor
 from ...support.offers import MODEL, offers
