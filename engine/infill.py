@@ -10,6 +10,7 @@ done before the key is pressed (`prepare`) is a value that the caller keeps and 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ ADAPTED = 3
 """So many more recalled pieces with the names around the span: of 400 lines they add 19 right ones to 86."""
 FROM_FILES = frozenset((Origin.RECALLED, Origin.NAMED))
 """Candidates of these say nothing that does not stand in a file."""
+LONG_BEAMS = 2
 RETRIES = 2
 """So many times more spans are written while nothing good was found."""
 DRAFTED = (Origin.RECALLED, Origin.WRITTEN)
@@ -237,17 +239,35 @@ def remembered(request: InfillRequest, limit: int) -> list[Recalled]:
 @torch.inference_mode()
 def beforehand(encoded: EncodedInfill, pieces: Sequence[Recalled]) -> list[Proposal]:
     """What might stand in the span before anything is denoised: pieces of the file, spans written left to right."""
-    model, packed = encoded.model, encoded.packed
     if denoises_alone(encoded.request):
         return []
     found = [from_memory(encoded, piece, place) for place, piece in enumerate(pieces)]
     if encoded.request.recall and encoded.guard.guides:
         found += from_names(encoded)
-    first, later = edge_bias(packed, model)
-    ends = closing_tokens(packed, model)
-    how = model.defaults
-    written = model.write(encoded.context, first, later, ends, tokens_max=how.written_tokens, beams=how.beams)
+    written = written_spans(encoded)
     return found + [from_row(encoded, ids, Origin.WRITTEN, place) for place, ids in enumerate(written)]
+
+
+def written_spans(encoded: EncodedInfill) -> list[list[int]]:
+    """Ids of spans written left to right, the likeliest first: those of one line, and where the likeliest of them seems
+    to be a beginning only, those of several lines before them.
+    """
+    model, context, packed = encoded.model, encoded.context, encoded.packed
+    first, later = edge_bias(packed, model)
+    ends, how = closing_tokens(packed, model), model.defaults
+    written = model.write(context, first, later, ends, tokens_max=how.written_tokens, beams=how.beams)
+    if not how.long_tokens or not written or not goes_on(encoded, written[0]):
+        return written
+    closing = torch.zeros_like(ends)
+    closing[model.format.eom_id] = True
+    long = model.write(context, first, later, closing, tokens_max=how.long_tokens, beams=LONG_BEAMS)
+    return [*(ids for ids in long if ids not in written), *written]
+
+
+def goes_on(encoded: EncodedInfill, ids: list[int]) -> bool:
+    """Whether what follows a span that was written is likelier another line than the end."""
+    model = encoded.model
+    return float(model.score(encoded.context, [[*ids, model.format.eom_id]])[0][-1]) < math.log(0.5)
 
 
 def drafts(known: list[Proposal]) -> list[list[int]]:
