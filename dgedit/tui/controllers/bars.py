@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual.widgets import Static
 
-from ...text.controls import printable
+from ...terminal import drawn
 from ..commands import COMMANDS
 from ..shell import Shell
 from ..theme import Theme
@@ -64,9 +64,7 @@ class Bars:
         if not self.app.is_mounted(self.status):
             return
         # Names of files may hold what a terminal would act on.
-        shown = printable(
-            "  |  ".join(part for part in (self.app.recovery.trouble, self._message, *self._lines()) if part)
-        )
+        shown = drawn("  |  ".join(part for part in (self.app.recovery.trouble, self._message, *self._lines()) if part))
         # Both are one row whatever they say, so that no key costs a layout of the screen.
         self.status.update(Text(shown), layout=False)
         self.keys.update(Text(self._key_line()), layout=False)
