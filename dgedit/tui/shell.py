@@ -113,11 +113,11 @@ class Shell(App[int]):
     colourless: Colourless
     sixteen: Sixteen
     jobs: InfillJobs
-    filing: OpenFiles
-    saving: SavedFiles
+    files: OpenFiles
+    saves: SavedFiles
     recovery: UnsavedWork
     typed: TypeAhead
-    infilling: OpenInfill
+    infills: OpenInfill
     bars: StatusLines
     switcher: ContentSwitcher
     tab_bar: TabBar

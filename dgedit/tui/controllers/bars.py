@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.timer import Timer
 from textual.widgets import Static
 
-from ...text.controls import printable
+from ...terminal import drawn
 from ..commands import COMMANDS
 from ..dialogs import keyboard_is_taken
 from ..shell import Shell
@@ -98,18 +98,20 @@ class Bars:
             return
         # Names of files may hold what a terminal would act on.
         troubles = (self.app.recovery.trouble, self.app.jobs.load_error or "")
-        said, cells = printable("  |  ".join(part for part in (*troubles, self._message) if part)), self._cells
-        groups = [[(priority, printable(text)) for priority, text in group] for group in self._groups()]
+        said, cells = drawn("  |  ".join(part for part in (*troubles, self._message) if part)), self._cells
+        groups = [[(priority, drawn(text)) for priority, text in group] for group in self._groups()]
         line = fitted([[(0, said)], *groups], cells)
         # What would cover the state stands in the place of the keys, in as many rows as it takes.
-        fits = said in line and all(text in line for group in groups for priority, text in group if priority <= KEPT)
+        fits = not said or all(
+            text in line for group in groups for priority, text in [*group, (0, said)] if priority <= KEPT
+        )
         self.status.update(Text(line if fits else fitted(groups, cells)), layout=False)
         rows = [self._key_line(cells)] if fits else textwrap.wrap(said, cells)[:ROWS_MAX]
         # One row as a rule, so that no key costs a layout of the screen.
         if self.keys.styles.height is None or self.keys.styles.height.value != len(rows):
             self.keys.styles.height = len(rows)
         self.keys.update(Text("\n".join(rows)), layout=False)
-        self.app.tab_bar.show(self.app.filing.listed(), self.app.filing.at)
+        self.app.tab_bar.show(self.app.files.listed(), self.app.files.at)
 
     @property
     def _cells(self) -> int:
@@ -119,9 +121,9 @@ class Bars:
     def _groups(self) -> list[list[Part]]:
         """What is said of the infill or the file, and of the model."""
         app, area = self.app, self.app.area
-        if app.infilling.review is not None and app.infilling.area is area:
-            return [app.infilling.parts()]
-        tab, (row, column) = app.filing.tab, area.cursor_location
+        if app.infills.review is not None and app.infills.area is area:
+            return [app.infills.parts()]
+        tab, (row, column) = app.files.tab, area.cursor_location
         parts = file_parts(
             tab.name,
             dirty=tab.dirty,
@@ -140,7 +142,7 @@ class Bars:
 
     def _key_line(self, cells: int) -> str:
         known = {command.id for command in COMMANDS}
-        review = self.app.infilling.review if self.app.infilling.area is self.app.area else None
+        review = self.app.infills.review if self.app.infills.area is self.app.area else None
         if keyboard_is_taken(self.app) and not self.app.screen.is_modal:
             pairs = FINDING
         elif review is None:

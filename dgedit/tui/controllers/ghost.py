@@ -59,7 +59,7 @@ class Ghost:
             return
         area, self._asked = self._asked[0], None
         area.suggestion = ""
-        if self.app.infilling.review is None:
+        if self.app.infills.review is None:
             self.app.jobs.cancel()
 
     def arrived(self) -> None:
@@ -90,7 +90,7 @@ class Ghost:
         """Whether the cursor is behind code at the end of a line, and nothing else is going on."""
         row, column = area.cursor_location
         line, model = area.document[row], self.app.jobs.model
-        if model is None or self.app.infilling.review is not None or area.locked or keyboard_is_taken(self.app):
+        if model is None or self.app.infills.review is not None or area.locked or keyboard_is_taken(self.app):
             return False
         if not area.selection.is_empty or not line[:column].strip() or line[column:].strip():
             return False

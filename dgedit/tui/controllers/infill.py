@@ -33,7 +33,7 @@ HOLES_MAX = 200
 """So many holes are filled in one go; the next press goes on with the others."""
 
 
-class Infilling(Steering):
+class Infills(Steering):
     """Owns the jobs and the one review."""
 
     def __init__(self, app: Shell, jobs: InfillJobs, options: Callable[[CodeArea], FillOptions]) -> None:
@@ -279,7 +279,7 @@ class Infilling(Steering):
     def elsewhere(self) -> str:
         """What is said where the open infill is in another text than the active one."""
         area = self.area
-        tab = self.app.filing.tab_of(area) if area is not None and area is not self.app.area else None
+        tab = self.app.files.tab_of(area) if area is not None and area is not self.app.area else None
         return f"an infill is open in {tab.name}" if tab is not None else ""
 
     def cancel(self) -> None:

@@ -1,6 +1,6 @@
 """What a person does with an open infill: looks at its passes and answers, accepts, pins, rolls and rewrites.
 
-`Infilling` starts the runs and draws them; this is what its keys do in between. The place of a caret is one of what is
+`Infills` starts the runs and draws them; this is what its keys do in between. The place of a caret is one of what is
 drawn, which may hold what is replaced as well; an answer has places of its own.
 """
 
@@ -123,7 +123,7 @@ class Steering:
         if review.is_walk:
             parts.append((0, f"hole {review.gaps.index(review.current) + 1} of {len(review.gaps)}"))
         if not review.finished:
-            parts.append((0, pass_line(review.recent())))
+            parts += zip((0, 2, 1, 3), pass_line(review.recent()).split(" \u00b7 "), strict=True)
         elif review.at is not None:
             parts.append((0, f"an earlier pass: {self.app.key('branch')} goes on from it"))
         elif chosen is not None:

@@ -19,48 +19,48 @@ from ...text.holes import MARKER
 from ..widgets.code_area import CodeArea
 
 if TYPE_CHECKING:
-    from ..controllers.infill import Infilling
+    from ..controllers.infill import Infills
 
 DELETING = ("backspace", "delete")
 
 
-async def typed(infilling: Infilling, message: CodeArea.Typed) -> None:
+async def typed(infills: Infills, message: CodeArea.Typed) -> None:
     """Carry out a key or a paste that an open infill held up."""
     area, event = message.area, message.event
-    if infilling.review is None or infilling.area is not area:
+    if infills.review is None or infills.area is not area:
         # It was closed by a key before this one.
         await area.take(event)
         return
     key = event.key if isinstance(event, events.Key) else ""
-    if infilling.review.is_walk and infilling.review.finished:
-        _decide(infilling, key)
+    if infills.review.is_walk and infills.review.finished:
+        _decide(infills, key)
         return
-    if key == "backspace" and infilling.type_back():
+    if key == "backspace" and infills.type_back():
         return
-    if isinstance(event, events.Key) and infilling.type_through("\n" if key == "enter" else event.character or ""):
+    if isinstance(event, events.Key) and infills.type_through("\n" if key == "enter" else event.character or ""):
         return
-    give_up(infilling, area)
+    give_up(infills, area)
     if key not in DELETING:
         await area.take(event)
 
 
-def _decide(infilling: Infilling, key: str) -> None:
+def _decide(infills: Infills, key: str) -> None:
     """A key of a walk over many holes, which no stray letter ends."""
     if key == "enter" or key in DELETING:
-        infilling.decide(key == "enter")
+        infills.decide(key == "enter")
     else:
-        infilling.app.say("Enter accepts this hole, Backspace rejects it, Tab accepts all, Esc ends the walk")
+        infills.app.say("Enter accepts this hole, Backspace rejects it, Tab accepts all, Esc ends the walk")
 
 
-def give_up(infilling: Infilling, area: CodeArea) -> None:
+def give_up(infills: Infills, area: CodeArea) -> None:
     """Close the infill, but for what was accepted of it; the caret is where what is typed next belongs."""
-    preview, review = area.preview, infilling.review
+    preview, review = area.preview, infills.review
     if preview is None or review is None:
         return
     caret, behind = area.cursor_location, len(area.text) - area.offset_of(area.cursor_location)
     accepted = area.end_of(preview.start, area.with_own_breaks(review.text[: review.accepted]))
     start, end, original = preview.start, preview.end, preview.original
-    infilling.cancel()
+    infills.cancel()
     if caret < start:
         area.selection = Selection.cursor(caret)
     elif caret > end:

@@ -92,7 +92,7 @@ async def test_where_nothing_is_asked(path: Path, made: Offers, monkeypatch: pyt
     async with editor(path, model=MODEL, config=GHOSTLY) as host:
         await host.press(*QUIET_PLACES[name])
         await host.pilot.pause(0.5)
-        assert not [area for tab in host.app.filing.tabs if (area := tab.area).suggestion]
+        assert not [area for tab in host.app.files.tabs if (area := tab.area).suggestion]
 
 
 async def test_an_infill_by_key_ends_it(path: Path, made: Offers) -> None:

@@ -60,7 +60,7 @@ async def test_what_is_typed_over_an_answer(path: Path, monkeypatch: pytest.Monk
         await at_an_answer(host)
         await host.press(*keys)
         assert host.text == text
-        assert (host.app.infilling.review is not None) == is_open
+        assert (host.app.infills.review is not None) == is_open
         await host.press("escape")
         while host.area.history.undo_stack:
             await host.press("ctrl+z")
@@ -93,7 +93,7 @@ async def test_enter_goes_to_the_next_line_of_the_answer(
         assert host.selection[1] == (2, 8)
         await host.write("return 2")
         assert host.text == "def f(a):\n    if a:\n        return 2\n".replace("\n", ending)
-        assert host.app.infilling.review is None
+        assert host.app.infills.review is None
 
 
 async def test_a_paste_goes_in_without_the_answer(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ async def test_keys_while_it_denoises_say_what_happens(path: Path, held: Offers)
             host.app.say("")
             await host.press(key)
             assert "still denoising: Tab takes it when it is done, Esc cancels" in host.status
-            assert host.app.infilling.running
+            assert host.app.infills.running
         await host.press("y")
         assert host.text == filled("y")
         held.go_on.set()
@@ -158,7 +158,7 @@ async def test_saving_writes_the_text_without_the_answer(
         await host.until(lambda: "saved" in host.status, "the file to be saved")
         assert path.read_text() == filled(typed or "<FILL_ME>").replace("b):", "b):!")
         assert ANSWER in host.text
-        assert not host.app.filing.tab.dirty
+        assert not host.app.files.tab.dirty
         await host.press("tab", "ctrl+s")
         await host.until(lambda: ANSWER in path.read_text(), "the answer to be saved")
 
@@ -174,4 +174,4 @@ async def test_a_file_that_changed_is_asked_about_without_the_answer(
         await host.press("ctrl+s")
         await host.answer("ctrl+r")
         await host.until(lambda: host.text == "theirs = 1\n", "the file to be read again")
-        assert host.app.infilling.review is None
+        assert host.app.infills.review is None

@@ -54,7 +54,7 @@ async def test_holes_are_decided_one_by_one_and_are_one_step(
         await host.press("f9")
         await host.answered()
         await host.press(*keys)
-        assert host.app.infilling.review is None
+        assert host.app.infills.review is None
         assert host.text == filled(*texts)
         assert len(host.area.history.undo_stack) == (host.text != SOURCE)
         await host.press("ctrl+z")
