@@ -25,7 +25,7 @@ NANO = CHECKPOINTS / "nano"
 FILES = ("config.json", "infill_config.json", "tokenizer.json", "model.safetensors")
 UNREAD = ("vision_config", "architectures", "boi_token_id", "eoi_token_id", "image_token_id", "initializer_range")
 """What the network has no use for."""
-SLICE = 60
+FEW, ALL = 60, 1_000
 
 
 def all_damages(draw: random.Random, few: int) -> list[tuple[str, damage.Damage]]:
@@ -74,7 +74,7 @@ def judged(folder: Path, case: str) -> str | None:
 @pytest.fixture
 def cases(budget: Budget) -> Iterator[tuple[str, damage.Damage]]:
     """A slice of all damages, or all of them for as long as there is time."""
-    return budget.cases(lambda seed: all_damages(random.Random(seed), 40), SLICE)
+    return budget.cases(lambda seed: all_damages(random.Random(seed), 40), few=FEW, all_=ALL)
 
 
 def test_a_damaged_checkpoint_is_refused_by_name(

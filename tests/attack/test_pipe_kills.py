@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,10 @@ TEXT = b"".join(b"def f%d(values):\n    return <FILL_ME>\n\n\n" % number for num
 BEFORE, AFTER = b"def f0(values):\n    return ", b"\n\n\ndef f29(values):\n    return "
 NUMBERS = [signal.SIGINT, signal.SIGTERM]
 OF_THE_CHILD = [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGSTOP]
-SLICE = 4
+FEW, ALL = 6, 1_000
+AT_ONCE = 3
 LATEST_S = 4.0
+"""Most moments are much earlier: while libraries are imported, and between the processes."""
 
 
 def begun(arguments: list[str]) -> subprocess.Popen[bytes]:
@@ -34,6 +37,8 @@ def begun(arguments: list[str]) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # Several at once, each on one core.
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
 
 
@@ -60,7 +65,7 @@ def is_whole(out: bytes) -> bool:
 
 def killed(draw: random.Random, folder: Path) -> str | None:
     """What is wrong after a kill at some moment; none where nothing is."""
-    of_child, pause_s = draw.random() < 0.5, draw.uniform(0.0, LATEST_S)
+    of_child, pause_s = draw.random() < 0.5, LATEST_S * draw.random() ** 2
     number = draw.choice(OF_THE_CHILD if of_child else NUMBERS)
     in_place = draw.random() < 0.3
     path = folder / "a.py"
@@ -91,11 +96,21 @@ def killed(draw: random.Random, folder: Path) -> str | None:
     return f"{case}: {err[-300:]!r}" if b"Traceback" in err else None
 
 
+def killed_in_turn(budget: Budget, thread: int, folder: Path) -> list[str]:
+    """What is wrong in the share of a thread."""
+    folder.mkdir()
+    wrong = list[str]()
+    first = thread * 1_000_000
+    for seed in budget.cases(lambda _: range(first, first + ALL), few=FEW // AT_ONCE, all_=-(-ALL // AT_ONCE)):
+        found = killed(random.Random(seed), folder)
+        budget.count("kills of the pipe", failed=found is not None)
+        wrong += [f"seed {seed}: {found}"] if found else []
+    return wrong
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the child is found in /proc")
 def test_kills_of_the_pipe(budget: Budget, tmp_path: Path) -> None:
-    wrong = list[str]()
-    for seed in budget.cases(lambda part: range(part * 10_000, (part + 1) * 10_000), SLICE):
-        found = killed(random.Random(seed), tmp_path)
-        budget.count("kills of the pipe", failed=found is not None)
-        wrong += [found] if found else []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = pool.map(lambda thread: killed_in_turn(budget, thread, tmp_path / str(thread)), range(AT_ONCE))
+        wrong = [each for part in found for each in part]
     assert not wrong, "\n".join(wrong[:20])

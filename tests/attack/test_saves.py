@@ -21,7 +21,7 @@ from dgedit.files.buffer import Buffer
 
 from .budget import Budget
 
-SLICE = 160
+FEW, ALL = 160, 10_000
 CALLS = ("open", "write", "fsync", "replace", "fchmod", "fchown", "ftruncate", "lseek", "fstat", "stat", "close")
 NUMBERS = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EBUSY, errno.EROFS, errno.EDQUOT)
 OLD, NEW, THEIRS = b"old version\n" * 700, b"a new version, of another length\n" * 900, b"what another program saved\n"
@@ -121,7 +121,7 @@ def test_a_save_that_goes_wrong_anywhere_loses_nothing(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     path, failures = tmp_path / "x.txt", list[str]()
-    for case in budget.cases(cases, SLICE):
+    for case in budget.cases(cases, few=FEW, all_=ALL):
         path.write_bytes(OLD)
         said = wrong(case, path, save(case, path))
         budget.count(f"saves, {case.how}", failed=bool(said))
