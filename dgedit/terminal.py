@@ -1,25 +1,74 @@
 """Words on their way to a terminal: the one place that makes them harmless, and says them.
 
 A file's name, a setting, a server's words, an answer may hold what a terminal obeys: escape sequences, control
-characters, signs that turn the direction of text. Whoever writes such words writes `shown(words)`.
+characters, signs that turn the direction of text. `drawable` takes them out, for streams and for the editor's screen
+alike; whoever writes such words to a stream writes `shown(words)`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TextIO, cast
+
+
+def drawable(words: str, stand_in: Callable[[str], str], kept: str = "") -> str:
+    """Words without what a terminal would obey, or not show.
+
+    Args:
+        stand_in: what is drawn instead of such a character.
+        kept: those that the terminal shall obey all the same.
+    """
+    if words.isprintable():
+        return words
+    return "".join(sign if sign.isprintable() or sign in kept else stand_in(sign) for sign in words)
 
 
 def shown(words: str) -> str:
     """Words on one line, in which every character that a terminal would obey, or not show, is spelt out."""
-    if words.isprintable():
-        return words
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in words)
+    return drawable(words, _spelt)
 
 
 def shown_lines(words: str) -> str:
     """The same for several lines, which keep their breaks and tabs."""
-    return "".join(sign if sign.isprintable() or sign in "\n\t" else repr(sign)[1:-1] for sign in words)
+    return drawable(words, _spelt, "\n\t")
+
+
+def _spelt(sign: str) -> str:
+    return repr(sign)[1:-1]
+
+
+class _Shown:
+    """A stream whose words are harmless, whoever writes them: Python's own warnings, a library."""
+
+    def __init__(self, beneath: TextIO) -> None:
+        self.beneath = beneath
+
+    def write(self, words: str) -> int:
+        self.beneath.write(shown_lines(words))
+        return len(words)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.beneath, name)
+
+
+@contextlib.contextmanager
+def guarded() -> Iterator[None]:
+    """Nothing that is printed in here steers a terminal; bytes that go to a stream's descriptor or buffer are data."""
+    before = sys.stdout, sys.stderr
+    if sys.stdout is not None and sys.stdout.isatty():
+        sys.stdout = cast("TextIO", _Shown(sys.stdout))
+    if sys.stderr is not None:
+        sys.stderr = cast("TextIO", _Shown(sys.stderr))
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
 
 
 def say(message: str) -> None:
@@ -31,5 +80,6 @@ def to_stderr(text: str) -> None:
     """Write what is harmless already; narration never stops the work: its stream may be closed or full."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(text)
-            sys.stderr.flush()
+            stream = getattr(sys.stderr, "beneath", sys.stderr)
+            stream.write(text)
+            stream.flush()

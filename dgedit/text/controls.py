@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections import Counter
 
+from ..terminal import drawable
+
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Embeddings, overrides and isolates: they reach beyond the word that they stand in."""
 UNSEEN = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{BIDI}\U000e0000-\U000e007f\ud800-\udfff]")
@@ -45,6 +47,4 @@ def told(found: Counter[str]) -> str:
 
 def printable(text: str) -> str:
     """The text with each character that a terminal would act on replaced by one that it draws; as long as before."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else " " if c.isspace() else "·" for c in text)
+    return drawable(text, lambda sign: " " if sign.isspace() else "·")

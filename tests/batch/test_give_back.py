@@ -154,7 +154,9 @@ KEPT = b"a = first\r\nb = [second\r\nhalf]\r\nc = <FILL_ME>\r\n"
 @pytest.mark.parametrize("mode", ["", "--in-place", "--json", "--diff"])
 def test_holes_that_were_filled_are_kept_when_the_child_is_ended_at_the_limit(mode: str, tmp_path: Path) -> None:
     (tmp_path / "a.py").write_bytes(HOLES)
-    program = f"import sys\nsys.path.insert(0, {str(REPOSITORY)!r})\n{STUCK}\nfrom dgedit.cli import main\nsys.exit(main())"
+    program = (
+        f"import sys\nsys.path.insert(0, {str(REPOSITORY)!r})\n{STUCK}\nfrom dgedit.cli import main\nsys.exit(main())"
+    )
     arguments = ["fill", *([mode] if mode else []), "--timeout", "0.5", "a.py"]
     command = [sys.executable, "-c", program, *arguments]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120)
