@@ -26,7 +26,7 @@ FEW, ALL = 160, 10_000
 CALLS = ("open", "write", "fsync", "replace", "fchmod", "fchown", "ftruncate", "lseek", "fstat", "stat", "close")
 NUMBERS = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EBUSY, errno.EROFS, errno.EDQUOT)
 OLD, NEW, THEIRS = b"old version\n" * 700, b"a new version, of another length\n" * 900, b"what another program saved\n"
-SAVED, FAILED, CHANGED, KILLED = 0, 3, 4, 9
+SAVED, FAILED, CHANGED, RAISED, KILLED = 0, 3, 4, 5, 9
 """How a save ends."""
 
 
@@ -35,7 +35,7 @@ class Case:
     """The n-th of the calls goes wrong in a way."""
 
     how: str
-    """fault, kill or race."""
+    """fault, death (that call fails, and every one after it), kill or race."""
     at: int
     number: int
     in_place: bool
@@ -45,7 +45,10 @@ def cases(seed: int) -> Iterator[Case]:
     draw = random.Random(seed)
     for _ in range(5_000):
         yield Case(
-            draw.choice(("fault", "kill", "race")), draw.randrange(1, 60), draw.choice(NUMBERS), draw.random() < 0.4
+            draw.choice(("fault", "death", "kill", "race")),
+            draw.randrange(1, 60),
+            draw.choice(NUMBERS),
+            draw.random() < 0.4,
         )
 
 
@@ -58,10 +61,12 @@ def broken(case: Case, path: Path) -> Iterator[None]:
         def one(*arguments: Any, **named: Any) -> Any:
             nonlocal count
             count += 1
+            if count > case.at and case.how == "death":
+                raise OSError(case.number, os.strerror(case.number))
             if count == case.at:
                 if case.how == "kill":
                     os._exit(KILLED)
-                if case.how == "fault":
+                if case.how in ("fault", "death"):
                     raise OSError(case.number, os.strerror(case.number))
                 theirs(path)
             return call(*arguments, **named)
@@ -108,6 +113,8 @@ def saved(case: Case, path: Path) -> int:
         return CHANGED
     except DgeditError:
         return FAILED
+    except OSError:
+        return RAISED
     return SAVED
 
 
@@ -123,7 +130,8 @@ def wrong(case: Case, path: Path, code: int) -> str:
         return "said to be saved, and is not"
     if code == CHANGED and case.how == "race" and stands != THEIRS:
         return "what another program saved is gone"
-    if code == FAILED and case.how == "fault" and stands != OLD and not {OLD, NEW} <= offered:
+    if code == FAILED and case.how in ("fault", "death") and stands != OLD and OLD not in offered:
+        # The new one is still with whoever saves.
         return f"failed, and the old text is gone ({len(stands)} bytes)"
     if code == KILLED and stands not in (OLD, NEW) and not {OLD, NEW} <= offered:
         return f"killed, and torn ({len(stands)} bytes)"
