@@ -1,7 +1,8 @@
 """How soon Esc ends the wait for a server that says nothing of use: until the next infill could begin.
 
 The server is one of this process, on 127.0.0.1: it says nothing at all, or names a model, takes a request, and then is
-silent, or sends comments for ever. What is measured is the editor's own thread, from the key's cancel until it waits for work again.
+silent, or sends comments for ever. What is measured is the editor's own thread, from the key's cancel until it waits
+for work again.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def _serving(mode: str) -> Iterator[str]:
                 while not ended.wait(COMMENT_EVERY_S):
                     self.wfile.write(b": wait\n\n")
 
-        def log_message(self, format: str, *values: object) -> None:
+        def log_message(self, *_words: object) -> None:
             """Nothing is said of it."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Silent) as server:
