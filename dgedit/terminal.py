@@ -1,41 +1,42 @@
 """Words on their way to a terminal: the one place that makes them harmless, and says them.
 
 A file's name, a setting, a server's words, an answer may hold what a terminal obeys: escape sequences, control
-characters, signs that turn the direction of text. `drawable` takes them out, for streams and for the editor's screen
-alike; whoever writes such words to a stream writes `shown(words)`.
+characters, signs that turn the direction of text. Whoever writes such words writes `shown(words)`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TextIO, cast
 
 
-def drawable(words: str, stand_in: Callable[[str], str], kept: str = "") -> str:
-    """Words without what a terminal would obey, or not show.
+def shown(words: str, *, keep: str = "", in_place: bool = False) -> str:
+    """Words in which every character that a terminal would obey, or not show, is spelt out; on one line.
 
     Args:
-        stand_in: what is drawn instead of such a character.
-        kept: those that the terminal shall obey all the same.
+        keep: characters that stay as they are.
+        in_place: such a character becomes one that is drawn, not several: the words stay as long as they were.
     """
     if words.isprintable():
         return words
-    return "".join(sign if sign.isprintable() or sign in kept else stand_in(sign) for sign in words)
-
-
-def shown(words: str) -> str:
-    """Words on one line, in which every character that a terminal would obey, or not show, is spelt out."""
-    return drawable(words, _spelt)
+    return "".join(sign if sign.isprintable() or sign in keep else _instead(sign, in_place) for sign in words)
 
 
 def shown_lines(words: str) -> str:
     """The same for several lines, which keep their breaks and tabs."""
-    return drawable(words, _spelt, "\n\t")
+    return shown(words, keep="\n\t")
 
 
-def _spelt(sign: str) -> str:
+def drawn(words: str) -> str:
+    """The same where cells are counted."""
+    return shown(words, in_place=True)
+
+
+def _instead(sign: str, in_place: bool) -> str:
+    if in_place:
+        return " " if sign.isspace() else "·"
     return repr(sign)[1:-1]
 
 

@@ -65,7 +65,7 @@ WRITERS = {
     ("commands/editor", "run"): "asks whether it is a terminal",
     ("files/disk", "write_all"): "a file",
     ("tui/driver", "write"): "rows of the screen, which have gone through `Drawable`, and Textual's own sequences",
-    ("tui/app", "run"): "flushes it at the end",
+    ("tui/launch", "run"): "flushes it at the end",
     ("server/server", "run"): "flushes it at the end",
     ("server/client", "_open_log"): "a file",
     ("hook/git", "blobs"): "the input of a program",

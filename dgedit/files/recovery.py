@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DgeditError
-from ..text.controls import printable
+from ..terminal import drawn
 from ..text.encoding import encode
 from . import disk, journal
 from .journal import Recovered
@@ -45,7 +45,7 @@ def listed(works: Sequence[Work]) -> Iterator[str]:
         return
     for number, work in enumerate(works, 1):
         when = time.strftime("%d %b %H:%M", time.localtime(work.when_s))
-        name = printable(str(work.path)) if work.path is not None else "(no name)"
+        name = drawn(str(work.path)) if work.path is not None else "(no name)"
         yield f"{number:3}  {when}  {len(work.raw):>11,} bytes  {name}  {work.why}"
     yield "dgedit recover NUMBER prints one; -o FILE writes it to a new file"
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..errors import DgeditError
 from ..files import disk
-from ..terminal import drawable
+from ..terminal import drawn
 from ..text import languages
 from ..text.encoding import Decoded, decode_any, encode
 from ..text.holes import Hole, Wanted, find_holes, line_of, lines_of, replaced
@@ -206,7 +206,7 @@ SHOWN_CHARS = 60
 
 def shortened(text: str) -> str:
     """The first line of a text, as much as fits a message, without control characters."""
-    shown = drawable(text.strip().split("\n", 1)[0].strip(), lambda _sign: " ")
+    shown = drawn(text.strip().split("\n", 1)[0].strip())
     return shown if len(shown) <= SHOWN_CHARS else shown[: SHOWN_CHARS - 1] + "\u2026"
 
 

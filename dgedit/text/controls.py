@@ -11,8 +11,6 @@ import re
 import unicodedata
 from collections import Counter
 
-from ..terminal import drawable
-
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Embeddings, overrides and isolates: they reach beyond the word that they stand in."""
 UNSEEN = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{BIDI}\U000e0000-\U000e007f\ud800-\udfff]")
@@ -43,8 +41,3 @@ def told(found: Counter[str]) -> str:
     names = [named(character) for character, _ in found.most_common(KINDS_SHOWN)]
     more = [f"{len(found) - KINDS_SHOWN} other kinds"] if len(found) > KINDS_SHOWN else []
     return f"{count:,} control character{'s' * (count != 1)} ({', '.join([*names, *more])})"
-
-
-def printable(text: str) -> str:
-    """The text with each character that a terminal would act on replaced by one that it draws; as long as before."""
-    return drawable(text, lambda sign: " " if sign.isspace() else "·")

@@ -9,7 +9,7 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from ..text.controls import printable
+from ..terminal import drawn
 
 
 class Drawable(LineFilter):
@@ -19,4 +19,4 @@ class Drawable(LineFilter):
         """The segments, all of them printable."""
         if all(text.isprintable() for text, *_ in segments):
             return segments
-        return [Segment(printable(text), style) for text, style, _ in segments]
+        return [Segment(drawn(text), style) for text, style, _ in segments]

@@ -9,6 +9,7 @@ import gguf
 import numpy as np
 import pytest
 import torch
+from tokenizers import pre_tokenizers
 from torch import Tensor
 from transformers import LlamaConfig as PublishedConfig
 from transformers import LlamaForCausalLM
@@ -17,7 +18,7 @@ from dgedit.engine.models.llama.network import LlamaConfig, LlamaDenoiser, atten
 from dgedit.engine.tokenizer import SPECIAL_TOKENS, TextTokenizer
 from dgedit.engine.train import start
 
-BYTES = sorted(start.pre_tokenizers.ByteLevel.alphabet())
+BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 MERGES = [("d", "e"), ("de", "f"), ("Ġ", "x"), ("r", "e"), ("re", "t"), ("o", "n")]
 WORDS = [left + right for left, right in MERGES]
 TOKENS = [*start.ROLE_SOURCES.values(), *BYTES, *WORDS]
