@@ -61,7 +61,7 @@ def filled(arguments: list[str], streams: list[int]) -> int:
 def main() -> None:
     """One fill after the other."""
     child.GRACE_S = GRACE_S
-    fill.LocalFiller = Slow  # type: ignore[assignment,misc]
+    fill.LocalFiller = Slow  # type: ignore[assignment,attr-defined]
     with socket.socket(fileno=int(sys.argv[1])) as host:
         while True:
             message, streams, *_ = socket.recv_fds(host, 65_536, 3)
