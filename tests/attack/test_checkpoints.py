@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from dgedit.engine.catalog import CHECKPOINTS
 from dgedit.engine.infill import infill
@@ -92,3 +93,14 @@ def test_a_damaged_checkpoint_is_refused_by_name(
 
 def test_an_undamaged_copy_loads(tmp_path: Path) -> None:
     assert judged(fresh(tmp_path / "model"), "no damage") is None
+
+
+def test_a_tensor_that_the_network_has_no_place_for_is_named(tmp_path: Path) -> None:
+    folder = fresh(tmp_path / "model")
+    tensors = load_file(folder / "model.safetensors")
+    name = next(name for name in tensors if name.endswith("layer_scalar"))
+    tensors[f"{name}.renamed"] = tensors.pop(name)
+    (folder / "model.safetensors").unlink()
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(EngineError, match=r"model\.safetensors: the network has no place for .*layer_scalar\.renamed"):
+        load(str(folder))
