@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from . import brackets, data, grammar, macros, python, style, tools
+from . import brackets, data, grammar, macros, python, style, tools, typescript
 from .verdict import Verdict, broken, unknown, valid
 
 CHARS_MAX = 400_000
@@ -66,6 +66,8 @@ def _of_others(
     """How a text stands that the grammar does not read."""
     if macros.read(text, language):
         return valid(f"{_GRAMMAR}, macros aside")
+    if typescript.read(text, language):
+        return valid(f"{_GRAMMAR}, newer forms in older ones")
     said = tools.judge(text, language, path)
     if said is not None and not said.is_broken and not said.is_unknown:
         return said

@@ -6,12 +6,15 @@ counts as read only where nothing had to be skipped, and where no value holds wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 _DEEPEST = 64
 _COLONS = ("filter", "-ms-filter", "behavior", "-ms-behavior")
 """Declarations whose old values hold colons."""
+_STARRED = re.compile(r"(?<=[{;\s])\*(?=[a-z-]+\s*:)")
+"""What makes an old browser alone read a declaration."""
 _HOLDING = ("content", "arguments")
 BY = "tinycss2"
 
@@ -22,7 +25,7 @@ def read(text: str) -> bool:
         import tinycss2
     except ImportError:
         return False
-    rules = tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True)
+    rules = tinycss2.parse_stylesheet(_STARRED.sub("", text), skip_comments=True, skip_whitespace=True)
     return _are_rules(rules, tinycss2.parse_blocks_contents, 0)
 
 

@@ -11,17 +11,25 @@ from dgedit.judges.judge import judge
 
 READ = [
     ("c", "LIB_BEGIN_DECLS\n\nextern int f (void) LIB_THROW;\nint g __P((int));\n\nLIB_END_DECLS\n"),
-    ("c", '#ifdef __cplusplus\nextern "C" {\n#endif\nLIB_API(int) f(LIB_CONST char *s);\n#ifdef __cplusplus\n}\n#endif\n'),
+    (
+        "c",
+        '#ifdef __cplusplus\nextern "C" {\n#endif\nLIB_API(int) f(LIB_CONST char *s);\n#ifdef __cplusplus\n}\n#endif\n',
+    ),
     ("c", "struct LIB_PACKED point { int x; LIB_ALIGNED(8) int y; };\n"),
     ("c", "int f(int a\n#if LIB_OLD\n, int b) {\n#else\n) {\n#endif\n  LIB_FOREACH(x, xs) { g(x); }\n  return 0;\n}\n"),
     ("c", "extern LIB_EXPORT char *LIBCALL name(int);\n"),
-    ("c", "/* LIB_X( */ int a = 1; // LIB_Y(\nchar *s = \"LIB_Z(\";\nLIB_W()\nint b;\n"),
+    ("c", '/* LIB_X( */ int a = 1; // LIB_Y(\nchar *s = "LIB_Z(";\nLIB_W()\nint b;\n'),
     (
         "cpp",
         "LIB_BEGIN_NAMESPACE\n\nclass Hidden;\n\nclass LIB_EXPORT Action : public Base\n{\n    LIB_OBJECT\n"
-        "    LIB_PROPERTY(bool on READ isOn WRITE setOn)\npublic LIB_SLOTS:\n    void a();\nLIB_SIGNALS:\n    void b();\n};\n",
+        "    LIB_PROPERTY(bool on READ isOn WRITE setOn)\npublic LIB_SLOTS:\n    void a();\n"
+        "LIB_SIGNALS:\n    void b();\n};\n",
     ),
-    ("cpp", "namespace std LIB_VISIBILITY(default)\n{\ntemplate <class T> LIB_CONSTEXPR inline T f(T x) LIB_NOEXCEPT { return x; }\n}\n"),
+    (
+        "cpp",
+        "namespace std LIB_VISIBILITY(default)\n{\n"
+        "template <class T> LIB_CONSTEXPR inline T f(T x) LIB_NOEXCEPT { return x; }\n}\n",
+    ),
     ("cpp", "LIB_STATIC_ASSERT(a<b>::value)\nLIB_REGISTER(x::y, 2)\nLIB_REGISTER(z, 3)\n"),
 ]
 NOT_READ = [
@@ -43,7 +51,9 @@ def test_a_break_beside_macros_is_not_read(language: str, text: str) -> None:
     assert not macros.read(text, language)
 
 
-@pytest.mark.parametrize("text", ["LIB_API int f(void) {\n  g();\n", "LIB_BEGIN\nint a[] = {1, 2;\n", "void LIB_X f(int a;\n"])
+@pytest.mark.parametrize(
+    "text", ["LIB_API int f(void) {\n  g();\n", "LIB_BEGIN\nint a[] = {1, 2;\n", "void LIB_X f(int a;\n"]
+)
 def test_a_bracket_beside_macros_is_still_missed(text: str) -> None:
     assert judge(text, "c", Path("a.c")).is_broken
 
