@@ -10,6 +10,7 @@ done before the key is pressed (`prepare`) is a value that the caller keeps and 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ ADAPTED = 3
 """So many more recalled pieces with the names around the span: of 400 lines they add 19 right ones to 86."""
 FROM_FILES = frozenset((Origin.RECALLED, Origin.NAMED))
 """Candidates of these say nothing that does not stand in a file."""
+LONG_BEAMS = 2
 RETRIES = 2
 """So many times more spans are written while nothing good was found."""
 DRAFTED = (Origin.RECALLED, Origin.WRITTEN)
@@ -279,11 +281,28 @@ def beforehand(
     found = [from_memory(model, packed, piece, place, guard) for place, piece in enumerate(pieces)]
     if request.recall and guard.guides:
         found += from_names(model, packed, guard)
-    first, later = edge_bias(packed, model)
-    ends = closing_tokens(packed, model)
-    how = model.defaults
-    written = model.write(context, first, later, ends, tokens_max=how.written_tokens, beams=how.beams)
+    written = written_spans(model, context, packed)
     return found + [from_row(model, packed, ids, Origin.WRITTEN, place, guard) for place, ids in enumerate(written)]
+
+
+def written_spans(model: Denoiser, context: Any, packed: PackedInfill) -> list[list[int]]:
+    """Ids of spans written left to right, the likeliest first: those of one line, and where the likeliest of them seems
+    to be a beginning only, those of several lines before them.
+    """
+    first, later = edge_bias(packed, model)
+    ends, how = closing_tokens(packed, model), model.defaults
+    written = model.write(context, first, later, ends, tokens_max=how.written_tokens, beams=how.beams)
+    if not how.long_tokens or not written or not goes_on(model, context, written[0]):
+        return written
+    closing = torch.zeros_like(ends)
+    closing[model.format.eom_id] = True
+    long = model.write(context, first, later, closing, tokens_max=how.long_tokens, beams=LONG_BEAMS)
+    return [*(ids for ids in long if ids not in written), *written]
+
+
+def goes_on(model: Denoiser, context: Any, ids: list[int]) -> bool:
+    """Whether what follows a span that was written is likelier another line than the end."""
+    return float(model.score(context, [[*ids, model.format.eom_id]])[0][-1]) < math.log(0.5)
 
 
 def rows_of(packed: PackedInfill, known: list[Proposal], model: Denoiser) -> PackedInfill:

@@ -40,6 +40,9 @@ class Settings:
     """Spans that are written left to right beside the rows."""
     written_tokens: int = 24
     """Tokens of the longest."""
+    long_tokens: int = 0
+    """Of a span that is written over several lines, where the model finds that likelier than its end after the first;
+    with 0 it always ends there."""
     recalled: int = 10
     """Pieces of the file that are ranked with the denoised rows."""
     rows_kept: int = 3
@@ -49,8 +52,9 @@ class Settings:
     def __post_init__(self) -> None:
         if min(self.rows_kept, self.prune_after) < 1:
             raise ValueError(f"rows_kept and prune_after must be at least 1, got {self.rows_kept}, {self.prune_after}")
-        if min(self.noise_rows, self.recalled) < 0:
-            raise ValueError(f"noise_rows and recalled must not be negative, got {self.noise_rows} and {self.recalled}")
+        if min(self.noise_rows, self.recalled, self.long_tokens) < 0:
+            given = f"{self.noise_rows}, {self.recalled} and {self.long_tokens}"
+            raise ValueError(f"noise_rows, recalled and long_tokens must not be negative, got {given}")
         if min(self.beams, self.written_tokens) < 1:
             raise ValueError(f"beams and written_tokens must be at least 1, got {self.beams} and {self.written_tokens}")
         if self.passes_max < 1:

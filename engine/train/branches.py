@@ -114,7 +114,7 @@ class BranchSampler:
         while True:
             begin, end = self.corpus.document_at(int(rng.integers(len(stream))))
             room = shape.prefix - 2
-            first = int(rng.integers(begin, max(begin + 1, end - room // 2)))
+            first = int(rng.integers(begin, max(begin + 1, end - room * 3 // 4)))
             first = self._line_start(first, begin)
             if rng.random() < 0.2:
                 first = begin

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import sysconfig
 from dataclasses import asdict, fields
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument(
         "--out", type=Path, default=Path("runs/mini"), help="where everything is kept (default: runs/mini)"
     )
+    out.add_argument("--checkpoint", type=Path, default=None, help="begin with the weights of this exported folder")
     out.add_argument(
         "--roots",
         type=Path,
@@ -57,7 +59,7 @@ def main() -> int:
     """Build what is missing, train what is left of the budget, write the checkpoint."""
     options = parser().parse_args()
     torch.set_num_threads(options.threads)
-    config, weights = prepare(options.out, options.roots, start.STARTS[options.start])
+    config, weights = prepare(options.out, options.roots, start.STARTS[options.start], options.checkpoint)
     tokenizer = TextTokenizer.load(options.out / "tokenizer.json")
     tuning = Tuning(
         options.out / "run",
@@ -78,10 +80,10 @@ def main() -> int:
 def canvas_format() -> CanvasFormat:
     """The format that `branches` trains; contexts may be longer than those of its batches."""
     return CanvasFormat(
-        context_tokens=640,
+        context_tokens=1536,
         canvas_tokens=LONG.canvas,
         near_suffix_tokens=LONG.near_suffix,
-        far_suffix_tokens=115,
+        far_suffix_tokens=499,
         mask_id=MASK,
         first_text_id=len(SPECIAL_TOKENS),
         eom_id=EOM,
@@ -121,13 +123,28 @@ def quoted(arguments: list[str]) -> list[str]:
     return out
 
 
-def prepare(out: Path, roots: list[Path], chosen: start.TrainingStart) -> tuple[LlamaConfig, dict[str, torch.Tensor]]:
-    """Corpus, vocabulary, packed tokens and trimmed start under `out`, each only when missing."""
+def prepare(
+    out: Path, roots: list[Path], chosen: start.TrainingStart, exported: Path | None = None
+) -> tuple[LlamaConfig, dict[str, torch.Tensor]]:
+    """Corpus, vocabulary, packed tokens and trimmed start under `out`, each only when missing.
+
+    Args:
+        exported: a checkpoint folder that an earlier run wrote, to go on from instead of the pretrained start; its
+            weights were rounded, and its optimiser begins anew.
+
+    Raises:
+        EngineError: when that folder is not readable as a checkpoint.
+    """
     if not (out / "manifest.json").exists():
         rows = corpus.build(roots, out)
         for split in ("train", "heldout", "excluded"):
             some = [row for row in rows if row.split == split]
             print(f"{split}: {len(some)} packages, {sum(row.bytes for row in some) / 1e6:.1f} MB", file=sys.stderr)
+    if not (out / "start.json").exists() and exported is not None:
+        config, weights = checkpoint.read(exported)
+        save_file(weights, out / "start.safetensors")
+        shutil.copyfile(exported / "tokenizer.json", out / "tokenizer.json")
+        (out / "start.json").write_text(json.dumps(config.to_dict()), encoding="utf-8")
     if not (out / "start.json").exists():
         whole = start.read(start.fetch(chosen, out))
         # A quarter of the documents tells which tokens are common.

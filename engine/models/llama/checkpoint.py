@@ -141,12 +141,22 @@ def read_published(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         EngineError: when the files do not fit each other.
         OSError: when the weights cannot be read.
     """
+    config, weights = read(folder)
+    sizes = config.to_dict()
+    return {theirs: sizes[own] for theirs, own in PUBLISHED.items()}, published(weights, config)
+
+
+def read(folder: Path) -> tuple[LlamaConfig, dict[str, Tensor]]:
+    """Sizes and float32 weights of a checkpoint folder, by the joined names of `LlamaConfig.shapes`.
+
+    Raises:
+        EngineError: when the files do not fit each other.
+        OSError: when the weights cannot be read.
+    """
     config, path = _read_config(folder / "config.json"), folder / "model.safetensors"
     with safe_open(path, framework="pt") as file:
         stored = StoredWeights(file, config, path)
-        weights = published({name: stored.take(name) for name in config.shapes()}, config)
-    sizes = config.to_dict()
-    return {theirs: sizes[own] for theirs, own in PUBLISHED.items()}, weights
+        return config, {name: stored.take(name) for name in config.shapes()}
 
 
 class StoredWeights:

@@ -16,8 +16,8 @@ from ...packing import CHARS_PER_TOKEN, choose_rows
 from ...protocol import CanvasFormat, PackedInfill, Tokenizer
 from ...types import ContextUse, InfillRequest
 
-FIRST_POSITION = 160
-"""Of a prefix; suffixes end right before it."""
+FIRST_POSITION = 1024
+"""Of a prefix; suffixes end right before it. Rotary positions are relative: where they begin makes no difference."""
 _PIECE = re.compile(r"[ \t]*(?:[^\w\s]+|\w+)")
 BORROWED = ("\n", " ")
 """Last characters of a prefix that the span takes with it: tokens begin with them."""

@@ -13,6 +13,7 @@ from torch import Tensor
 import dgedit
 from dgedit.engine.infill import fill
 from dgedit.engine.load import load
+from dgedit.engine.models.llama.checkpoint import read
 from dgedit.engine.models.llama.layout import FIRST_POSITION
 from dgedit.engine.models.llama.network import LlamaConfig, LlamaDenoiser, attention, file_names
 from dgedit.engine.tokenizer import EOM, MASK, PAD, PRE, SPECIAL_TOKENS, SUF, TextTokenizer
@@ -160,8 +161,9 @@ def test_roles_learn_and_text_embeddings_stay(tokens: data.TokenCorpus) -> None:
 def test_a_run_in_two_legs_is_the_run_to_the_bit(
     tokens: data.TokenCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    other = BranchShape(rows=1, prefix=96, branches=2, suffix=24, answer=40, canvas=44)
+    monkeypatch.setattr(tuning, "shapes", lambda: (SHAPE, other))
     monkeypatch.setattr(tuning, "SHORT", SHAPE)
-    monkeypatch.setattr(tuning, "LONG", BranchShape(rows=1, prefix=96, branches=2, suffix=24, answer=40, canvas=44))
     weights = file_names({name: tensor.detach() for name, tensor in network(3).state_dict().items()})
     # A budget of tokens: the rate is then no function of the clock.
     recipe = tuning.TuningRecipe(million_tokens=0.012, warmup_steps=3)
@@ -198,24 +200,45 @@ def test_a_piece_closes_what_it_opens(line: str, begin: int, ends: list[str]) ->
     assert [line[begin:end] for end in balanced(line, begin)] == ends
 
 
-def test_a_run_writes_a_checkpoint_that_infills(tokens: data.TokenCorpus, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def exported(tokens: data.TokenCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of a run whose checkpoint was written."""
+    out = tmp_path_factory.mktemp("run")
     weights = file_names({name: tensor.detach() for name, tensor in network(4).state_dict().items()})
     recipe = tuning.TuningRecipe(million_tokens=1.0)
-    run = tuning.Tuning(
-        tmp_path / "run", SIZES, weights, recipe, tokens, tokens, device=torch.device("cpu"), compiled=False
-    )
-    (tmp_path / "manifest.json").write_text(
+    run = tuning.Tuning(out / "run", SIZES, weights, recipe, tokens, tokens, device=torch.device("cpu"), compiled=False)
+    (out / "manifest.json").write_text(
         '[{"name": "a", "version": "1", "licence": "MIT", "split": "train", "files": 3, "bytes": 9000}]'
     )
-    (tmp_path / "tokenizer.json").write_text(tokens.tokenizer._backend.to_str())
-    pretrained.write_checkpoint(run, tmp_path, start.STARTS["smollm2"], "A note.")
-    model = load(str(tmp_path / "checkpoint"))
+    (out / "tokenizer.json").write_text(tokens.tokenizer._backend.to_str())
+    pretrained.write_checkpoint(run, out, start.STARTS["smollm2"], "A note.")
+    return out
+
+
+def test_a_run_writes_a_checkpoint_that_infills(exported: Path) -> None:
+    model = load(str(exported / "checkpoint"))
     result = fill(InfillRequest(prefix="def f(x):\n    ", suffix="\n", max_passes=2), model)
     assert result.passes == 2
-    card = (tmp_path / "checkpoint" / "README.md").read_text()
+    card = (exported / "checkpoint" / "README.md").read_text()
     assert "SmolLM2" in card
     assert "Apache-2.0" in card
     assert "A note." in card
+
+
+def test_a_run_goes_on_from_an_exported_checkpoint(exported: Path, tmp_path: Path) -> None:
+    """Without the pretrained start, which another machine need not fetch again."""
+    (tmp_path / "manifest.json").write_bytes((exported / "manifest.json").read_bytes())
+    for split in ("train", "heldout"):
+        (tmp_path / f"{split}.txt").write_text("x = 1\n" * 30 + corpus.DOCUMENT_SEPARATOR)
+    checkpoint = exported / "checkpoint"
+    config, weights = pretrained.prepare(tmp_path, [], start.STARTS["smollm2"], checkpoint)
+    assert config == SIZES
+    assert (tmp_path / "tokenizer.json").read_bytes() == (checkpoint / "tokenizer.json").read_bytes()
+    stored = read(checkpoint)[1]
+    assert weights.keys() == SIZES.shapes().keys()
+    assert all(torch.equal(weights[name], tensor) for name, tensor in stored.items())
+    again = pretrained.prepare(tmp_path, [], start.STARTS["smollm2"])[1]
+    assert all(torch.equal(again[name], tensor) for name, tensor in stored.items())
 
 
 def test_a_card_names_no_folder_of_this_machine() -> None:
