@@ -23,8 +23,8 @@ from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import DgeditError
 from ..engine.evals import fresh
+from ..errors import DgeditError
 from ..fill.open import load_model
 from ..fix.candidates import mends
 from ..fix.document import Document, mended

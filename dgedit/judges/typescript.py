@@ -1,4 +1,4 @@
-"""TypeScript that is newer than its grammar, or written in a form that the grammar does not know, in forms that it does.
+"""TypeScript that is newer than its grammar, or in a form that the grammar does not know, in forms that it does.
 
 Each form stands here with another that means the same to whoever only parses. A text counts as read where the grammar
 reads it so written; its no stays none. Every line keeps its number.

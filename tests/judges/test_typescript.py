@@ -8,7 +8,8 @@ from dgedit.judges import grammar, typescript
 
 READ = [
     'export declare const first: import("./types.ts").Pair<\n  Date,\n  string\n>;\n',
-    "declare const f: <T extends import('react').Kind<any>>(a: T) => import('./b', { with: { 'resolution-mode': 'import' } }).B;\n",
+    "declare const f: <T extends import('react').Kind<any>>(a: T) => "
+    "import('./b', { with: { 'resolution-mode': 'import' } }).B;\n",
     "export type * from './a';\nexport type * as b from './b';\n",
     "export interface Box<in out A, out B = never, const C extends readonly unknown[] = []> extends D {}\n",
     "declare module 'a' {\n  global {\n    var process: P;\n  }\n}\n",
