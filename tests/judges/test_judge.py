@@ -50,6 +50,14 @@ def test_what_no_syntax_makes_right_is_called_broken(language: str, text: str, l
     assert verdict.by
 
 
+def test_settings_without_an_ending_may_be_yaml() -> None:
+    text = "env:\n  browser: true\n\nrules:\n  - a\n"
+    assert judge(text, "json", Path(".eslintrc")).by == "PyYAML"
+    assert judge(text, "json", Path("eslintrc.json")).is_broken
+    assert judge('{"env": {', "json", Path(".eslintrc")).is_broken
+    assert judge("env browser\n", "json", Path(".eslintrc")).is_broken
+
+
 UNKNOWN = [
     ("css", "a {\n  color red\n}\n", "", "grammar does not understand"),
     ("text", "(", "", "cannot be told"),
