@@ -8,53 +8,25 @@ keys to is handed in, and whether a theme or a model of a name exists is for oth
 from __future__ import annotations
 
 import ast
-import difflib
 import inspect
 import json
 import os
 import re
-import string
 import textwrap
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Protocol, get_type_hints
 
 from .engine.catalog import DEFAULT_MODEL
-from .errors import DgeditError
+from .errors import DgeditError, nearest
 from .files.tables import brief, read_table
+from .keys import key_name, written_key
 from .paths import config_folder
 
 PROBLEMS_SHOWN = 3
 HINT = "mend the file; `dgedit config` prints every setting with its default"
-MODIFIERS = ("alt", "ctrl", "hyper", "meta", "shift", "super")
-_RENAMED = {
-    "solidus": "slash",
-    "reverse_solidus": "backslash",
-    "commercial_at": "at",
-    "hyphen_minus": "minus",
-    "plus_sign": "plus",
-    "low_line": "underscore",
-}
-_UNICODE = {sign: unicodedata.name(sign).lower().replace("-", "_").replace(" ", "_") for sign in string.punctuation}
-SIGNS = {sign: _RENAMED.get(name, name) for sign, name in _UNICODE.items()}
-"""Signs by the names that Textual has for their keys."""
-PRINTING = frozenset([*"abcdefghijklmnopqrstuvwxyz0123456789", *SIGNS.values(), "space"])
-_MOVES = ("up", "down", "left", "right", "home", "end", "pageup", "pagedown")
-_EDITS = ("insert", "delete", "backspace", "enter", "tab", "escape")
-NAMED = frozenset([*_MOVES, *_EDITS, *(f"f{number}" for number in range(1, 25))])
-SPELLINGS = {"esc": "escape", "pgup": "pageup", "pgdn": "pagedown", "del": "delete", "ins": "insert", "return": "enter"}
-SAME_KEY = {"ctrl+slash": "ctrl+underscore", "ctrl+at": "ctrl+space"}
-"""Keys that are one key in a plain terminal; conflicts are found by the second name."""
-SAME_BYTE = {
-    "ctrl+h": "backspace",
-    "ctrl+i": "tab",
-    "ctrl+m": "enter",
-    "ctrl+left_square_bracket": "escape",
-}
-"""Keys that a terminal sends the same byte for as for another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +123,6 @@ def config_path() -> Path:
     """The file that is read where none is named."""
     given = os.environ.get("DGEDIT_CONFIG", "")
     return Path(given).expanduser() if given else folder() / "config.toml"
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A question that names what was probably meant, or nothing."""
-    close = difflib.get_close_matches(name, list(known), 1, 0.6)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def load(path: Path | None = None, *, commands: Sequence[Bindable]) -> Config:
@@ -266,30 +232,6 @@ class _Check:
                     self._note(("keys", name), f"{key} is bound to {name} and to {other}{remedy}")
 
 
-def key_name(written: str) -> str:
-    """Textual's name of a key as a person writes it: "Ctrl+]" is "ctrl+right_square_bracket".
-
-    Raises:
-        ValueError: when there is no such key, or it can never reach a command.
-    """
-    spelled = written.strip().lower()
-    head, _, last = (spelled[:-2], "", "+") if spelled.endswith("++") else spelled.rpartition("+")
-    modifiers = sorted({modifier.strip() for modifier in head.split("+")}) if head else []
-    last = last.strip() or spelled
-    key = SIGNS.get(last, SPELLINGS.get(last, last))
-    for modifier in modifiers:
-        if modifier not in MODIFIERS:
-            raise ValueError(f"{written!r} has no modifier {modifier!r}; there are {', '.join(MODIFIERS)}")
-    if key not in PRINTING and key not in NAMED:
-        raise ValueError(f"there is no key {written!r}{nearest(key, [*NAMED, *SIGNS.values()])}")
-    if key in PRINTING and not set(modifiers) - {"shift"}:
-        raise ValueError(f"{written!r} writes itself; add ctrl or alt")
-    name = "+".join([*modifiers, key])
-    if name in SAME_BYTE:
-        raise ValueError(f"{written!r} arrives as {SAME_BYTE[name]} in a terminal; bind another key")
-    return SAME_KEY.get(name, name)
-
-
 def document(*, commands: Sequence[Bindable]) -> str:
     """A file with every setting at its default, each one a comment under what it does."""
     parts = ["# Settings of dgedit. Take the # away before a setting to change it.\n"]
@@ -301,7 +243,7 @@ def document(*, commands: Sequence[Bindable]) -> str:
             parts.append(f"{_comment(words)}#{name} = {json.dumps(getattr(defaults, name))}\n")
     parts.append(f"\n{_comment(KEYS_TEXT)}[keys]\n")
     for command in commands:
-        keys = json.dumps([_written(key) for key in command.keys])
+        keys = json.dumps([written_key(key) for key in command.keys])
         parts.append(f"#{command.id} = {keys}  # {command.title}\n")
     parts.append(f"\n{_comment(LANGUAGES_TEXT)}[languages]\n")
     return "".join(parts)
@@ -330,13 +272,6 @@ def _docstrings(kind: type[Any]) -> dict[str, str]:
         if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name) and isinstance(after, ast.Expr):
             found[before.target.id] = " ".join(str(ast.literal_eval(after.value)).split())
     return found
-
-
-def _written(key: str) -> str:
-    """A key as a person would write it, with its sign and not the sign's name."""
-    plain = {same: name for name, same in SAME_KEY.items() if name != "ctrl+at"}
-    head, plus, last = plain.get(key, key).rpartition("+")
-    return head + plus + {name: sign for sign, name in SIGNS.items()}.get(last, last)
 
 
 def _comment(words: str) -> str:

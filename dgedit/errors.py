@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -31,3 +33,9 @@ class DgeditError(Exception):
     def line(self) -> str:
         """Message and remedy on one line."""
         return f"{self}; {self.hint}" if self.hint else str(self)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A question that names what was probably meant, or nothing."""
+    close = difflib.get_close_matches(name, list(known), 1, 0.6)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -10,16 +10,32 @@ import contextlib
 import sys
 
 
-def shown(words: str) -> str:
-    """Words on one line, in which every character that a terminal would obey, or not show, is spelt out."""
+def shown(words: str, *, keep: str = "", in_place: bool = False) -> str:
+    """Words in which every character that a terminal would obey, or not show, is spelt out; on one line.
+
+    Args:
+        keep: characters that stay as they are.
+        in_place: such a character becomes one that is drawn, not several: the words stay as long as they were.
+    """
     if words.isprintable():
         return words
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in words)
+    return "".join(sign if sign.isprintable() or sign in keep else _instead(sign, in_place) for sign in words)
 
 
 def shown_lines(words: str) -> str:
     """The same for several lines, which keep their breaks and tabs."""
-    return "".join(sign if sign.isprintable() or sign in "\n\t" else repr(sign)[1:-1] for sign in words)
+    return shown(words, keep="\n\t")
+
+
+def drawn(words: str) -> str:
+    """The same where cells are counted."""
+    return shown(words, in_place=True)
+
+
+def _instead(sign: str, in_place: bool) -> str:
+    if in_place:
+        return " " if sign.isspace() else "·"
+    return repr(sign)[1:-1]
 
 
 def say(message: str) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .denoise import Step
-from .protocol import CanvasFormat, Denoiser, PackedInfill
+from .encoded import EncodedInfill
+from .protocol import CanvasFormat
+from .samplers.step import Step
 from .types import UNDECIDED, FrameSpan, SlotState
 
 DRAFT_CONFIDENCE = 0.25
@@ -47,8 +48,9 @@ def slot_ids(step: Step, row: int) -> tuple[int, ...]:
     return tuple(token if accepted else UNDECIDED for token, accepted in kept)
 
 
-def frame_spans(step: Step, row: int, packed: PackedInfill, model: Denoiser) -> tuple[FrameSpan, ...]:
+def frame_spans(step: Step, row: int, encoded: EncodedInfill) -> tuple[FrameSpan, ...]:
     """The row's span as runs of equal state; the slots behind its likely end are not shown."""
+    model, borrowed = encoded.model, encoded.packed.borrowed
     form = model.format
     pieces: list[Piece] = []
     for place in step.free[row].nonzero()[:, 0].tolist():
@@ -60,8 +62,8 @@ def frame_spans(step: Step, row: int, packed: PackedInfill, model: Denoiser) -> 
             pieces.append(Piece(NOISE_GLYPH * 2, SlotState.NOISE, confidence))
             continue
         pieces.append(_piece(model.tokenizer.decode([token]), accepted, bool(step.changed[row, place]), confidence))
-    if packed.borrowed and pieces:
-        pieces[0] = Piece(pieces[0].text.removeprefix(packed.borrowed), pieces[0].state, pieces[0].confidence)
+    if borrowed and pieces:
+        pieces[0] = Piece(pieces[0].text.removeprefix(borrowed), pieces[0].state, pieces[0].confidence)
     return _merge(pieces)
 
 

@@ -14,20 +14,21 @@ import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 
-from .denoise import Step, closing_tokens, denoise, edge_bias
+from .denoise import closing_tokens, denoise, edge_bias
+from .encoded import EncodedInfill, encode_infill
 from .frames import best_row, frame_spans, slot_ids, span_ids
 from .guard import Guard, Notebook, notebook_of
-from .guidance import ends_before, guided, without
+from .guidance import ends_before, without
 from .packing import with_drafts
-from .protocol import Denoiser, PackedInfill
+from .protocol import Denoiser
 from .rank import Proposal, from_memory, from_names, from_row, rank
 from .recall import Recalled, recall
+from .samplers.step import Step
 from .settings import Settings
-from .types import Candidate, Frame, FrameSpan, InfillRequest, InfillResult, Origin, SlotState
+from .types import Frame, FrameSpan, InfillRequest, InfillResult, Origin, SlotState
 
 SAMPLING_TEMPERATURE = 0.7
 """For every seed but 0."""
@@ -46,16 +47,12 @@ DRAFTED = (Origin.RECALLED, Origin.WRITTEN)
 class Prepared:
     """What an infill needs before its first pass: the context read, pieces recalled, spans written."""
 
-    request: InfillRequest
-    """As the model is asked: of a notebook's cell its code."""
-    packed: PackedInfill
-    context: Any
+    encoded: EncodedInfill
     known: tuple[Proposal, ...]
-    guard: Guard
 
     def serves(self, request: InfillRequest) -> bool:
         """Whether it was made for this request, seed and rejected answers aside."""
-        return self.request == _preparation(opened(request)[0])
+        return self.encoded.request == _preparation(opened(request)[0])
 
 
 def _preparation(request: InfillRequest) -> InfillRequest:
@@ -82,18 +79,11 @@ def prepare(request: InfillRequest, model: Denoiser, guard: Guard | None = None)
     request = _preparation(opened(request)[0])
     short = model.canvases(request) == 1
     pieces = remembered(request, model.defaults.recalled) if short else []
-    guard = guard or Guard(request.prefix, request.suffix, request.language)
-    packed = _packed(request, model, guard)
-    with torch.inference_mode():
-        context = model.encode(packed.context_ids)
-    known = beforehand(model, context, packed, request, pieces, guard) if short else []
-    return Prepared(request, rows_of(packed, known, model), context, tuple(known), guard)
-
-
-def _packed(request: InfillRequest, model: Denoiser, guard: Guard, committed: tuple[int, ...] = ()) -> PackedInfill:
-    """The next canvas, with what the place of the span forbids."""
-    packed = model.pack(request, committed)
-    return replace(packed, guidance=guided(guard.place, model.tokenizer) if guard.guides and not committed else None)
+    encoded = encode_infill(request, model, guard)
+    known = beforehand(encoded, pieces) if short else []
+    # See `packing.with_drafts`: rows begin with the best of what is known.
+    rows = with_drafts(encoded.packed, drafts(known), model.format, model.defaults.noise_rows)
+    return Prepared(replace(encoded, packed=rows), tuple(known))
 
 
 def infill(
@@ -109,20 +99,19 @@ def infill(
     generator = torch.Generator().manual_seed(request.seed)
     ready = prepared if prepared is not None and prepared.serves(request) else prepare(request, model)
     request, notebook = opened(request)
-    packed, context, count = ready.packed, ready.context, model.canvases(request)
+    encoded, count = replace(ready.encoded, request=request), model.canvases(request)
     if is_foreign(request, model):
-        settings = replace(settings, passes_max=packed.passes + 1)
+        settings = replace(settings, passes_max=encoded.packed.passes + 1)
     taken = 0
     for number in range(1, count + 1):
         watch = Watch(began=began, taken=taken, left=(count - number) * settings.passes_max)
-        step = yield from _denoise(model, context, packed, settings, generator, watch)
-        taken += step.pass_index - packed.passes
+        step = yield from _denoise(encoded, settings, generator, watch)
+        taken += step.pass_index - encoded.packed.passes
         if number < count:
-            written = (*packed.committed_ids, *span_ids(step, 0, model.format, exact=True))
-            packed = _packed(request, model, ready.guard, written)
-            context = model.encode(packed.context_ids)
+            written = (*encoded.packed.committed_ids, *span_ids(step, 0, model.format, exact=True))
+            encoded = encoded.next_canvas(written)
     before = time.perf_counter()
-    candidates = _ranked(model, context, packed, request, denoised(step, packed, model, ready.guard), ready)
+    candidates = rank(encoded, gathered(encoded, denoised(encoded, step), ready.known))
     if notebook is not None:
         candidates = [replace(each, text=notebook.written(each.text)) for each in candidates]
     result = InfillResult(
@@ -130,23 +119,11 @@ def infill(
         candidates=tuple(candidates),
         passes=taken,
         elapsed_ms=(time.perf_counter() - began) * 1e3,
-        context=packed.context,
+        context=encoded.packed.context,
     )
-    last = _frame(step, packed, model, settings, watch, took=time.perf_counter() - before)
+    last = _frame(step, encoded, settings, watch, took=time.perf_counter() - before)
     spans = (FrameSpan(result.text, SlotState.FIXED, 1.0),) if result.text else ()
     yield replace(last, spans=spans, result=result)
-
-
-def _ranked(
-    model: Denoiser,
-    context: Any,
-    packed: PackedInfill,
-    request: InfillRequest,
-    rows: list[Proposal],
-    ready: Prepared,
-) -> list[Candidate]:
-    """The candidates, best first."""
-    return rank(model, context, packed, request, gathered(model, context, packed, request, rows, ready), ready.guard)
 
 
 def is_foreign(request: InfillRequest, model: Denoiser) -> bool:
@@ -154,51 +131,49 @@ def is_foreign(request: InfillRequest, model: Denoiser) -> bool:
     return not request.any_language and not model.info.knows(request.language) and not denoises_alone(request)
 
 
-def gathered(
-    model: Denoiser,
-    context: Any,
-    packed: PackedInfill,
-    request: InfillRequest,
-    rows: list[Proposal],
-    ready: Prepared,
-) -> list[Proposal]:
-    """All that is proposed; where the guard has something against each of them, more is written."""
-    # Ranking marks proposals; those of `ready` serve again with another seed.
-    known = [replace(proposal, origins=set(proposal.origins)) for proposal in ready.known]
-    if is_foreign(request, model):
+def gathered(encoded: EncodedInfill, rows: list[Proposal], drafted: Sequence[Proposal]) -> list[Proposal]:
+    """All that is proposed; where the guard has something against each of them, more is written.
+
+    Args:
+        drafted: what was known before anything was denoised.
+    """
+    request, guard = encoded.request, encoded.guard
+    # Ranking marks proposals; those of a preparation serve again with another seed.
+    known = [replace(proposal, origins=set(proposal.origins)) for proposal in drafted]
+    if is_foreign(request, encoded.model):
         found = [proposal for proposal in known if proposal.origins & FROM_FILES]
         return found or [Proposal("", [], {Origin.RECALLED})]
-    proposals = [*rows, *known, *_kept(request, model, packed, ready.guard)]
+    proposals = [*rows, *known, *_kept(encoded)]
     for _ in range(RETRIES):
-        if denoises_alone(request) or not ready.guard.guides or ready.guard.has_good([p.text for p in proposals]):
+        if denoises_alone(request) or not guard.guides or guard.has_good([p.text for p in proposals]):
             break
-        more = _written_otherwise(model, context, packed, proposals, ready.guard)
+        more = _written_otherwise(encoded, proposals)
         if not more:
             break
         proposals += more
     return proposals
 
 
-def _kept(request: InfillRequest, model: Denoiser, packed: PackedInfill, guard: Guard) -> list[Proposal]:
+def _kept(encoded: EncodedInfill) -> list[Proposal]:
     """The text that is to be rewritten, where a part of it is to stay."""
+    request = encoded.request
     if request.strength == 1 or not request.original:
         return []
-    ids = model.tokenizer.encode(packed.borrowed + request.original)
+    ids = encoded.model.tokenizer.encode(encoded.packed.borrowed + request.original)
     return [Proposal(request.original, ids, {Origin.KEPT})]
 
 
 @torch.inference_mode()
-def _written_otherwise(
-    model: Denoiser, context: Any, packed: PackedInfill, proposals: Sequence[Proposal], guard: Guard
-) -> list[Proposal]:
+def _written_otherwise(encoded: EncodedInfill, proposals: Sequence[Proposal]) -> list[Proposal]:
     """Spans written left to right that begin otherwise than all that was proposed, and end where the line goes on."""
+    model, packed = encoded.model, encoded.packed
     first, later = edge_bias(packed, model)
     begun = {proposal.ids[0] for proposal in proposals if proposal.ids}
-    ends = closing_tokens(packed, model) | ends_before(guard.place.rest, model.tokenizer)
+    ends = closing_tokens(packed, model) | ends_before(encoded.guard.place.rest, model.tokenizer)
     how = model.defaults
     allowed = without(first, sorted(begun))
-    written = model.write(context, allowed, later, ends, tokens_max=how.written_tokens, beams=how.beams)
-    return [from_row(model, packed, ids, Origin.WRITTEN, place, guard) for place, ids in enumerate(written)]
+    written = model.write(encoded.context, allowed, later, ends, tokens_max=how.written_tokens, beams=how.beams)
+    return [from_row(encoded, ids, Origin.WRITTEN, place) for place, ids in enumerate(written)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,18 +188,13 @@ class Watch:
 
 
 def _denoise(
-    model: Denoiser,
-    context: Any,
-    packed: PackedInfill,
-    settings: Settings,
-    generator: torch.Generator,
-    watch: Watch,
+    encoded: EncodedInfill, settings: Settings, generator: torch.Generator, watch: Watch
 ) -> Generator[Frame, None, Step]:
     """Frames of one canvas; returns its last step."""
     step: Step | None = None
     before = time.perf_counter()
-    for step in denoise(model, context, packed, settings, generator):
-        yield _frame(step, packed, model, settings, watch, took=time.perf_counter() - before)
+    for step in denoise(encoded, settings, generator):
+        yield _frame(step, encoded, settings, watch, took=time.perf_counter() - before)
         before = time.perf_counter()
     assert step is not None, "passes_max is above the passes of a start, so there is a step"
     return step
@@ -267,32 +237,26 @@ def remembered(request: InfillRequest, limit: int) -> list[Recalled]:
 
 
 @torch.inference_mode()
-def beforehand(
-    model: Denoiser,
-    context: Any,
-    packed: PackedInfill,
-    request: InfillRequest,
-    pieces: Sequence[Recalled],
-    guard: Guard,
-) -> list[Proposal]:
+def beforehand(encoded: EncodedInfill, pieces: Sequence[Recalled]) -> list[Proposal]:
     """What might stand in the span before anything is denoised: pieces of the file, spans written left to right."""
-    if denoises_alone(request):
+    if denoises_alone(encoded.request):
         return []
-    found = [from_memory(model, packed, piece, place, guard) for place, piece in enumerate(pieces)]
-    if request.recall and guard.guides:
-        found += from_names(model, packed, guard)
-    written = written_spans(model, context, packed)
-    return found + [from_row(model, packed, ids, Origin.WRITTEN, place, guard) for place, ids in enumerate(written)]
+    found = [from_memory(encoded, piece, place) for place, piece in enumerate(pieces)]
+    if encoded.request.recall and encoded.guard.guides:
+        found += from_names(encoded)
+    written = written_spans(encoded)
+    return found + [from_row(encoded, ids, Origin.WRITTEN, place) for place, ids in enumerate(written)]
 
 
-def written_spans(model: Denoiser, context: Any, packed: PackedInfill) -> list[list[int]]:
+def written_spans(encoded: EncodedInfill) -> list[list[int]]:
     """Ids of spans written left to right, the likeliest first: those of one line, and where the likeliest of them seems
     to be a beginning only, those of several lines before them.
     """
+    model, context, packed = encoded.model, encoded.context, encoded.packed
     first, later = edge_bias(packed, model)
     ends, how = closing_tokens(packed, model), model.defaults
     written = model.write(context, first, later, ends, tokens_max=how.written_tokens, beams=how.beams)
-    if not how.long_tokens or not written or not goes_on(model, context, written[0]):
+    if not how.long_tokens or not written or not goes_on(encoded, written[0]):
         return written
     closing = torch.zeros_like(ends)
     closing[model.format.eom_id] = True
@@ -300,14 +264,10 @@ def written_spans(model: Denoiser, context: Any, packed: PackedInfill) -> list[l
     return [*(ids for ids in long if ids not in written), *written]
 
 
-def goes_on(model: Denoiser, context: Any, ids: list[int]) -> bool:
+def goes_on(encoded: EncodedInfill, ids: list[int]) -> bool:
     """Whether what follows a span that was written is likelier another line than the end."""
-    return float(model.score(context, [[*ids, model.format.eom_id]])[0][-1]) < math.log(0.5)
-
-
-def rows_of(packed: PackedInfill, known: list[Proposal], model: Denoiser) -> PackedInfill:
-    """The rows that are denoised: see `packing.with_drafts`."""
-    return with_drafts(packed, drafts(known), model.format, model.defaults.noise_rows)
+    model = encoded.model
+    return float(model.score(encoded.context, [[*ids, model.format.eom_id]])[0][-1]) < math.log(0.5)
 
 
 def drafts(known: list[Proposal]) -> list[list[int]]:
@@ -316,18 +276,17 @@ def drafts(known: list[Proposal]) -> list[list[int]]:
     return [ids for ids in best if ids is not None]
 
 
-def denoised(step: Step, packed: PackedInfill, model: Denoiser, guard: Guard) -> list[Proposal]:
+def denoised(encoded: EncodedInfill, step: Step) -> list[Proposal]:
     """What each row came to."""
-    rows = [span_ids(step, row, model.format, exact=packed.exact) for row in range(len(packed.slots))]
-    return [from_row(model, packed, ids, Origin.DENOISED, place, guard) for place, ids in enumerate(rows)]
+    form, packed = encoded.model.format, encoded.packed
+    rows = [span_ids(step, row, form, exact=packed.exact) for row in range(len(packed.slots))]
+    return [from_row(encoded, ids, Origin.DENOISED, place) for place, ids in enumerate(rows)]
 
 
-def _frame(
-    step: Step, packed: PackedInfill, model: Denoiser, settings: Settings, watch: Watch, *, took: float
-) -> Frame:
-    row, elapsed = best_row(step), time.perf_counter() - watch.began
-    written = model.tokenizer.decode(packed.committed_ids)
-    spans = frame_spans(step, row, packed, model)
+def _frame(step: Step, encoded: EncodedInfill, settings: Settings, watch: Watch, *, took: float) -> Frame:
+    row, elapsed, packed = best_row(step), time.perf_counter() - watch.began, encoded.packed
+    written = encoded.model.tokenizer.decode(packed.committed_ids)
+    spans = frame_spans(step, row, encoded)
     return Frame(
         pass_index=watch.taken + step.pass_index,
         passes_max=watch.taken + settings.passes_max + watch.left,

@@ -16,7 +16,7 @@ from dataclasses import replace
 from .protocol import CanvasFormat, PackedInfill, Tokenizer
 from .types import UNDECIDED, ContextUse, EngineError, InfillRequest
 
-CHARS_PER_TOKEN = 12
+CHARS_PER_TOKEN_MAX = 12
 """Text is cut to so many characters for each token of budget before it is tokenised."""
 DRAFT_SLACK = 4
 """Slots that a draft's row has beyond its tokens, the end included."""
@@ -146,7 +146,7 @@ def _move_line_break(prefix: str) -> tuple[str, str]:
 
 def _tail(text: str, limit: int, tokenizer: Tokenizer) -> tuple[list[int], bool]:
     """Ids of the end of `text`, and whether that is all of it; the cut is at a line where there is one."""
-    kept = text[-limit * CHARS_PER_TOKEN :]
+    kept = text[-limit * CHARS_PER_TOKEN_MAX :]
     whole = len(kept) == len(text)
     if not whole and "\n" in kept:
         kept = kept[kept.index("\n") :]
@@ -155,6 +155,6 @@ def _tail(text: str, limit: int, tokenizer: Tokenizer) -> tuple[list[int], bool]
 
 def _head(text: str, limit: int, tokenizer: Tokenizer) -> tuple[list[int], bool]:
     """The first `limit` ids of `text`, and whether that is all of it."""
-    kept = text[: limit * CHARS_PER_TOKEN]
+    kept = text[: limit * CHARS_PER_TOKEN_MAX]
     ids = tokenizer.encode(kept)
     return ids[:limit], len(kept) == len(text) and len(ids) <= limit

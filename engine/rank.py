@@ -15,14 +15,13 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from .confidence import signs
+from .encoded import EncodedInfill
 from .guard import Guard, GuardVerdict
-from .protocol import Denoiser, PackedInfill
 from .recall import Recalled
 from .types import Candidate, InfillRequest, Origin
 
@@ -77,26 +76,19 @@ class Proposal:
         return known
 
 
-def rank(
-    model: Denoiser,
-    context: Any,
-    packed: PackedInfill,
-    request: InfillRequest,
-    proposals: Sequence[Proposal],
-    guard: Guard,
-) -> list[Candidate]:
-    """The best candidates of the proposals, best first; equal texts appear once, blank ones last unless
-    nothing may belong there and the model is sure of that.
+def rank(encoded: EncodedInfill, proposals: Sequence[Proposal]) -> list[Candidate]:
+    """The best candidates of the proposals, best first; equal texts appear once, blank ones last unless nothing may
+    belong there and the model is sure of that.
 
     All of them are judged: what breaks the file, says names that nothing defines or only repeats what stands next to
     it comes after what does not, whatever its number.
     """
-    merged = merge(proposals)
-    known, verdicts = weighed(model, context, packed, request, merged, guard)
+    merged, request, model = merge(proposals), encoded.request, encoded.model
+    known, verdicts = weighed(encoded, merged)
     values = [model.weights.value(each) for each in known]
     told = model.weights.confidence
     sure = [told.of(signs(known, values, place)) if told is not None else None for place in range(len(known))]
-    if not (request.may_be_empty and guard.place.is_mid_line):
+    if not (request.may_be_empty and encoded.guard.place.is_mid_line):
         # Who asks for text is not told that there is none.
         sure = [each if one.text.strip() or each is None else 0.0 for one, each in zip(merged, sure, strict=True)]
     if request.seed and not request.rejected:
@@ -108,21 +100,15 @@ def rank(
         (_candidate(*each) for each in zip(merged, verdicts, values, sure, strict=True)),
         key=lambda pair: (_is_blank(pair[0]), *_order(pair[1], pair[0].text, request), -pair[0].score),
     )
-    return _offered([candidate for candidate, _ in ranked], guard, request.offered)
+    return _offered([candidate for candidate, _ in ranked], encoded.guard, request.offered)
 
 
-def weighed(
-    model: Denoiser,
-    context: Any,
-    packed: PackedInfill,
-    request: InfillRequest,
-    merged: Sequence[Proposal],
-    guard: Guard,
-) -> tuple[list[dict[str, float]], list[GuardVerdict]]:
+def weighed(encoded: EncodedInfill, merged: Sequence[Proposal]) -> tuple[list[dict[str, float]], list[GuardVerdict]]:
     """What is known of each proposal, and the guard's verdict on it."""
+    guard = encoded.guard
     least = guard.least_faults([proposal.text for proposal in merged])
     verdicts = [guard.verdict(proposal.text, least) for proposal in merged]
-    known = measure(model, context, packed, request, merged, verdicts)
+    known = measure(encoded, merged, verdicts)
     mid_line = float(guard.place.is_mid_line)
     return [each | {"mid_line": mid_line} for each in known], verdicts
 
@@ -184,15 +170,10 @@ def merge(proposals: Sequence[Proposal]) -> list[Proposal]:
 
 
 def measure(
-    model: Denoiser,
-    context: Any,
-    packed: PackedInfill,
-    request: InfillRequest,
-    proposals: Sequence[Proposal],
-    verdicts: Sequence[GuardVerdict],
+    encoded: EncodedInfill, proposals: Sequence[Proposal], verdicts: Sequence[GuardVerdict]
 ) -> list[dict[str, float]]:
     """What is known of each proposal: one causal pass over all of them, the names in the file, the guard's verdict."""
-    logs = closing_logs(model, context, packed, proposals)
+    request, logs = encoded.request, closing_logs(encoded, proposals)
     around = request.prefix[-NAMES_CHARS:] + "\n" + request.suffix[:NAMES_CHARS]
     names = names_in(around) | ORDINARY_NAMES
     unknown_max = 0 if request.language in PROSE else UNKNOWN_MAX
@@ -207,19 +188,21 @@ def measure(
     ]
 
 
-def closing_logs(model: Denoiser, context: Any, packed: PackedInfill, proposals: Sequence[Proposal]) -> list[Tensor]:
+def closing_logs(encoded: EncodedInfill, proposals: Sequence[Proposal]) -> list[Tensor]:
     """Log-probabilities of each proposal's tokens and of what closes it.
 
     Where the line goes on, a proposal is also read as it runs into the rest, and the likelier reading counts: tokens
     that hold the last sign of a span and the first one behind it (`]))`) make the span alone look unlikely.
     """
+    model, packed = encoded.model, encoded.packed
     lead = list(packed.lead_ids)
     rows = [[*lead, *proposal.ids, *packed.closing_ids] for proposal in proposals]
     if packed.runs_into:
         texts = (packed.borrowed + proposal.text + packed.runs_into for proposal in proposals)
         rows += [[*lead, *model.tokenizer.encode(text)] for text in texts]
     # The lead stands between the context and every candidate alike; its own likelihood tells nothing.
-    logs = [each[len(lead) :] if len(each) > len(lead) else torch.zeros(1) for each in model.score(context, rows)]
+    scored = model.score(encoded.context, rows)
+    logs = [each[len(lead) :] if len(each) > len(lead) else torch.zeros(1) for each in scored]
     alone, on = logs[: len(proposals)], logs[len(proposals) :]
     if not on:
         return alone
@@ -244,28 +227,26 @@ def names_in(text: str) -> frozenset[str]:
     return frozenset(NAME.findall(text))
 
 
-def from_row(
-    model: Denoiser, packed: PackedInfill, ids: list[int], origin: Origin, place: int, guard: Guard
-) -> Proposal:
+def from_row(encoded: EncodedInfill, ids: list[int], origin: Origin, place: int) -> Proposal:
     """The proposal of a row's span ids, as it fits its place."""
-    return _fitted(model, packed, Proposal(span_text(model, packed, ids), ids, {origin}, place=place), guard)
+    return _fitted(encoded, Proposal(span_text(encoded, ids), ids, {origin}, place=place))
 
 
-def from_memory(model: Denoiser, packed: PackedInfill, recalled: Recalled, place: int, guard: Guard) -> Proposal:
+def from_memory(encoded: EncodedInfill, recalled: Recalled, place: int) -> Proposal:
     """The proposal of a recalled piece, as it fits its place."""
-    return _fitted(model, packed, Proposal(recalled.text, [], {Origin.RECALLED}, recalled=recalled, place=place), guard)
+    return _fitted(encoded, Proposal(recalled.text, [], {Origin.RECALLED}, recalled=recalled, place=place))
 
 
-def from_names(model: Denoiser, packed: PackedInfill, guard: Guard) -> list[Proposal]:
+def from_names(encoded: EncodedInfill) -> list[Proposal]:
     """Proposals of names that could stand in the span by themselves."""
-    found = [Proposal(text, [], {Origin.NAMED}, named_place=place) for place, text in enumerate(guard.names())]
-    return [_fitted(model, packed, proposal, guard) for proposal in found]
+    names = enumerate(encoded.guard.names())
+    return [_fitted(encoded, Proposal(text, [], {Origin.NAMED}, named_place=place)) for place, text in names]
 
 
-def _fitted(model: Denoiser, packed: PackedInfill, proposal: Proposal, guard: Guard) -> Proposal:
+def _fitted(encoded: EncodedInfill, proposal: Proposal) -> Proposal:
     """A proposal trimmed by the guard; what was cut is no part of what is scored."""
-    said = proposal.text
-    proposal.text = guard.trimmed(said)
+    model, packed, said = encoded.model, encoded.packed, proposal.text
+    proposal.text = encoded.guard.trimmed(said)
     proposal.repeats_suffix = proposal.text.rstrip() != said.rstrip()
     if proposal.text != said or not proposal.ids:
         whole = model.tokenizer.encode(packed.borrowed + proposal.text)
@@ -284,7 +265,8 @@ def stutters(ids: list[int]) -> bool:
     return any(a == b == c for a, b, c in zip(ids, ids[1:], ids[2:], strict=False))
 
 
-def span_text(model: Denoiser, packed: PackedInfill, ids: list[int]) -> str:
+def span_text(encoded: EncodedInfill, ids: list[int]) -> str:
     """The text of a row's span, what earlier canvases wrote of it included, without what it borrowed."""
-    text = model.tokenizer.decode([*packed.committed_ids, *ids])
+    packed = encoded.packed
+    text = encoded.model.tokenizer.decode([*packed.committed_ids, *ids])
     return text.removeprefix(packed.borrowed)

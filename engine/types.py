@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+CHARS_PER_TOKEN = 3.8
+"""Of code, about: where no tokenizer is at hand."""
+
 
 class EngineError(Exception):
     """An infill or a checkpoint cannot be used; says what is wrong and what to do.

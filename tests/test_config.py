@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from dgedit import config
-from dgedit.config import TABLES, Config, Editor, Infill, key_name
+from dgedit.config import TABLES, Config, Editor, Infill
 from dgedit.errors import DgeditError
+from dgedit.keys import key_name
 from dgedit.tui.commands import COMMANDS, default_keys
 
 Load = Callable[[str], Config]

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "dgedit"
 ROOMS: tuple[tuple[str, ...], ...] = (
     ("kernels", "errors", "paths", "themes", "terminal", "first_signals"),
     ("engine",),
-    ("text", "stats"),
+    ("text", "stats", "keys"),
     ("files",),
     ("config", "judges"),
     ("server",),

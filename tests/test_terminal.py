@@ -39,7 +39,7 @@ WRITERS = {
     ("batch/output", "_write"): "data: texts, diffs and records; words by way of `printed`",
     ("batch/child", "_send"): "a pipe between two processes of dgedit",
     ("files/disk", "_write_all"): "a file",
-    ("files/recovery", "give_back"): "a text that was lost, to a terminal by way of `controls.printable`",
+    ("files/recovery", "give_back"): "a text that was lost, to a terminal by way of `terminal.drawn`",
     ("files/disk", "write_all"): "a file",
 }
 """Who may write to a descriptor or to Python's standard streams, and what."""

@@ -238,15 +238,15 @@ async def _beside_an_infill(folder: Path, model_name: str) -> None:
         await pilot.pause()
         moves = _Moves(app)
         for _ in range(INFILLS):
-            app.infilling.next_hole()
-            app.infilling.infill()
-            while app.infilling.running:
+            app.infills.next_hole()
+            app.infills.infill()
+            while app.infills.running:
                 keys.append(await moves.press("left" if app.area.cursor_location[1] else "right"))
                 await asyncio.sleep(PAUSE_S / 4)
             await asyncio.sleep(HELD_S)
-            while app.infilling.review is not None and app.infilling.review.at != 0:
+            while app.infills.review is not None and app.infills.review.at != 0:
                 frames.append(await _drawing_ms(app))
-            app.infilling.cancel()
+            app.infills.cancel()
             await pilot.pause()
     _report("keystroke, while it denoises", keys, 30)
     _row("one pass drawn, processor time", _middle(frames))
@@ -277,7 +277,7 @@ async def _drawing_ms(app: DgeditApp) -> float:
     """Go one pass back; milliseconds of the processor until that pass was drawn."""
     drawn = asyncio.Event()
     began = time.process_time()
-    app.infilling.scrub(-1)
+    app.infills.scrub(-1)
     app.area.call_after_refresh(drawn.set)
     await asyncio.wait_for(drawn.wait(), TIMEOUT_S)
     return (time.process_time() - began) * 1e3

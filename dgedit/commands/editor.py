@@ -74,7 +74,7 @@ def run(arguments: list[str]) -> int:
     places = locations.parse([*options.files, *arguments[split:]])
 
     from ..fill.loop import FillOptions
-    from ..tui.app import run as edit
+    from ..tui.launch import run as edit
 
     chosen = replace(loaded, infill=replace(loaded.infill, model=options.model, engine=options.engine))
     return edit(places, config=chosen, options=FillOptions(seed=options.seed, passes=options.steps))

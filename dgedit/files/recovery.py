@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DgeditError
-from ..text.controls import printable
+from ..terminal import drawn
 from ..text.encoding import encode
 from . import disk, journal
 from .journal import Recovered
@@ -46,7 +46,7 @@ def listed(works: Sequence[Work]) -> Iterator[str]:
         return
     for number, work in enumerate(works, 1):
         when = time.strftime("%d %b %H:%M", time.localtime(work.when_s))
-        name = printable(str(work.path)) if work.path is not None else "(no name)"
+        name = drawn(str(work.path)) if work.path is not None else "(no name)"
         yield f"{number:3}  {when}  {len(work.raw):>11,} bytes  {name}  {work.why}"
     yield "dgedit recover NUMBER prints one; -o FILE writes it to a new file"
 
@@ -72,7 +72,7 @@ def give_back(work: Work, output: Path | None) -> None:
         _write_new(output, work.raw)
     elif sys.stdout.isatty():
         text = work.raw.decode("utf-8", "replace")
-        sys.stdout.write("\n".join(printable(line.expandtabs()) for line in text.splitlines()) + "\n")
+        sys.stdout.write("\n".join(drawn(line.expandtabs()) for line in text.splitlines()) + "\n")
     else:
         sys.stdout.buffer.write(work.raw)
         sys.stdout.buffer.flush()

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..engine import InfillRequest
+from ..engine.types import CHARS_PER_TOKEN
 from ..errors import DgeditError
 from ..files.siblings import related_texts
-from ..text.holes import CHARS_PER_TOKEN, MARKER, STAND_IN, Hole, holds_marker, without_marked_lines
+from ..text.holes import MARKER, STAND_IN, Hole, holds_marker, without_marked_lines
 from ..text.line_breaks import lines_fed
 from .harmless import harmless
 from .open import check_may_leave, trouble_said

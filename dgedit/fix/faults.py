@@ -12,8 +12,9 @@ import re
 import warnings
 from dataclasses import dataclass
 
+from ..engine.grammars import JUDGING
 from ..judges.data import json_error, loose, toml_error
-from ..judges.grammar import GRAMMARS, error_nodes, first_error, reads, tree_of
+from ..judges.grammar import error_nodes, first_error, reads, tree_of
 from ..judges.python import error_in
 
 JUDGED_CHARS_MAX = 400_000
@@ -55,12 +56,12 @@ def parses(text: str, language: str) -> bool:
         return error_in(text) is None
     if language in _DATA_ERRORS:
         return _DATA_ERRORS[language](text) is None
-    return language in GRAMMARS and reads(text, language)
+    return language in JUDGING and reads(text, language)
 
 
 def fault_in(text: str, language: str) -> Fault | None:
     """The first fault of a text; none where it parses, or where its language cannot be judged."""
-    if language not in GRAMMARS or len(text) > JUDGED_CHARS_MAX:
+    if language not in JUDGING or len(text) > JUDGED_CHARS_MAX:
         return None
     if language == "python":
         return _python_fault(text)

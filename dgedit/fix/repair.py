@@ -16,16 +16,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from ..engine.types import CHARS_PER_TOKEN, InfillRequest
 from ..errors import DgeditError
 from ..fill.loop import frames, prepare
-from ..text.holes import CHARS_PER_TOKEN
 from .candidates import Kind, Mend, Part, line_starts, mends, part_around
 from .faults import Fault, fault_in, parses
 from .scoring import RankedMend, Weights, asked_for, differences, known_of
 
 if TYPE_CHECKING:
     from ..engine import Engine
-    from ..engine.types import InfillRequest
 
 FAULTS_MAX = 8
 """A text with more faults than this stays as it is."""
@@ -225,8 +224,6 @@ class Mender:
         return (further or other)[:KEPT]
 
     def _request(self, text: str, span: tuple[int, int], strength: float) -> InfillRequest:
-        from ..engine.types import InfillRequest
-
         code = text[slice(*span)]
         return InfillRequest(
             prefix=text[: span[0]],

@@ -7,7 +7,6 @@ cannot judge passes with a note. Other languages are judged by nobody. It must k
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -16,13 +15,12 @@ from pathlib import Path
 from ..errors import DgeditError, ExitCode
 from ..fill.document import shortened
 from ..judges.python import judge as judge_python
+from ..text.conflicts import BLOCK_BYTES
 from ..text.encoding import decode_any, encode
 from ..text.holes import STAND_IN, Hole, line_of, marked_holes, replaced
 from ..text.languages import detect
 from .skipped import reason_to_skip
 
-CONFLICT = tuple(re.compile(sign, re.MULTILINE) for sign in (rb"^<{7} ", rb"^={7}\r?$", rb"^>{7} "))
-"""The lines of a conflict, which come in this order."""
 ATTRIBUTES = ("dgedit", "linguist-generated", "linguist-vendored", "filter")
 STOPPED = ExitCode.HOLES_LEFT
 """What a hook ends with to stop the commit."""
@@ -72,7 +70,7 @@ def conflict_in(raw: bytes) -> Problem | None:
     """The first conflict that a merge wrote into a file."""
     if b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
-    opening, middle, closing = CONFLICT
+    opening, middle, closing = BLOCK_BYTES
     begun = opening.search(raw)
     parted = begun and middle.search(raw, begun.end())
     if not begun or not parted or not closing.search(raw, parted.end()):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
+from ..text.conflicts import MARKER_BYTES
 from ..text.encoding import CONTROL_SHARE, CONTROLS, CONTROLS_ALLOWED, UTF_8_BOM, UTF_16_BE, UTF_16_LE, UTF_32_MARKS
 from ..text.languages import Comment, comment_of, detect
 
@@ -45,7 +46,6 @@ UNKNOWN_COMMENT = re.compile(r"\s*(?:#|//|/\*|\*|--|;|%|<!--|\(\*|\{-|!|@?REM\b|
 """How a comment may begin where the language is not known."""
 LINE_CHARS = 500
 _SIGNS = "#/*;%<!->({ \t\r.=+~|\"'"
-CONFLICT = re.compile(rb"^(?:<{7}|>{7}|\|{7})(?: [^\r\n]*)?\r?$", re.MULTILINE)
 
 
 def reason_to_skip(path: PurePath, head: bytes, *, conflicts: bool = True) -> str | None:
@@ -66,7 +66,7 @@ def reason_to_skip(path: PurePath, head: bytes, *, conflicts: bool = True) -> st
     plain = head[2:].replace(b"\0", b"") if head.startswith((UTF_16_LE.bom, UTF_16_BE.bom)) else head
     if said := _says_generated(plain, path):
         return f"generated (says {said!r})"
-    if conflicts and (conflict := CONFLICT.search(plain)):
+    if conflicts and (conflict := MARKER_BYTES.search(plain)):
         line = plain.count(b"\n", 0, conflict.start()) + 1
         return f"in the middle of a merge (conflict marker at line {line})"
     return None

@@ -6,37 +6,18 @@ is a grammar that reads nothing.
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import import_module
+from tree_sitter import Node, Tree
 
-from tree_sitter import Language, Node, Parser, Tree
+from ..engine.grammars import judging_parser
 
 ERROR_NODES = 3
-GRAMMARS = {
-    "bash": ("tree_sitter_bash", "language"),
-    "c": ("tree_sitter_c", "language"),
-    "cpp": ("tree_sitter_cpp", "language"),
-    "css": ("tree_sitter_css", "language"),
-    "go": ("tree_sitter_go", "language"),
-    "java": ("tree_sitter_java", "language"),
-    "javascript": ("tree_sitter_javascript", "language"),
-    "json": ("tree_sitter_json", "language"),
-    "jsonc": ("tree_sitter_json", "language"),
-    "python": ("tree_sitter_python", "language"),
-    "ruby": ("tree_sitter_ruby", "language"),
-    "rust": ("tree_sitter_rust", "language"),
-    "toml": ("tree_sitter_toml", "language"),
-    "tsx": ("tree_sitter_typescript", "language_tsx"),
-    "typescript": ("tree_sitter_typescript", "language_typescript"),
-    "yaml": ("tree_sitter_yaml", "language"),
-}
 _ALSO = {"c": ("cpp",), "javascript": ("tsx",), "typescript": ("tsx",)}
 """Grammars by which a file of that name may be meant, too: headers of C++, JavaScript with types."""
 
 
 def tree_of(text: str, language: str) -> Tree | None:
     """The tree of a text; none where its grammar is missing."""
-    parser = _parser(language)
+    parser = judging_parser(language)
     return parser.parse(text.encode("utf-8", "replace")) if parser is not None else None
 
 
@@ -70,13 +51,3 @@ def error_nodes(tree: Tree) -> list[Node]:
 def _reads(text: str, language: str) -> bool:
     tree = tree_of(text, language)
     return tree is not None and not tree.root_node.has_error
-
-
-@cache
-def _parser(language: str) -> Parser | None:
-    """The parser of a language; none where its package is missing or does not fit."""
-    package, function = GRAMMARS[language]
-    try:
-        return Parser(Language(getattr(import_module(package), function)()))
-    except (ImportError, ValueError):
-        return None

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ..engine.grammars import JUDGING
 from . import brackets, data, grammar, macros, python, style, tools, typescript
 from .verdict import Verdict, broken, unknown, valid
 
@@ -23,7 +24,7 @@ _GRAMMAR = "tree-sitter's grammar"
 
 def languages() -> tuple[str, ...]:
     """The languages that can be judged."""
-    return tuple(sorted(grammar.GRAMMARS))
+    return tuple(sorted(JUDGING))
 
 
 def judge(
@@ -43,7 +44,7 @@ def judge(
         trust_grammar: take the grammar's no for one where nobody knows better.
         ask_program: ask the language's own program even where the grammar reads the text.
     """
-    if language not in grammar.GRAMMARS:
+    if language not in JUDGING:
         return unknown(f"whether {language} is valid cannot be told")
     if language == "python":
         return python.judge(text)

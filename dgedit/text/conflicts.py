@@ -19,6 +19,10 @@ from dataclasses import dataclass
 
 MARKER = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: .*)?$|^={7}$", re.MULTILINE)
 OPENING = re.compile(r"^<{7}(?: .*)?$", re.MULTILINE)
+MARKER_BYTES = re.compile(rb"^(?:<{7}|>{7}|\|{7})(?: [^\r\n]*)?\r?$", re.MULTILINE)
+"""The same in a file's bytes, without the sign between the sides, which is a heading's underline elsewhere."""
+BLOCK_BYTES = tuple(re.compile(sign, re.MULTILINE) for sign in (rb"^<{7} ", rb"^={7}\r?$", rb"^>{7} "))
+"""The lines that git writes around and between the sides, in the order in which they come."""
 _LINES = r"(?:(?!<{7}|>{7}|\|{7}|={7}$).*\n)*"
 _BLOCK = re.compile(
     rf"^<{{7}}(?: .*)?\n(?P<ours>{_LINES})(?:\|{{7}}(?: .*)?\n(?P<base>{_LINES}))?={{7}}\n"

@@ -41,10 +41,3 @@ def told(found: Counter[str]) -> str:
     names = [named(character) for character, _ in found.most_common(KINDS_SHOWN)]
     more = [f"{len(found) - KINDS_SHOWN} other kinds"] if len(found) > KINDS_SHOWN else []
     return f"{count:,} control character{'s' * (count != 1)} ({', '.join([*names, *more])})"
-
-
-def printable(text: str) -> str:
-    """The text with each character that a terminal would act on replaced by one that it draws; as long as before."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else " " if c.isspace() else "·" for c in text)

@@ -18,7 +18,6 @@ from .markers import Marker, find_markers
 MARKER = "<FILL_ME>"
 STAND_IN = "..."
 """What a model sees where another hole is: valid as an expression and as a statement."""
-CHARS_PER_TOKEN = 3.8
 TOKENS_A_LINE = 8
 SHARE_USED = 0.6
 """Of a budget of tokens; the longest row that is tried is then about as long as the budget."""

@@ -1,7 +1,7 @@
 """The editor: builds the screen and routes keys to the parts that carry them out.
 
 It paints before torch is imported: nothing on this path imports the engine, the model loads behind the first paint.
-The parts: `Filing` (tabs, saving), `Writing` (editing keys), `Search` (search), `Infilling` (diffusion).
+The parts: `FileTabs` (tabs, saving), `Edits` (editing keys), `Search` (search), `Infills` (diffusion).
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -27,34 +25,31 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, TextArea
 
-from .. import terminal
 from ..config import Config
-from ..errors import DgeditError, ExitCode
 from ..files import journal
 from ..files.locations import OpenAt
 from ..files.watch import WatchKind
 from ..fill.loop import FillOptions
 from ..stats import Event, Stats
 from ..text.languages import detect_original
+from .actions import Actions
 from .colourless import Colourless, without_greys
 from .commands import COMMANDS, bindings, default_keys, key_label
 from .controllers.appearance import Looks, own_themes
 from .controllers.bars import Bars
-from .controllers.edits import Writing
-from .controllers.infill import WARM_AFTER_S, Infilling
+from .controllers.edits import Edits
+from .controllers.infill import WARM_AFTER_S, Infills
 from .controllers.recovery import Recovery
-from .controllers.saving import Saving
+from .controllers.saves import Saves
 from .controllers.search import Search
-from .controllers.tabs import Filing
-from .dialogs import Ask, FindBar, HelpScreen, Item, Pick, Question, TabBar, keyboard_is_taken
+from .controllers.tabs import FileTabs
+from .dialogs import FindBar, Question, TabBar, keyboard_is_taken
 from .infill.thread import InfillJobs
 from .shell import Shell
-from .tab import Tab
 from .theme import find_theme
 from .typeahead import TypeAhead
 from .widgets.code_area import CodeArea
 
-MIN_COLUMNS, MIN_ROWS = 40, 8
 QUIET_S = 0.1
 """After so long without a key it is found out whether the text differs from the file."""
 LOOK_EVERY_S = 0.5
@@ -103,14 +98,22 @@ class DgeditApp(Shell):
         self._warm_up = self.config.infill.warm_up if warm_up is None else warm_up
         self.jobs = InfillJobs(self.config.infill.model, self._mail_from_thread, self.config.infill.engine)
         self.switcher, self.tab_bar, self.find_bar = ContentSwitcher(), TabBar(), FindBar()
-        self.filing: Filing = Filing(self)
-        self.saving: Saving = Saving(self)
+        self.files: FileTabs = FileTabs(self)
+        self.saves: Saves = Saves(self)
         self.recovery: Recovery = Recovery(self)
-        self.writing, self.finding = Writing(self), Search(self, self.find_bar)
-        self.infilling: Infilling = Infilling(self, self.jobs, self._options)
+        self.edits, self.search = Edits(self), Search(self, self.find_bar)
+        self.infills: Infills = Infills(self, self.jobs, self._options)
         self.bars: Bars = Bars(self)
         self.looks = Looks(self)
-        self._actions = self._table()
+        self._actions = Actions(
+            self,
+            files=self.files,
+            saves=self.saves,
+            edits=self.edits,
+            search=self.search,
+            infills=self.infills,
+            looks=self.looks,
+        ).table()
         self._quiet: Timer | None = None
         self._hold: Timer | None = None
         self._accepted: tuple[CodeArea, int, float] | None = None
@@ -122,7 +125,7 @@ class DgeditApp(Shell):
         wanted = [OpenAt(places)] if isinstance(places, Path) else list(places)
         self._places: list[OpenAt | None] = [*wanted] or [None]
         for place in self._places:
-            self.filing.tabs.append(self.filing.make_tab(place.path if place is not None else None))
+            self.files.tabs.append(self.files.make_tab(place.path if place is not None else None))
 
     def _keys(self) -> list[Binding]:
         keymap = {**default_keys(), **self.config.keys}
@@ -143,7 +146,7 @@ class DgeditApp(Shell):
         """Tabs over the text over the find bar over the status line."""
         yield self.tab_bar
         with self.switcher:
-            for tab in self.filing.tabs:
+            for tab in self.files.tabs:
                 yield tab.area
         yield self.find_bar
         yield self.bars.status
@@ -156,7 +159,7 @@ class DgeditApp(Shell):
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 asyncio.get_running_loop().add_signal_handler(number, self._ended_from_outside, number)
         self.looks.use(self.palette)
-        self.filing.show(0)
+        self.files.show(0)
         self.run_worker(self.typed.run(), group="keys")
         self.call_after_refresh(self._after_first_paint)
 
@@ -164,10 +167,10 @@ class DgeditApp(Shell):
         """Everything that the first picture does not need."""
         if self.config.editor.watch:
             self.looks.start_watching()
-        for tab, place in zip(list(self.filing.tabs), self._places, strict=True):
+        for tab, place in zip(list(self.files.tabs), self._places, strict=True):
             if place is not None:
                 tab.area.go_to_place(place.row, place.column)
-            self.filing.started(tab)
+            self.files.started(tab)
         if self._warm_up:
             self.jobs.load()
         self.run_worker(self.recovery.run(), group="journal")
@@ -175,7 +178,7 @@ class DgeditApp(Shell):
         self.ask(self._recover())
 
     async def _recover(self) -> None:
-        for tab in list(self.filing.tabs):
+        for tab in list(self.files.tabs):
             await self.recovery.offer(tab)
         if self.config.editor.recover:
             await asyncio.to_thread(journal.clean_up)
@@ -218,7 +221,7 @@ class DgeditApp(Shell):
     @property
     def area(self) -> CodeArea:
         """The active text."""
-        return self.filing.tab.area
+        return self.files.tab.area
 
     def language_of(self, path: Path | None, text: str) -> str:
         """What a text is written in: the person's word first, then the file's name, then what it says itself."""
@@ -226,8 +229,8 @@ class DgeditApp(Shell):
         return said or detect_original(path, text)
 
     def _options(self, area: CodeArea) -> FillOptions:
-        tab = self.filing.tab_of(area)
-        same = (other.area for other in self.filing.tabs if other.area is not area)
+        tab = self.files.tab_of(area)
+        same = (other.area for other in self.files.tabs if other.area is not area)
         texts = tuple(other.true_text() for other in same if other.syntax_name == area.syntax_name)
         path = tab.buffer.path if tab is not None else None
         any_language = self.config.infill.any_language
@@ -275,8 +278,8 @@ class DgeditApp(Shell):
 
     @on(Arrived)
     def _mail(self) -> None:
-        self.infilling.arrived()
-        if self.infilling.review is None:
+        self.infills.arrived()
+        if self.infills.review is None:
             self.refresh_status()
 
     @on(TextArea.Changed)
@@ -295,7 +298,7 @@ class DgeditApp(Shell):
         if self._warm_up:
             if self._hold is not None:
                 self._hold.stop()
-            self._hold = self.set_timer(WARM_AFTER_S, self.infilling.warm)
+            self._hold = self.set_timer(WARM_AFTER_S, self.infills.warm)
 
     @on(CodeArea.Refused)
     def _refused(self, event: CodeArea.Refused) -> None:
@@ -307,62 +310,38 @@ class DgeditApp(Shell):
         self._quiet = self.set_timer(QUIET_S, self._is_quiet)
 
     def _is_quiet(self) -> None:
-        for tab in self.filing.tabs:
+        for tab in self.files.tabs:
             self.recovery.check_dirty(tab)
         self.refresh_status()
 
     @on(FindBar.Changed)
     def _find_changed(self, event: FindBar.Changed) -> None:
-        self.finding.changed(event.settings)
+        self.search.changed(event.settings)
 
     @on(FindBar.Next)
     def _find_next(self, event: FindBar.Next) -> None:
-        self.finding.step(backwards=event.backwards)
+        self.search.step(backwards=event.backwards)
 
     @on(FindBar.ReplaceOne)
     def _replace_one(self, event: FindBar.ReplaceOne) -> None:
-        self.finding.replace_one(event.replacement)
+        self.search.replace_one(event.replacement)
 
     @on(FindBar.ReplaceAll)
     def _replace_all(self, event: FindBar.ReplaceAll) -> None:
-        self.finding.replace_all(event.replacement)
+        self.search.replace_all(event.replacement)
 
     @on(FindBar.Closed)
     def _find_closed(self) -> None:
-        self.finding.closed()
+        self.search.closed()
 
     @on(TabBar.Selected)
     def _tab_selected(self, event: TabBar.Selected) -> None:
-        self.filing.show(event.index)
+        self.files.show(event.index)
 
     @on(TabBar.CloseWanted)
     def _tab_close_wanted(self, event: TabBar.CloseWanted) -> None:
-        self.filing.show(event.index)
-        self.filing.close_asked()
-
-    def _table(self) -> dict[str, Callable[[], object]]:
-        """What carries out each command."""
-        filing, saving, writing, finding = self.filing, self.saving, self.writing, self.finding
-        infilling = self.infilling
-        named: dict[str, Callable[[], object]] = {
-            "new": filing.new, "open": filing.open_asked, "save": saving.save_asked, "save_as": saving.save_as_asked,
-            "close_tab": filing.close_asked, "reload": saving.reload_asked, "quit_guarded": filing.quit_asked,
-            "next_tab": lambda: filing.show(filing.at + 1), "previous_tab": lambda: filing.show(filing.at - 1),
-            "find": finding.open, "replace": lambda: finding.open(replacing=True),
-            "find_next": lambda: finding.step(backwards=False), "find_previous": lambda: finding.step(backwards=True),
-            "go_to_line": finding.go_to_line, "go_to_symbol": finding.go_to_symbol,
-            "command_palette": self._show_commands, "help": self._show_help,
-            "next_theme": self.looks.next_theme, "suspend": self.action_suspend_process,
-            "tab": self._tab, "cancel": self._cancel, "infill_instructed": self._instruct,
-            "next_alternative": lambda: infilling.cycle(1), "previous_alternative": lambda: infilling.cycle(-1),
-            "earlier_pass": lambda: infilling.scrub(-1), "later_pass": lambda: infilling.scrub(1),
-            "weaker": lambda: infilling.change_strength(-1), "stronger": lambda: infilling.change_strength(1),
-        }  # fmt: skip
-        parts = (writing, infilling)
-        for command in COMMANDS:
-            if command.id not in named:
-                named[command.id] = next(getattr(part, command.id) for part in parts if hasattr(part, command.id))
-        return named
+        self.files.show(event.index)
+        self.files.close_asked()
 
     async def action_run(self, command: str) -> None:
         """Carry out a command."""
@@ -381,78 +360,3 @@ class DgeditApp(Shell):
                 keys = self.config.keys.get(command.id, command.keys)
                 hint = f"{command.group}  {'  '.join(map(key_label, keys))}"
                 yield SystemCommand(command.title, hint, self._actions[command.id])
-
-    def _show_commands(self) -> None:
-        """Every command in a list; Textual's own palette ends the app at a page key in a list without rows."""
-        found = list(self.get_system_commands(self.screen))
-
-        def carry_out(number: int | None) -> None:
-            if number is not None:
-                found[number].callback()
-
-        self.push_screen(Pick("Command", [Item(command.title, command.help) for command in found]), carry_out)
-
-    def _show_help(self) -> None:
-        keymap = {**default_keys(), **self.config.keys}
-        rows = [(command.group, "  ".join(map(key_label, keymap[command.id])), command.title) for command in COMMANDS]
-        self.push_screen(HelpScreen(rows))
-
-    def _tab(self) -> None:
-        if self.infilling.review is not None and self.infilling.area is self.area:
-            self.infilling.accept()
-        else:
-            self.writing.tab()
-
-    def _cancel(self) -> None:
-        if self.infilling.review is not None:
-            self.infilling.cancel()
-        elif self.find_bar.is_open:
-            self.find_bar.action_close()
-        else:
-            self.area.move_cursor(self.area.cursor_location)
-
-    def _instruct(self) -> None:
-        if self.infilling.review is None:
-            self.push_screen(Ask("Instruction"), self._instructed)
-
-    def _instructed(self, instruction: str | None) -> None:
-        if instruction is not None:
-            self.infilling.infill_instructed(instruction)
-
-
-def run(places: Sequence[OpenAt], *, config: Config, options: FillOptions) -> int:
-    """Run the editor on the terminal; returns the exit code.
-
-    Raises:
-        DgeditError: when a file cannot be opened, or the terminal is too small or cannot move its cursor.
-    """
-    if os.environ.get("TERM") == "dumb":
-        raise DgeditError(
-            "this terminal says that it cannot move its cursor (TERM=dumb)",
-            "set TERM to what it is; in a pipe, use: dgedit fill -",
-        )
-    size = shutil.get_terminal_size()
-    if size.columns < MIN_COLUMNS or size.lines < MIN_ROWS:
-        raise DgeditError(
-            f"the terminal has {size.columns}x{size.lines} cells", f"make it at least {MIN_COLUMNS}x{MIN_ROWS}"
-        )
-    app = DgeditApp(places, config=config, options=options)
-    if os.name == "posix":
-        from .driver import TerminalDriver
-
-        app.driver_class = TerminalDriver
-    result = app.run()
-    if result is None:
-        # Textual ended it with an error; what was typed since the last look is not lost with it.
-        app.recovery.keep_at_once()
-        kept = "unsaved work was kept and is offered next time" if config.editor.recover else "nothing was kept"
-        terminal.say(f"ended by an error of its own; {kept}")
-    code = result if result is not None else ExitCode.ERROR
-    if not app.jobs.is_idle:
-        # A thread in the midst of the engine ends the interpreter with an abort; nothing is left that it could lose.
-        sys.stdout.flush()
-        os._exit(code)
-    return code
-
-
-__all__ = ["DgeditApp", "Tab", "run"]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..config import SIGNS
+from ..keys import SIGNS
 
 if TYPE_CHECKING:
     from textual.binding import Binding

@@ -86,7 +86,7 @@ async def editor(text: str, model: Engine, at_pass: int = sys.maxsize) -> AsyncI
         path.write_text(text, encoding="utf-8")
         settings = Config(editor=Editor(watch=False, recover=False))
         app = DgeditApp([OpenAt(path)], config=settings, warm_up=False)
-        app.jobs = app.infilling.jobs = PausedJobs(model, at_pass)
+        app.jobs = app.infills.jobs = PausedJobs(model, at_pass)
         async with app.run_test(size=(COLUMNS, ROWS)) as pilot:
             await pilot.pause(DRAWN_S)
             yield pilot
@@ -96,7 +96,7 @@ async def infill(pilot: Pilot[int], holes: int) -> DgeditApp:
     """Go some holes down and infill there."""
     assert isinstance(pilot.app, DgeditApp)
     await pilot.press(*["f8"] * holes, "ctrl+g")
-    pilot.app.infilling.arrived()
+    pilot.app.infills.arrived()
     await pilot.pause(DRAWN_S)
     return pilot.app
 

@@ -110,11 +110,11 @@ class Shell(App[int]):
     palette: Theme
     colourless: Colourless
     jobs: InfillJobs
-    filing: OpenFiles
-    saving: SavedFiles
+    files: OpenFiles
+    saves: SavedFiles
     recovery: UnsavedWork
     typed: TypeAhead
-    infilling: OpenInfill
+    infills: OpenInfill
     bars: StatusLines
     switcher: ContentSwitcher
     tab_bar: TabBar

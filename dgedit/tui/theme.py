@@ -18,8 +18,7 @@ from rich.style import Style
 from textual.theme import Theme as AppTheme
 from textual.widgets.text_area import TextAreaTheme
 
-from ..config import nearest
-from ..errors import DgeditError
+from ..errors import DgeditError, nearest
 from ..files.tables import brief, read_table
 
 FOLDER = Path(__file__).parent.parent / "themes"

@@ -14,7 +14,7 @@ import json
 import random
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -145,12 +145,10 @@ def example_of(model: Denoiser, span: Span) -> Example:
     if model.canvases(request) != 1:
         return Example([], None)
     ready = prepare(request, model)
-    *_, step = denoise(
-        model, ready.context, ready.packed, default_settings(request, model), torch.Generator().manual_seed(0)
-    )
-    rows = denoised(step, ready.packed, model, ready.guard)
-    found = merge(gathered(model, ready.context, ready.packed, request, rows, ready))
-    known, verdicts = weighed(model, ready.context, ready.packed, request, found, ready.guard)
+    encoded, settings = replace(ready.encoded, request=request), default_settings(request, model)
+    *_, step = denoise(encoded, settings, torch.Generator().manual_seed(0))
+    found = merge(gathered(encoded, denoised(encoded, step), ready.known))
+    known, verdicts = weighed(encoded, found)
     texts = [proposal.text.strip() for proposal in found]
     kept = [place for place, text in enumerate(texts) if text]
     truth = span.answer.strip()

@@ -182,7 +182,8 @@ def ask(model: Denoiser, asked: Asked, way: type[Guard]) -> Told:
     began = time.perf_counter()
     try:
         ready = prepare(request, model)
-        guard = way(ready.request.prefix, ready.request.suffix, ready.request.language)
+        read = ready.encoded.request
+        guard = way(read.prefix, read.suffix, read.language)
         began = time.perf_counter()
         ready = prepare(request, model, guard)
         *_, last = infill(request, model, prepared=ready)

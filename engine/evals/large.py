@@ -26,6 +26,7 @@ from torch import Tensor
 from ...kernels import ops, reference
 from ...kernels.formats import BLOCK, Choice, Nf4, Weight
 from ..denoise import denoise
+from ..encoded import EncodedInfill
 from ..memory import gb, weight_bytes
 from ..models.gemma.config import GemmaConfig
 from ..models.gemma.infiller import GemmaContext, GemmaInfiller, published_settings
@@ -34,7 +35,7 @@ from ..models.gemma.load import plain_format
 from ..models.gemma.network import GemmaNetwork
 from ..models.gemma.tokenizer import GemmaTokenizer
 from ..protocol import PackedInfill
-from ..types import ContextUse, ModelInfo
+from ..types import ContextUse, InfillRequest, ModelInfo
 from . import stock
 
 CONTEXTS = (512, 2048, 8192)
@@ -42,6 +43,8 @@ CANVASES = (64, 128, 256)
 RUNS = 15
 SPAN_PASSES = 16
 """What the published sampler mostly takes for code."""
+NOTHING = InfillRequest(prefix="", suffix="")
+"""Ids are made up here, not packed from a text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +247,8 @@ def span(model: GemmaInfiller, precision: Precision, length: int, clock: Clock) 
     settings = replace(model.defaults, passes_max=SPAN_PASSES, stop_entropy=1e-9)
 
     def infill(text: list[int]) -> None:
-        for _ in denoise(model, model.encode(text), replace(packed, context_ids=text), settings, torch.Generator()):
+        encoded = EncodedInfill.of(replace(packed, context_ids=text), NOTHING, model)
+        for _ in denoise(encoded, settings, torch.Generator()):
             pass
 
     def fresh() -> None:
@@ -354,7 +358,7 @@ def _step_ms(model: GemmaInfiller, ids: list[int], clock: Clock) -> float:
 
     def run(steps: int) -> None:
         settings = replace(model.defaults, passes_max=steps, stop_entropy=1e-30)
-        for _ in denoise(model, model.encode(ids), canvas, settings, torch.Generator()):
+        for _ in denoise(EncodedInfill.of(canvas, NOTHING, model), settings, torch.Generator()):
             pass
 
     few, many = (clock.ms(partial(run, steps)) for steps in (2, 2 + stock.STEPS))

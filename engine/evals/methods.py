@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from ..denoise import closing_tokens, denoise, edge_bias
-from ..guard.judge import Guard
+from ..encoded import EncodedInfill
 from ..infill import Prepared, default_settings, denoised, fill, infill, prepare
 from ..protocol import Denoiser
 from ..rank import rank, span_text
@@ -64,7 +64,7 @@ def as_the_editor(model: Denoiser, prepared: Preparation) -> Method:
 
     def answer(span: Span) -> Answer:
         ready = prepared(span)
-        *_, last = infill(ready.request, model, prepared=ready)
+        *_, last = infill(ready.encoded.request, model, prepared=ready)
         assert last.result is not None, "the last frame carries the result"
         found = tuple(each.text for each in last.result.candidates)
         return Answer(text=last.result.text, candidates=found, passes=last.result.passes)
@@ -88,12 +88,12 @@ def left_to_right(model: Denoiser) -> Method:
 
     @torch.inference_mode()
     def answer(span: Span) -> Answer:
-        packed = model.pack(InfillRequest(prefix=span.prefix, suffix=span.suffix))
-        first, later = edge_bias(packed, model)
-        context = model.encode(packed.context_ids)
-        ends = closing_tokens(packed, model)
-        written = model.write(context, first, later, ends, tokens_max=WRITTEN_TOKENS, beams=1)
-        return Answer(text=span_text(model, packed, written[0]) if written else "")
+        request = InfillRequest(prefix=span.prefix, suffix=span.suffix)
+        encoded = EncodedInfill.of(model.pack(request), request, model)
+        first, later = edge_bias(encoded.packed, model)
+        ends = closing_tokens(encoded.packed, model)
+        written = model.write(encoded.context, first, later, ends, tokens_max=WRITTEN_TOKENS, beams=1)
+        return Answer(text=span_text(encoded, written[0]) if written else "")
 
     return answer
 
@@ -104,7 +104,7 @@ def drafts(model: Denoiser, prepared: Preparation) -> Method:
     def answer(span: Span) -> Answer:
         ready = prepared(span)
         known = [replace(proposal, origins=set(proposal.origins)) for proposal in ready.known]
-        found = rank(model, ready.context, ready.packed, ready.request, known, ready.guard) if known else []
+        found = rank(ready.encoded, known) if known else []
         texts = tuple(each.text for each in found)
         return Answer(text=texts[0] if texts else "", candidates=texts)
 
@@ -119,12 +119,9 @@ def from_noise(model: Denoiser, passes: int | None = None) -> Method:
         request = InfillRequest(
             prefix=span.prefix, suffix=span.suffix, recall=False, max_passes=passes or model.info.passes
         )
-        packed = model.pack(request)
-        context = model.encode(packed.context_ids)
-        settings, generator = default_settings(request, model), torch.Generator().manual_seed(0)
-        *_, step = denoise(model, context, packed, settings, generator)
-        guard = Guard(request.prefix, request.suffix, request.language)
-        found = rank(model, context, packed, request, denoised(step, packed, model, guard), guard)
+        encoded = EncodedInfill.of(model.pack(request), request, model)
+        *_, step = denoise(encoded, default_settings(request, model), torch.Generator().manual_seed(0))
+        found = rank(encoded, denoised(encoded, step))
         return Answer(text=found[0].text, candidates=tuple(each.text for each in found), passes=step.pass_index)
 
     return answer
@@ -168,7 +165,9 @@ def generate_pinned(folder: Path, model: Denoiser, *, passes: int = 8) -> Method
 
     @torch.inference_mode()
     def answer(span: Span) -> Answer:
-        packed = model.pack(InfillRequest(prefix=span.prefix, suffix=span.suffix))
+        request = InfillRequest(prefix=span.prefix, suffix=span.suffix)
+        encoded = EncodedInfill.of(model.pack(request), request, model)
+        packed = encoded.packed
         slots, near = max(packed.slots), packed.suffix_ids or [form.pad_id]
         first, later = edge_bias(packed, model)
         bias = later.clamp(min=-1e4).repeat(slots + len(near), 1)
@@ -193,7 +192,7 @@ def generate_pinned(folder: Path, model: Denoiser, *, passes: int = 8) -> Method
         )
         ids = generated.sequences[0, len(packed.context_ids) :][:slots].tolist()
         ends = [place for place, token in enumerate(ids) if token in (form.eom_id, form.pad_id)]
-        return Answer(text=span_text(model, packed, ids[: ends[0]] if ends else ids), passes=passes)
+        return Answer(text=span_text(encoded, ids[: ends[0]] if ends else ids), passes=passes)
 
     return answer
 

@@ -16,6 +16,8 @@ import torch
 
 from ...kernels.formats import Choice
 from ..denoise import denoise
+from ..encoded import EncodedInfill
+from ..guard import Guard
 from ..infill import SAMPLING_TEMPERATURE, fill
 from ..protocol import Denoiser
 from ..settings import Settings
@@ -147,14 +149,15 @@ def one_canvas(model: Denoiser, span: Span, passes: int) -> Taken:
 
     `generate` samples too, and looks for no end inside its canvas either.
     """
-    packed = model.pack(InfillRequest(prefix=span.prefix, suffix=span.suffix))
+    request = InfillRequest(prefix=span.prefix, suffix=span.suffix)
+    packed = model.pack(request)
     alone = replace(
         packed, suffix_ids=[], pinned_ids=[], slots=(model.format.canvas_tokens,), exact=True, starts=((),), passes=0
     )
     settings = Settings(passes_max=passes, temperature=SAMPLING_TEMPERATURE)
-    generator = torch.Generator().manual_seed(1)
+    generator, guard = torch.Generator().manual_seed(1), Guard(request.prefix, request.suffix, request.language)
     began = time.perf_counter()
-    *_, last = denoise(model, model.encode(alone.context_ids), alone, settings, generator)
+    *_, last = denoise(EncodedInfill.of(alone, request, model, guard), settings, generator)
     return Taken(ms=(time.perf_counter() - began) * 1e3, passes=last.pass_index)
 
 

@@ -12,10 +12,10 @@ import json
 import tomllib
 import warnings
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
 
-from tree_sitter import Language, Node, Parser, Point, Tree
+from tree_sitter import Node, Parser, Point, Tree
+
+from ..grammars import judging_parser
 
 LIMIT_CHARS = 400_000
 """Longer texts are not judged."""
@@ -25,33 +25,7 @@ FILLER = "__hole__"
 """Stands in the hole while what is around it is looked at."""
 FILLERS = ("pass", "", "x=1", "x: x", "*x", "if x:", "else:", "x, x", "x(", "x = (", "x):", "as x", "1")
 """Tried where neither the filler nor any answer parses, to tell whether anything would."""
-_GRAMMARS = {
-    "bash": ("tree_sitter_bash", "language"),
-    "c": ("tree_sitter_c", "language"),
-    "cpp": ("tree_sitter_cpp", "language"),
-    "css": ("tree_sitter_css", "language"),
-    "go": ("tree_sitter_go", "language"),
-    "java": ("tree_sitter_java", "language"),
-    "javascript": ("tree_sitter_javascript", "language"),
-    "json": ("tree_sitter_json", "language"),
-    "jsonc": ("tree_sitter_json", "language"),
-    "python": ("tree_sitter_python", "language"),
-    "ruby": ("tree_sitter_ruby", "language"),
-    "rust": ("tree_sitter_rust", "language"),
-    "toml": ("tree_sitter_toml", "language"),
-    "tsx": ("tree_sitter_typescript", "language_tsx"),
-    "typescript": ("tree_sitter_typescript", "language_typescript"),
-    "yaml": ("tree_sitter_yaml", "language"),
-}
 _FUNCTIONS = ("function_definition", "decorated_definition")
-
-
-@cache
-def _parser(language: str) -> Parser | None:
-    if language not in _GRAMMARS:
-        return None
-    module, function = _GRAMMARS[language]
-    return Parser(Language(getattr(import_module(module), function)()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +60,7 @@ class ParsedSource:
 
 def source_of(prefix: str, suffix: str, language: str) -> ParsedSource | None:
     """The parsed text; none for a language without a grammar here, and for very long texts."""
-    parser = _parser(language)
+    parser = judging_parser(language)
     if parser is None or len(prefix) + len(suffix) > LIMIT_CHARS:
         return None
     before, after = prefix.encode(errors="replace"), suffix.encode(errors="replace")

@@ -17,14 +17,14 @@ from enum import Enum
 from typing import Any
 
 from ..interface import Preparation
-from ..types import EngineError, Frame, InfillRequest, ModelInfo, Origin
+from ..types import CHARS_PER_TOKEN, EngineError, Frame, InfillRequest, ModelInfo, Origin
 from . import pins
 from .address import clean, find_key, parse_address
 from .answer import fit, fit_exactly
 from .api import Api, find_served
 from .chat import Chat, refuse_key
 from .line import Line
-from .prompt import CHARS_PER_TOKEN, question
+from .prompt import question
 from .run import RemoteRun, empty_answer
 from .wire import Client, RefusedError
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from ..types import InfillRequest
 
-CHARS_PER_TOKEN = 3.8
 PREFIX_CHARS_MAX = 24_000
 SUFFIX_CHARS_MAX = 12_000
 RELATED_CHARS_MAX = 12_000

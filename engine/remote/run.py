@@ -9,6 +9,7 @@ import time
 
 from ..guard import judged
 from ..types import (
+    CHARS_PER_TOKEN,
     Candidate,
     ContextUse,
     EngineError,
@@ -23,7 +24,6 @@ from .answer import FittedAnswer
 from .api import Api
 from .line import Line
 from .prompt import (
-    CHARS_PER_TOKEN,
     PREFIX_CHARS_MAX,
     REJECTED_MAX,
     RELATED_CHARS_MAX,

@@ -1,1 +1,1 @@
-"""Rules that decide which predictions of a pass are accepted."""
+"""Samplers: `step` is the protocol and the state, `canvas` moves a canvas on, `entropy_bound` says what it accepts."""

@@ -80,10 +80,10 @@ def main() -> int:
 def canvas_format() -> CanvasFormat:
     """The format that `branches` trains; contexts may be longer than those of its batches."""
     return CanvasFormat(
-        context_tokens=1536,
+        context_tokens=1664,
         canvas_tokens=LONG.canvas,
         near_suffix_tokens=LONG.near_suffix,
-        far_suffix_tokens=499,
+        far_suffix_tokens=627,
         mask_id=MASK,
         first_text_id=len(SPECIAL_TOKENS),
         eom_id=EOM,

@@ -30,11 +30,11 @@ async def bring_up(host: Host, question: str, path: Path) -> None:
     if question in ("outside", "save"):
         path.write_bytes(b"theirs\n")
     if question == "outside":
-        host.app.saving.look_outside()
+        host.app.saves.look_outside()
     elif question == "save":
         host.send("ctrl+s")
     elif question == "reload":
-        host.app.saving.reload_asked()
+        host.app.saves.reload_asked()
     elif question != "none":
         host.send(question)
 
@@ -53,7 +53,7 @@ async def wrong(path: Path, question: str, typed: list[str]) -> str:
                 await asyncio.sleep(0)
         await host.settle()
         await host.until(lambda: not host.app.typed.busy, "the keys to be handled")
-        if host.app._exit or len(host.app.filing.tabs) != 1:
+        if host.app._exit or len(host.app.files.tabs) != 1:
             return "the file was closed"
         text = host.text
         if not text.startswith("x") or not text.endswith("first\n"):

@@ -7,15 +7,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dgedit.engine.denoise import Step, begin, denoise
+from dgedit.engine.denoise import denoise
 from dgedit.engine.frames import best_row, span_ids
 from dgedit.engine.packing import pack, with_drafts
 from dgedit.engine.protocol import Denoiser, PackedInfill
 from dgedit.engine.samplers.entropy_bound import EntropyBound
+from dgedit.engine.samplers.step import Step
 from dgedit.engine.settings import Settings
 from dgedit.engine.tokenizer import EOM, MASK, PAD
 from dgedit.engine.types import UNDECIDED, InfillRequest
 
+from ..support.runs import read, starting_noise
 from ..support.toy import FORMAT, ToyDenoiser
 
 REQUEST = InfillRequest(prefix="a = ", suffix="\nb = 2\n")
@@ -26,7 +28,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def run(model: Denoiser, packed: PackedInfill, settings: Settings | None = None, seed: int = 0) -> list[Step]:
-    return list(denoise(model, model.encode(packed.context_ids), packed, settings or Settings(), generator(seed)))
+    return list(denoise(read(model, packed), settings or Settings(), generator(seed)))
 
 
 def with_slots(model: Denoiser, *slots: int) -> PackedInfill:
@@ -72,7 +74,7 @@ def test_entropy_is_that_of_the_prediction_and_pins_have_none() -> None:
 
 def test_a_revised_token_replaces_the_accepted_one() -> None:
     model = ToyDenoiser("xy", lambda _pass, _slot: 0.99)
-    steps = denoise(model, None, with_slots(model, 3), Settings(sampler=EntropyBound(bound=5.0)), generator())
+    steps = denoise(read(model, with_slots(model, 3)), Settings(sampler=EntropyBound(bound=5.0)), generator())
     first = next(steps)
     assert span_ids(first, 0, FORMAT, exact=False) == model.tokenizer.encode("xy")
     model.answer = model.tokenizer.encode("zy")
@@ -84,7 +86,7 @@ def test_a_revised_token_replaces_the_accepted_one() -> None:
 def test_pins_and_padding_are_the_same_in_every_pass() -> None:
     model = ToyDenoiser("abc", lambda _pass, slot: 0.4)
     packed = with_slots(model, 3, 7)
-    start = begin(packed, FORMAT, model.tokenizer.vocab_size, generator())
+    start = starting_noise(packed, FORMAT, model.tokenizer.vocab_size, generator())
     steps = run(model, packed, Settings(passes_max=6, temperature=1.0), seed=3)
     assert len(steps) > 2
     for step in steps:
@@ -121,9 +123,9 @@ def test_slots_behind_the_end_leave_the_statistics() -> None:
 def test_noise_is_the_mask_or_random_text_tokens() -> None:
     model = ToyDenoiser("ab", lambda _pass, _slot: 0.5)
     packed = with_slots(model, 8)
-    masked = begin(packed, FORMAT, model.tokenizer.vocab_size, generator())
+    masked = starting_noise(packed, FORMAT, model.tokenizer.vocab_size, generator())
     assert (masked.canvas[masked.free] == MASK).all()
-    uniform = begin(packed, replace(FORMAT, mask_id=None), model.tokenizer.vocab_size, generator())
+    uniform = starting_noise(packed, replace(FORMAT, mask_id=None), model.tokenizer.vocab_size, generator())
     assert (uniform.canvas[uniform.free] >= FORMAT.first_text_id).all()
     assert len(set(uniform.canvas[uniform.free].tolist())) > 1
 
@@ -137,7 +139,7 @@ def test_the_first_pass_has_no_self_conditioning_and_later_ones_have_the_last_pr
 
 def test_closing_the_generator_stops_the_model() -> None:
     model = ToyDenoiser("abcdef", lambda _pass, slot: 0.4)
-    steps = denoise(model, None, with_slots(model, 7), Settings(passes_max=10), generator())
+    steps = denoise(read(model, with_slots(model, 7)), Settings(passes_max=10), generator())
     next(steps)
     steps.close()  # type: ignore[attr-defined]
     assert list(steps) == []
@@ -165,7 +167,7 @@ def test_settings_out_of_range_are_refused(field: str, value: float) -> None:
 def test_nano_keeps_pins_exactly_in_every_pass(nano: Denoiser) -> None:
     request = InfillRequest(prefix="def add(a, b):\n    ", suffix="\n\n\nprint(add(1, 2))\n")
     packed = pack(request, nano.tokenizer, nano.format)
-    start = begin(packed, nano.format, nano.tokenizer.vocab_size, generator())
+    start = starting_noise(packed, nano.format, nano.tokenizer.vocab_size, generator())
     steps = run(nano, packed, Settings(passes_max=5, temperature=0.8), seed=7)
     assert best_row(steps[-1]) in range(len(packed.slots))
     for step in steps:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 
 from dgedit.engine.denoise import denoise
+from dgedit.engine.encoded import EncodedInfill
 from dgedit.engine.frames import frame_spans
-from dgedit.engine.guard import Guard
 from dgedit.engine.infill import fill, infill
 from dgedit.engine.packing import pack
 from dgedit.engine.parsing import parses
@@ -24,19 +25,24 @@ from .test_denoise import generator, with_slots
 REQUEST = InfillRequest(prefix="a = ", suffix="\nb = 2\n")
 
 
+def read(model: Denoiser) -> EncodedInfill:
+    return EncodedInfill.of(pack(REQUEST, model.tokenizer, model.format), REQUEST, model)
+
+
+def rows_with(encoded: EncodedInfill, texts: Iterable[str]) -> list[Proposal]:
+    encode = encoded.model.tokenizer.encode
+    return [from_row(encoded, encode(text), Origin.DENOISED, place) for place, text in enumerate(texts)]
+
+
 def ranked(
     texts: list[str], answer: str = "f(x)", request: InfillRequest = REQUEST, **recalled: Recalled
 ) -> list[Candidate]:
     """Denoised rows with these texts, and recalled pieces, against a model that knows the answer."""
     model = ToyDenoiser(answer, lambda _pass, _slot: 0.9)
-    packed = pack(REQUEST, model.tokenizer, model.format)
-    guard = Guard(REQUEST.prefix, REQUEST.suffix, "python")
-    rows = [
-        from_row(model, packed, model.tokenizer.encode(text), Origin.DENOISED, place, guard)
-        for place, text in enumerate(texts)
-    ]
-    rows += [from_memory(model, packed, piece, place, guard) for place, piece in enumerate(recalled.values())]
-    return rank(model, None, packed, request, rows, guard)
+    encoded = read(model)
+    rows = rows_with(encoded, texts)
+    rows += [from_memory(encoded, piece, place) for place, piece in enumerate(recalled.values())]
+    return rank(replace(encoded, request=request), rows)
 
 
 def test_the_likeliest_row_that_parses_wins_and_every_one_is_judged() -> None:
@@ -60,17 +66,14 @@ def test_so_many_are_offered_as_are_asked_for() -> None:
 
 def test_what_was_to_be_rewritten_stays_among_the_candidates() -> None:
     model = ToyDenoiser("f(x)", lambda _pass, _slot: 0.9)
-    packed = pack(REQUEST, model.tokenizer, model.format)
-    guard = Guard(REQUEST.prefix, REQUEST.suffix, "python")
-    texts = [f"max({number})" for number in range(9)]
-    rows = [from_row(model, packed, model.tokenizer.encode(t), Origin.DENOISED, 0, guard) for t in texts]
+    encoded = read(model)
+    rows = rows_with(encoded, [f"max({number})" for number in range(9)])
     kept = Proposal("min(1, 2, 3, 4, 5)", model.tokenizer.encode("min(1, 2, 3, 4, 5)"), {Origin.KEPT})
-    turned_down = replace(REQUEST, rejected=(kept.text,))
-    found = rank(model, None, packed, turned_down, [*rows, kept], guard)
+    encoded = replace(encoded, request=replace(REQUEST, rejected=(kept.text,)))
+    found = rank(encoded, [*rows, kept])
     assert len(found) == 5
     assert found[-1].text == kept.text
-    broken = from_row(model, packed, model.tokenizer.encode("f("), Origin.DENOISED, 0, guard)
-    found = rank(model, None, packed, turned_down, [broken, kept], guard)
+    found = rank(encoded, [*rows_with(encoded, ["f("]), kept])
     assert [each.text for each in found] == [kept.text, "f("], "text that does not parse stands above none that does"
 
 
@@ -98,12 +101,10 @@ def test_a_rejected_answer_comes_after_the_others() -> None:
 
 def test_names_that_stand_nowhere_else_count_up_to_three() -> None:
     model = ToyDenoiser("f(x)", lambda _pass, _slot: 0.9)
-    packed = pack(REQUEST, model.tokenizer, model.format)
+    encoded = read(model)
     texts = ("b + len(a)", "zz", "zz(zz)", "p(q, r, s, t)")
-    guard = Guard(REQUEST.prefix, REQUEST.suffix, "python")
-    rows = [from_row(model, packed, model.tokenizer.encode(t), Origin.DENOISED, 0, guard) for t in texts]
-    verdicts = [guard.verdict(text, 0) for text in texts]
-    told = measure(model, None, packed, REQUEST, rows, verdicts)
+    verdicts = [encoded.guard.verdict(text, 0) for text in texts]
+    told = measure(encoded, rows_with(encoded, texts), verdicts)
     assert [known["unknown_names"] for known in told] == [0, 1, 1, 3]
 
 
@@ -122,9 +123,9 @@ def test_parsing_is_told_for_python_alone() -> None:
 
 def test_a_frame_shows_states_and_never_a_guessed_line_break() -> None:
     model = ToyDenoiser("ab\ncd", lambda _pass, slot: 0.98 if slot < 2 else 0.6)
-    packed = with_slots(model, 6)
-    step = next(denoise(model, None, packed, Settings(passes_max=5), generator()))
-    spans = frame_spans(step, 0, packed, model)
+    encoded = EncodedInfill.of(with_slots(model, 6), REQUEST, model)
+    step = next(denoise(encoded, Settings(passes_max=5), generator()))
+    spans = frame_spans(step, 0, encoded)
     assert spans[0].text == "ab"
     assert spans[0].state is SlotState.NEW
     assert "\n" not in "".join(span.text for span in spans)

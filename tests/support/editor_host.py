@@ -103,8 +103,8 @@ class Host:
     @property
     def review(self) -> Review:
         """The open infill."""
-        assert self.app.infilling.review is not None, "no infill is open"
-        return self.app.infilling.review
+        assert self.app.infills.review is not None, "no infill is open"
+        return self.app.infills.review
 
     @property
     def status(self) -> str:
@@ -194,7 +194,7 @@ class Host:
 
     async def answered(self) -> None:
         """Wait for an infill to finish, or to be given up."""
-        await self.until(lambda: not self.app.infilling.running, "the infill to finish")
+        await self.until(lambda: not self.app.infills.running, "the infill to finish")
 
     async def left(self) -> int | None:
         """Wait for the editor to end; its exit code."""

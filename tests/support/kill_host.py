@@ -85,23 +85,23 @@ class Driver:
             self.press("ctrl+home")
             self.press("x")
             await self.until(partial(self.is_past, before))
-        await self.until(lambda: self.app.filing.tab.dirty)
+        await self.until(lambda: self.app.files.tab.dirty)
         await self.kept()
 
     async def kept(self) -> None:
-        tab = self.app.filing.tab
+        tab = self.app.files.tab
         await self.until(lambda: tab.kept_version == self.app.area.version)
         tell("kept", self.count)
 
     async def save(self) -> None:
         tell("saving", self.count)
         self.press("ctrl+s")
-        await self.until(lambda: not self.app.filing.tab.dirty)
+        await self.until(lambda: not self.app.files.tab.dirty)
         tell("saved", self.count)
 
     async def denoise(self) -> None:
         """An infill at the end of the text that is given up, or accepted and taken back."""
-        infilling = self.app.infilling
+        infills = self.app.infills
         self.press("ctrl+end")
         if self.app.area.text.endswith(ANSWER):
             # Accepted before the last kill; one more behind it would be cut, for it says the same again.
@@ -110,17 +110,17 @@ class Driver:
             await self.until(lambda: not self.app.area.text.endswith(ANSWER))
         before = self.app.area.text
         self.press("ctrl+g")
-        await self.until(lambda: infilling.running)
+        await self.until(lambda: infills.running)
         tell("denoising", self.count)
         if random.random() < 0.5:
-            await self.until(lambda: infilling.review is None or infilling.review.finished)
+            await self.until(lambda: infills.review is None or infills.review.finished)
             self.press("tab")
-            await self.until(lambda: infilling.review is None)
+            await self.until(lambda: infills.review is None)
             self.press("ctrl+z")
         else:
-            await self.until(lambda: infilling.review is None or infilling.review.seen)
+            await self.until(lambda: infills.review is None or infills.review.seen)
             self.press("escape")
-        await self.until(lambda: infilling.review is None and self.app.area.text == before)
+        await self.until(lambda: infills.review is None and self.app.area.text == before)
 
 
 async def edit(path: Path, left_work: bool) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dgedit.text.controls import printable, told, unseen, without_unseen
+from dgedit.terminal import drawn
+from dgedit.text.controls import told, unseen, without_unseen
 
 HIDDEN = {
     "a\0b": ("ab", "1 control character (NUL)"),
@@ -34,6 +35,6 @@ def test_what_people_write_is_no_control_character(text: str) -> None:
 
 def test_what_is_printed_holds_nothing_that_a_terminal_acts_on() -> None:
     everything = "".join(map(chr, range(0x3000))) + "\u202e\ud800\U000e0041"
-    shown = printable(everything)
+    shown = drawn(everything)
     assert len(shown) == len(everything)
     assert shown.isprintable()

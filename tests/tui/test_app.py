@@ -15,7 +15,8 @@ from dgedit.errors import DgeditError
 from dgedit.files.locations import OpenAt
 from dgedit.fill.loop import FillOptions
 from dgedit.stats import stats_path
-from dgedit.tui.app import DgeditApp, run
+from dgedit.tui.app import DgeditApp
+from dgedit.tui.launch import run
 
 from ..support.editor_host import QUIET, Host, editor
 

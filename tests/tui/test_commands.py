@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingsMap
 from textual.keys import _character_to_key
 from textual.widgets import TextArea
 
-from dgedit.config import SIGNS, key_name
+from dgedit.keys import SIGNS, key_name
 from dgedit.tui.commands import COMMANDS, bindings, default_keys, key_label
 
 PLAIN = {

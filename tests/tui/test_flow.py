@@ -57,7 +57,7 @@ async def test_work_is_offered_when_the_typing_pauses(path: Path) -> None:
     async with editor(path, hold_s=HOLD_S) as host:
         leave_work(path)
         await in_flow(host, "de")
-        host.app.ask(host.app.recovery.offer(host.app.filing.tab))
+        host.app.ask(host.app.recovery.offer(host.app.files.tab))
         await in_flow(host, "f dldr ")
         assert host.text == "def dldr a = 1\n"
         assert not isinstance(host.app.screen, Compare)
@@ -71,7 +71,7 @@ async def test_a_change_from_outside_is_asked_about_when_the_typing_pauses(path:
     async with editor(path, hold_s=HOLD_S) as host:
         await in_flow(host, "fo")
         path.write_bytes(b"theirs\n")
-        host.app.saving.look_outside()
+        host.app.saves.look_outside()
         await in_flow(host, "r row krr")
         assert host.text == "for row krra = 1\n"
         assert not isinstance(host.app.screen, Question)
@@ -145,7 +145,7 @@ def send(host: Host, *keys: str) -> None:
 
 async def slowly_pasted(host: Host, text: str, meanwhile: Callable[[], object]) -> None:
     """Press the key, then others; the tool answers when they have all come."""
-    clipboard = host.app.writing.clipboard = SlowClipboard(text)
+    clipboard = host.app.edits.clipboard = SlowClipboard(text)
     host.send("ctrl+v")
     await host.until(lambda: not host.app.typed._free.is_set(), "the tool to be asked")
     meanwhile()
@@ -210,9 +210,9 @@ async def test_what_nobody_sees_is_not_pasted_and_that_is_said(path: Path, what:
 
 async def test_all_of_it_is_pasted_where_that_is_asked_for(path: Path) -> None:
     async with editor(path) as host:
-        host.app.writing.clipboard = SlowClipboard("a\x1bb")
-        host.app.writing.clipboard.goes.set()
-        host.app.writing.paste_whole()
+        host.app.edits.clipboard = SlowClipboard("a\x1bb")
+        host.app.edits.clipboard.goes.set()
+        host.app.edits.paste_whole()
         await host.until(lambda: "\x1b" in host.text, "the paste")
         assert "␛" in "\n".join(host.rows), "it is seen"
 

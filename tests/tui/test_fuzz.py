@@ -156,14 +156,14 @@ async def out_of_everything(host: Host) -> None:
     """Escape closes whatever is open."""
     for _ in range(8):
         await host.press("escape")
-        if len(host.app.screen_stack) == 1 and host.app.infilling.review is None and not host.app.find_bar.is_open:
+        if len(host.app.screen_stack) == 1 and host.app.infills.review is None and not host.app.find_bar.is_open:
             return
     raise AssertionError(f"Escape leads nowhere: {host.app.screen_stack}, {host.status}")
 
 
 async def burst(host: Host, draw: random.Random) -> None:
     """Keys that come all at once, drawn when they are through."""
-    tabs = len(host.app.filing.tabs)
+    tabs = len(host.app.files.tabs)
     patient = host.app.screen.is_modal or draw.random() < 0.15
     with host.app.batch_update():
         for key in (any_key(draw) for _ in range(BURST)):
@@ -204,7 +204,7 @@ async def test_random_keys(
             if pressed % CHECK_EVERY == 0:
                 await out_of_everything(host)
                 watch.check_files()
-                for tab in host.app.filing.tabs:
+                for tab in host.app.files.tabs:
                     watch.check_text(tab.area)
                     watch.check_history(tab.area)
                     if len(tab.area.text) > LENGTH_MAX:
@@ -215,20 +215,20 @@ async def test_random_keys(
 
 async def steer(host: Host, draw: random.Random) -> None:
     """One random thing that a person does to an open infill."""
-    infilling, area = host.app.infilling, host.area
+    infills, area = host.app.infills, host.area
     way = draw.choice(STEERING)
-    if way == "wait" or infilling.running:
+    if way == "wait" or infills.running:
         await host.pilot.pause(draw.choice([0, 0.002, 0.01]))
     elif way in ("later", "earlier"):
-        infilling.scrub(1 if way == "later" else -1)
+        infills.scrub(1 if way == "later" else -1)
     elif way == "next":
-        infilling.cycle(draw.choice([-1, 1]))
+        infills.cycle(draw.choice([-1, 1]))
     elif way in ("less", "more"):
-        infilling.change_strength(1 if way == "more" else -1)
+        infills.change_strength(1 if way == "more" else -1)
     else:
         if way == "pin":
             area.selection = Selection(some_place(area, draw), some_place(area, draw))
-        getattr(infilling, way)()
+        getattr(infills, way)()
 
 
 def some_place(area: CodeArea, draw: random.Random) -> Location:
@@ -245,32 +245,32 @@ async def test_random_steering_harms_nothing_around_the_infill(
     path.write_bytes(FILES[name].replace("pass", "<FILL_ME>").encode())
     monkeypatch.setattr("dgedit.tui.infill.thread.fill_gaps", stand_in(draw))
     async with editor(path, model=nano, size=(80, 12)) as host:
-        area, infilling = host.area, host.app.infilling
+        area, infills = host.area, host.app.infills
         before = area.text
         for _ in range(STEERED):
             area.selection = Selection(some_place(area, draw), some_place(area, draw))
             selection = area.selection
             every = draw.random() < 0.3
-            (infilling.fill_all if every else infilling.infill)()
+            (infills.fill_all if every else infills.infill)()
             preview = area.preview
             assert preview is not None
             start = area.offset_of(preview.start)
             left, right = before[:start], before[start + len(preview.original) :]
             for _ in range(draw.randrange(8)):
-                if infilling.review is not None:
+                if infills.review is not None:
                     await steer(host, draw)
                     assert area.text.startswith(left)
                     assert area.text.endswith(right)
-            accepted = infilling.review is not None and infilling.review.accepted
-            if infilling.review is not None and draw.random() < 0.6:
-                infilling.cancel()
+            accepted = infills.review is not None and infills.review.accepted
+            if infills.review is not None and draw.random() < 0.6:
+                infills.cancel()
                 assert accepted or (area.text, area.selection) == (before, selection)
             else:
                 await host.answered()
                 for _ in range(9):
                     # An earlier pass is not accepted; the answer is.
-                    infilling.scrub(1)
-                infilling.accept()
+                    infills.scrub(1)
+                infills.accept()
             assert area.preview is None
             assert area.text.startswith(left)
             assert area.text.endswith(right)

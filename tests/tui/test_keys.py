@@ -175,7 +175,7 @@ async def test_keys_change_text_and_selection(tmp_path: Path, suffix: str, endin
             for key in case.keys.split():
                 await host.press(key)
                 # The clipboard has a thread of its own.
-                host.app.writing._desk.submit(lambda: None).result()
+                host.app.edits._desk.submit(lambda: None).result()
                 await host.settle()
             found[name], expected[name] = shown(host), case.after
             kept = ending if "\n" in text else "\n"

@@ -101,7 +101,7 @@ async def test_a_file(files: list[Path]) -> None:
     async with editor(*files, size=(80, 20)) as host:
         await host.select((8, 8), (10, 12))
         await host.press("x")
-        await host.until(lambda: host.app.filing.tab.dirty, "the mark of unsaved work")
+        await host.until(lambda: host.app.files.tab.dirty, "the mark of unsaved work")
         await coloured(host)
         compare(host, "file")
 
@@ -144,6 +144,6 @@ async def test_a_change_on_disk(files: list[Path]) -> None:
     async with editor(files[0], config=QUIET, size=(80, 20)) as host:
         await host.press("x")
         files[0].write_text(SOURCE.replace("LIMIT = 10", "LIMIT = 20"))
-        host.app.saving.look_outside()
+        host.app.saves.look_outside()
         await host.dialog(Compare)
         compare(host, "compare")

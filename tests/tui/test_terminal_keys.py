@@ -160,7 +160,7 @@ def test_a_terminal_that_hangs_and_then_goes_away_does_not_keep_the_editor(path:
 
 
 def test_unsaved_work_outlives_an_error_of_the_editor(path: Path) -> None:
-    broken = "import dgedit.tui.app as a, dgedit.cli, sys; a.HelpScreen = None; sys.exit(dgedit.cli.main())"
+    broken = "import dgedit.tui.actions as a, dgedit.cli, sys; a.HelpScreen = None; sys.exit(dgedit.cli.main())"
     with terminal(str(path), command=[sys.executable, "-c", broken], rows=60) as screen:
         screen.wait_for(READY)
         screen.type(b"# kept " + HELP)

@@ -28,7 +28,7 @@ class Looks:
         app_theme = theme.app_theme()
         app.register_theme(app_theme)
         app.theme = app_theme.name
-        for tab in app.filing.tabs:
+        for tab in app.files.tabs:
             tab.area.use_palette(theme)
         app.bars.use(theme)
         app.refresh_css(animate=False)
@@ -55,7 +55,7 @@ class Looks:
         for path in self.watcher.poll():
             kinds = self.watcher.kinds(path)
             if WatchKind.FILE in kinds:
-                self.app.saving.look_outside([path])
+                self.app.saves.look_outside([path])
             if WatchKind.THEME in kinds:
                 self._read_theme_again()
             if WatchKind.CONFIG in kinds:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual.widgets import Static
 
-from ...text.controls import printable
+from ...terminal import drawn
 from ..commands import COMMANDS
 from ..shell import Shell
 from ..theme import Theme
@@ -64,20 +64,18 @@ class Bars:
         if not self.app.is_mounted(self.status):
             return
         # Names of files may hold what a terminal would act on.
-        shown = printable(
-            "  |  ".join(part for part in (self.app.recovery.trouble, self._message, *self._lines()) if part)
-        )
+        shown = drawn("  |  ".join(part for part in (self.app.recovery.trouble, self._message, *self._lines()) if part))
         # Both are one row whatever they say, so that no key costs a layout of the screen.
         self.status.update(Text(shown), layout=False)
         self.keys.update(Text(self._key_line()), layout=False)
-        self.app.tab_bar.show(self.app.filing.listed(), self.app.filing.at)
+        self.app.tab_bar.show(self.app.files.listed(), self.app.files.at)
 
     def _lines(self) -> tuple[str, str]:
         """What is said of the infill or the file, and of the model."""
         app, area = self.app, self.app.area
-        if app.infilling.review is not None and app.infilling.area is area:
-            return app.infilling.line(), ""
-        tab, (row, column) = app.filing.tab, area.cursor_location
+        if app.infills.review is not None and app.infills.area is area:
+            return app.infills.line(), ""
+        tab, (row, column) = app.files.tab, area.cursor_location
         line = file_line(
             tab.name,
             dirty=tab.dirty,
@@ -94,7 +92,7 @@ class Bars:
         return line, jobs.load_error or known
 
     def _key_line(self) -> str:
-        review = self.app.infilling.review
+        review = self.app.infills.review
         if review is None:
             # What no other editor has comes first; a narrow terminal cuts the others.
             ordered = sorted(COMMANDS, key=lambda command: command.group != "Infill")

@@ -13,7 +13,7 @@ from ..shell import Shell
 from ..widgets.code_area import CodeArea
 
 
-class Writing:
+class Edits:
     """Carries out the editing commands in the active text area."""
 
     def __init__(self, app: Shell) -> None:
@@ -129,7 +129,7 @@ class Writing:
         try:
             if text is None:
                 self.app.say("the clipboard is empty")
-            elif self.app.filing.tab_of(area) is None:
+            elif self.app.files.tab_of(area) is None:
                 self.app.say("nothing was pasted: the file was closed meanwhile")
             elif area.locked:
                 self.app.say(area.locked)

@@ -45,7 +45,7 @@ class InfillSpan:
     """Code that is rewritten; empty for a marker, a cursor, or many holes."""
 
 
-class Infilling:
+class Infills:
     """Owns the jobs and the one review."""
 
     def __init__(self, app: Shell, jobs: InfillJobs, options: Callable[[CodeArea], FillOptions]) -> None:

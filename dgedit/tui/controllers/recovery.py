@@ -65,7 +65,7 @@ class Recovery:
     async def keep_unsaved(self) -> None:
         """Write the journals of texts that changed since; on a thread, so that no key waits for the disk."""
         trouble = self.trouble
-        for tab in list(self.app.filing.tabs):
+        for tab in list(self.app.files.tabs):
             if tab.kept_version == tab.area.version:
                 continue
             version, forgotten, text = tab.area.version, tab.forgotten, tab.area.true_text()
@@ -88,7 +88,7 @@ class Recovery:
 
     def keep_at_once(self) -> None:
         """Write every journal now: the process is about to end without a question."""
-        for tab in self.app.filing.tabs if self.app.config.editor.recover else ():
+        for tab in self.app.files.tabs if self.app.config.editor.recover else ():
             with contextlib.suppress(DgeditError):
                 self._keep(tab, tab.area.true_text())
 
@@ -124,10 +124,10 @@ class Recovery:
     async def _may_be_asked(self, tab: Tab) -> bool:
         """Wait for a pause in which no infill is open in the text; false where the text is closed by then."""
         await self.app.typed.pause()
-        while self.app.infilling.area is tab.area:
+        while self.app.infills.area is tab.area:
             await asyncio.sleep(BUSY_S)
             await self.app.typed.pause()
-        return tab in self.app.filing.tabs
+        return tab in self.app.files.tabs
 
     async def _recover(self, tab: Tab, found: Recovered) -> None:
         tab.area.replace_changed(tab.area.text, found.text)

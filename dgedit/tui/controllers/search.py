@@ -64,7 +64,7 @@ class Search:
     def closed(self) -> None:
         """The bar was closed: the text gets the keyboard, the marks go."""
         self._matches, self._within = None, None
-        for tab in self.app.filing.tabs:
+        for tab in self.app.files.tabs:
             tab.area.show_matches((), None)
         self.app.area.focus()
 

@@ -21,7 +21,7 @@ from ..tab import UNTITLED, Tab
 from ..widgets.code_area import CodeArea
 
 
-class Filing:
+class FileTabs:
     """Owns the tabs."""
 
     def __init__(self, app: Shell) -> None:
@@ -131,8 +131,8 @@ class Filing:
             self.show(min(self.at, len(self.tabs) - 1))
 
     async def _remove(self, tab: Tab) -> None:
-        if self.app.infilling.area is tab.area:
-            self.app.infilling.cancel()
+        if self.app.infills.area is tab.area:
+            self.app.infills.cancel()
         tab.journal.close()
         self.tabs.remove(tab)
         self.at = min(self.at, len(self.tabs) - 1)
@@ -152,8 +152,8 @@ class Filing:
 
     async def _may_go(self, tab: Tab) -> bool:
         """Whether nothing of a tab would be lost now: saved, or given up by the person."""
-        if self.app.infilling.area is tab.area:
-            self.app.infilling.cancel()
+        if self.app.infills.area is tab.area:
+            self.app.infills.cancel()
         self.app.recovery.check_dirty(tab)
         if not tab.dirty:
             return True
@@ -162,7 +162,7 @@ class Filing:
             Choose(f"Save the changes to {tab.name}?", [("s", "Save"), (DISCARD, "Discard them")])
         )
         if answer == "s":
-            return await self.app.saving.save(tab)
+            return await self.app.saves.save(tab)
         return answer == DISCARD and await self.app.recovery.may_discard(tab)
 
     def listed(self) -> list[OpenFile]:

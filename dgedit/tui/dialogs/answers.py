@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.style import Style
 from textual.widget import Widget
 
-from ...text.controls import printable
+from ...terminal import drawn
 from ..widgets.text import unbroken
 
 CANCEL = ("Esc", "Cancel")
@@ -70,8 +70,8 @@ class Answers(Widget, can_focus=True):
         key, name = self._answers[number]
         look = Style.from_meta({META: number}) + Style(reverse=True if number == self._marked else None)
         look += Style(dim=None if self.is_ready else True)
-        shown = printable(key.title() if "+" in key else key)
-        return Content.assemble((f"[{shown}]", look + Style(bold=True)), (unbroken(f" {printable(name)}"), look))
+        shown = drawn(key.title() if "+" in key else key)
+        return Content.assemble((f"[{shown}]", look + Style(bold=True)), (unbroken(f" {drawn(name)}"), look))
 
     def on_key(self, event: events.Key) -> None:
         """Take a key as its answer."""

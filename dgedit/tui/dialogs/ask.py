@@ -16,7 +16,7 @@ from textual.content import Content
 from textual.style import Style
 from textual.widgets import Input, Static
 
-from ...text.controls import printable
+from ...terminal import drawn
 from ..widgets.field import Field
 from ..widgets.history import History
 from ..widgets.text import unbroken
@@ -115,12 +115,12 @@ class Ask(PanelScreen[str]):
     def _show_error(self, error: str | None) -> None:
         note = self.query_one("#note", Static)
         note.set_class(error is not None, "-shown", "-error")
-        note.update(Content(printable(error or "")))
+        note.update(Content(drawn(error or "")))
 
     def _show_candidates(self) -> None:
         note = self.query_one("#note", Static)
         note.remove_class("-error").add_class("-shown")
-        names = [unbroken(printable(name)) for name in self._completion.names()]
+        names = [unbroken(drawn(name)) for name in self._completion.names()]
         chosen = self._completion.chosen
         shown = [Content.styled(name, Style(reverse=number == chosen or None)) for number, name in enumerate(names)]
         note.update(Content("  ").join([Content(f"{len(shown)}:"), *shown]))

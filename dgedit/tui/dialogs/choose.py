@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from ...text.controls import printable
+from ...terminal import drawn
 from .question import Question
 
 
@@ -37,9 +37,9 @@ class Choose(Question):
     def compose(self) -> ComposeResult:
         """The question, its explanation, the answers."""
         with Vertical(classes="panel"):
-            yield Static(Content(printable(self._question)), classes="question")
+            yield Static(Content(drawn(self._question)), classes="question")
             if self._detail:
-                lines = (printable(line) for line in self._detail.splitlines())
+                lines = (drawn(line) for line in self._detail.splitlines())
                 yield Static(Content("\n".join(lines)), classes="detail")
             yield self._answers
 

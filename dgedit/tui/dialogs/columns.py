@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from rich.cells import cell_len
 
-from ...text.controls import printable
+from ...terminal import drawn
 from ..widgets.rows import Line
 from ..widgets.text import cut
 
@@ -29,7 +29,7 @@ def lay_out(rows: Sequence[KeyRow], width: int) -> list[Line]:
     """The rows under the names of their groups, in columns of about equal length, filled one after the other."""
     if not rows:
         return []
-    rows = [(printable(group), printable(key), printable(name)) for group, key, name in rows]
+    rows = [(drawn(group), drawn(key), drawn(name)) for group, key, name in rows]
     key_cells = min(max(cell_len(key) for _, key, _ in rows), max(1, width - TITLE_MIN - 2))
     natural = key_cells + 2 + max(TITLE_MIN, *(cell_len(name) for _, _, name in rows))
     column_cells = max(1, min(natural, width))

@@ -16,7 +16,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from ...text.controls import printable
+from ...terminal import drawn
 from ..widgets.rows import Line, Rows
 from ..widgets.text import cut
 from .diff import ADDED, KEPT, PLACE, REMOVED, Diff, diff
@@ -58,7 +58,7 @@ class Compare(Question):
     def compose(self) -> ComposeResult:
         """The question, the diff, the answers."""
         with Vertical(classes="panel"):
-            yield Static(Content(printable(self._question)), classes="question")
+            yield Static(Content(drawn(self._question)), classes="question")
             yield Static(Content(summary(self._diff)), classes="summary")
             yield self._rows
             yield self._answers
@@ -102,6 +102,6 @@ def wrapped(lines: Sequence[tuple[str, str]], width: int) -> Iterator[Line]:
             yield ((cut(line, width), look),)
             continue
         # A lone carriage return is what differs when line endings do, so it must be seen.
-        text = printable(line.replace("\r", "␍").expandtabs(TAB_COLUMNS))
+        text = drawn(line.replace("\r", "␍").expandtabs(TAB_COLUMNS))
         for row in chop_cells(cut(text, LINE_CHARS_MAX), max(2, width - 2)) or [""]:
             yield ((f"{sign} {row}", look),)

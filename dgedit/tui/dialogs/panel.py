@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ...text.controls import printable
+from ...terminal import drawn
 
 Result = TypeVar("Result")
 
@@ -55,4 +55,4 @@ class PanelScreen(ModalScreen[Result | None], Generic[Result]):
 
 def title(text: str) -> Static:
     """The heading of a panel, its text taken literally."""
-    return Static(Content(printable(text)), classes="title")
+    return Static(Content(drawn(text)), classes="title")

@@ -15,7 +15,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from ...text.controls import printable
+from ...terminal import drawn
 from ..widgets.field import Field
 from ..widgets.rows import Line, Rows
 from ..widgets.text import cut
@@ -72,7 +72,7 @@ class Pick(PanelScreen[int]):
         """
         super().__init__()
         self._label, self._items = label, items
-        self._texts = [printable(item.label) for item in items]
+        self._texts = [drawn(item.label) for item in items]
         self._folded = [fold(text) for text in self._texts]
         self._on_highlight = on_highlight or (lambda number: None)
         self._field, self._rows = Field(placeholder="type to filter"), Rows(self._draw)
@@ -155,7 +155,7 @@ class Pick(PanelScreen[int]):
         item, filtered = self._items[number], bool(self._query.strip())
         lead = (MARK if row == self._at else NO_MARK) + ("" if filtered else INDENT * item.indent)
         lead = lead[: max(len(MARK), width // 2)]
-        hint = cut(printable(item.hint), width // 2 - 2)
+        hint = cut(drawn(item.hint), width // 2 - 2)
         room = width - len(lead) - (cell_len(hint) + 2 if hint else 1)
         label = cut(self._texts[number], room)
         found = match(self._query, self._texts[number]) if filtered else None

@@ -13,7 +13,8 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from ...text.controls import printable, without_unseen
+from ...terminal import drawn
+from ...text.controls import without_unseen
 from .history import History
 
 
@@ -59,7 +60,7 @@ class Field(Input):
     @property
     def _value(self) -> Text:
         # A pasted pattern or the name of a file may hold what a terminal would act on.
-        return Text(printable(self.value), no_wrap=True, overflow="ignore", end="")
+        return Text(drawn(self.value), no_wrap=True, overflow="ignore", end="")
 
     def put(self, value: str) -> None:
         """Show a value with the cursor behind it."""

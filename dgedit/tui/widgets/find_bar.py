@@ -20,7 +20,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from ...text.controls import printable
+from ...terminal import drawn
 from .chip import Chip
 from .field import Field
 from .history import History
@@ -268,7 +268,7 @@ class FindBar(Widget):
     def _show_count(self, text: str, *, error: bool = False) -> None:
         count = self.query_one("#count", Static)
         count.set_class(error, "-error")
-        count.update(Content(printable(text)))
+        count.update(Content(drawn(text)))
         self._show_settings()
 
 

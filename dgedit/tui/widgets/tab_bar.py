@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.style import Style
 from textual.widget import Widget
 
-from ...text.controls import printable
+from ...terminal import drawn
 from .text import cut_middle
 
 NAME_CELLS_MAX = 24
@@ -116,7 +116,7 @@ class TabBar(Widget):
         for number, (file, name) in enumerate(zip(self._files, names, strict=True)):
             around = "[]" if number == self._active else "  "
             mark = f" {DIRTY}" if file.dirty else ""
-            labels.append(f"{around[0]}{cut_middle(printable(name), cells)}{mark}{around[1]}")
+            labels.append(f"{around[0]}{cut_middle(drawn(name), cells)}{mark}{around[1]}")
         return labels
 
     def _overflow(self, labels: Sequence[str]) -> int:

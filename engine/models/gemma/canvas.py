@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from ...packing import BRANCHES, CHARS_PER_TOKEN
+from ...packing import BRANCHES, CHARS_PER_TOKEN_MAX
 from ...protocol import CanvasFormat, PackedInfill
 from ...types import UNDECIDED, ContextUse, EngineError, InfillRequest
 from .prompt import LINES, Prompt, PromptWriter, span_line, without_broken_end
@@ -157,10 +157,10 @@ def pin_suffix(suffix: str, fence: str, room: int, tokenizer: GemmaTokenizer) ->
 
     Whole lines, or the beginning of one that is too long; then the answer does not end in the canvas.
     """
-    parts = LINES.findall(suffix[: room * CHARS_PER_TOKEN])
+    parts = LINES.findall(suffix[: room * CHARS_PER_TOKEN_MAX])
     rows = tokenizer.encode_many(parts)
     at_line, behind_text = ([*tokenizer.encode(end + fence), tokenizer.end_of_turn_id] for end in ("", "\n"))
-    cut = len(suffix) > room * CHARS_PER_TOKEN
+    cut = len(suffix) > room * CHARS_PER_TOKEN_MAX
     kept, ids = 0, list[int]()
     for part, row in zip(parts, rows, strict=True):
         end = at_line if part.endswith("\n") else behind_text

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count
 
-from ...packing import CHARS_PER_TOKEN
+from ...packing import CHARS_PER_TOKEN_MAX
 from ...protocol import CanvasFormat
 from ...types import EngineError, InfillRequest
 from .tokenizer import GemmaTokenizer
@@ -42,7 +42,7 @@ RELATED_TOKENS_MIN = 64
 """Less of a related text says nothing."""
 SNAP_PARTS = 8
 """The quoted file begins at a line whose number is a multiple of about 1/8 of the lines that are kept."""
-REACHES = (4, CHARS_PER_TOKEN)
+REACHES = (4, CHARS_PER_TOKEN_MAX)
 """Characters that are tokenised for each token of room: the second where the first were not enough."""
 LINES = re.compile(r"[^\n]*\n+|[^\n]+")
 """A line with the line breaks behind it. What ends in a line break is tokenised as if nothing followed."""
@@ -98,7 +98,7 @@ class PromptWriter:
 
     def __init__(self, request: InfillRequest, tokenizer: GemmaTokenizer, form: CanvasFormat, ahead: int) -> None:
         self.request, self.tokenizer, self.form, self.ahead = request, tokenizer, form, ahead
-        reach = form.context_tokens * CHARS_PER_TOKEN
+        reach = form.context_tokens * CHARS_PER_TOKEN_MAX
         near = (request.prefix[-reach:] + request.suffix[:reach], request.instruction, *request.related)
         self.fence = fence_for((*near, request.original), request.language)
         self.mark = mark_for(near)
@@ -230,7 +230,7 @@ def line_start(request: InfillRequest) -> int:
 def span_line(request: InfillRequest, tokenizer: GemmaTokenizer, form: CanvasFormat) -> tuple[list[int], bool]:
     """The beginning of the span's line as ids, at most half of a context, and whether it was cut."""
     line, limit = request.prefix[line_start(request) :], form.context_tokens // 2
-    near = line[-limit * CHARS_PER_TOKEN :]
+    near = line[-limit * CHARS_PER_TOKEN_MAX :]
     ids = tokenizer.encode(near)
     return ids[-limit:], len(near) < len(line) or len(ids) > limit
 

@@ -9,7 +9,6 @@ right, and a copy of it leads every canvas: position j of a canvas predicts the 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -24,6 +23,7 @@ from ...samplers.entropy_bound import EntropyBound
 from ...settings import RankWeights, Settings
 from ...tokenizer import TextTokenizer
 from ...types import InfillRequest, ModelInfo
+from ..beams import search as beam_search
 from .fused import FusedLlama, LlamaCache, Places
 from .layout import FIRST_POSITION, pack, suffix_limit
 
@@ -229,27 +229,11 @@ class LlamaInfiller:
         self, context: LlamaContext, first: Tensor, later: Tensor, ends: Tensor, *, tokens_max: int, beams: int
     ) -> list[list[int]]:
         """Spans written left to right by beam search, the likeliest first; see `Denoiser.write`."""
-        search = _Search(self.network, context, self._room)
-        logs = search.begin() + first
-        scores, rows = torch.zeros(1), [list[int]()]
-        ended: list[tuple[float, list[int]]] = []
-        for length in range(tokens_max + 1):
-            if length:
-                finals = scores + logs[:, ends].logsumexp(-1)
-                ended = sorted([*ended, *zip(finals.tolist(), rows, strict=True)], key=lambda e: -e[0])[:beams]
-                logs = logs.masked_fill(ends, -math.inf)
-            scores, flat = (scores[:, None] + logs).flatten().topk(beams)
-            # A longer span is never likelier: what is already below the worst one kept cannot come back.
-            alive = scores > (ended[-1][0] if len(ended) == beams else -math.inf)
-            if length == tokens_max or not bool(alive.any()):
-                break
-            scores, source, token = scores[alive], flat[alive] // logs.shape[1], flat[alive] % logs.shape[1]
-            rows = [[*rows[row], new] for row, new in zip(source.tolist(), token.tolist(), strict=True)]
-            logs = search.step(rows, source, token) + later
-        return [ids for score, ids in ended if score > -math.inf]
+        written = _LlamaBeams(self.network, context, self._room)
+        return beam_search(written, first, later, ends, tokens_max=tokens_max, count=beams)
 
 
-class _Search:
+class _LlamaBeams:
     """Beams in one flat sequence behind a context; each looks at its own tokens in it."""
 
     def __init__(self, network: FusedLlama, context: LlamaContext, room: int) -> None:

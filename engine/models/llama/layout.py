@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from ...packing import CHARS_PER_TOKEN, choose_rows
+from ...packing import CHARS_PER_TOKEN_MAX, choose_rows
 from ...protocol import CanvasFormat, PackedInfill, Tokenizer
 from ...types import ContextUse, InfillRequest
 
@@ -46,7 +46,7 @@ def pack(request: InfillRequest, tokenizer: Tokenizer, form: CanvasFormat) -> Pa
     prefix, borrowed = borrow(request.prefix)
     body, prefix_cut = _tail(prefix, prefix_limit(form) - 2, tokenizer)
     limit = suffix_limit(form) - 1
-    kept = request.suffix[: limit * CHARS_PER_TOKEN]
+    kept = request.suffix[: limit * CHARS_PER_TOKEN_MAX]
     whole = tokenizer.encode(kept)
     suffix = whole[:limit]
     header = [form.prefix_id] if prefix_cut else [form.prefix_id, form.start_id]
@@ -91,7 +91,7 @@ def borrow(prefix: str) -> tuple[str, str]:
 
 def _tail(text: str, limit: int, tokenizer: Tokenizer) -> tuple[list[int], bool]:
     """Ids of the end of `text`, and whether something before them was cut off."""
-    over = len(text) - limit * CHARS_PER_TOKEN
+    over = len(text) - limit * CHARS_PER_TOKEN_MAX
     begin = -(-over // CUT_CHARS) * CUT_CHARS if over > 0 else 0
     ids = tokenizer.encode(text[begin:])
     if len(ids) <= limit:

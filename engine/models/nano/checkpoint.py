@@ -7,7 +7,6 @@ infill_config.json with the canvas format it was trained for.
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +23,7 @@ from ...protocol import CanvasFormat, PackedInfill
 from ...settings import RankWeights, Settings, fitted_weights
 from ...tokenizer import TextTokenizer
 from ...types import EngineError, InfillRequest, ModelInfo
+from ..beams import search as beam_search
 from ..canvas_file import canvas_format, trained_languages
 from ..scoring import flat
 from ..settings_file import HEADS_MAX, LAYERS_MAX, VOCABULARY_MAX, WIDTH_MAX, SettingsFile
@@ -99,7 +99,7 @@ class NanoInfiller:
         row, column = valid.nonzero().unbind(1)
         chosen = free[valid]
         x = self.network.embed_canvas(canvas[valid], soft, chosen)
-        mask = None if len(canvas) == 1 else self._behind(context, row[:, None] == row)
+        mask = None if len(canvas) == 1 else self.behind(context, row[:, None] == row)
         hidden = self.network.run(x, context.cache.length + column, mask, context.cache)
         return self.network.logits(hidden[chosen])
 
@@ -127,7 +127,7 @@ class NanoInfiller:
         laid = flat(rows, self.device)
         hidden = context.last_hidden
         if len(laid.ids):
-            mask, positions = self._behind(context, laid.own), context.cache.length + laid.place
+            mask, positions = self.behind(context, laid.own), context.cache.length + laid.place
             hidden = torch.cat((hidden, self.network.run(self.network.embed(laid.ids), positions, mask, context.cache)))
         logits = self.network.logits(hidden)
         logs = logits[laid.source, laid.target] - logits.logsumexp(-1)[laid.source]
@@ -138,36 +138,35 @@ class NanoInfiller:
         self, context: NanoContext, first: Tensor, later: Tensor, ends: Tensor, *, tokens_max: int, beams: int
     ) -> list[list[int]]:
         """Spans written left to right by beam search, the likeliest first; see `Denoiser.write`."""
-        network, depth = self.network, context.cache.length
-        # All beams are kept in one flat sequence; each looks at its own tokens in it.
-        cache = replace(context.cache)
-        own = torch.zeros(1, 0, dtype=torch.bool, device=self.device)
-        logs = network.logits(context.last_hidden).log_softmax(-1).cpu() + first
-        scores, rows = torch.zeros(1), [list[int]()]
-        ended: list[tuple[float, list[int]]] = []
-        for length in range(tokens_max + 1):
-            if length:
-                finals = scores + logs[:, ends].logsumexp(-1)
-                ended = sorted([*ended, *zip(finals.tolist(), rows, strict=True)], key=lambda e: -e[0])[:beams]
-                logs = logs.masked_fill(ends, -math.inf)
-            scores, flat = (scores[:, None] + logs).flatten().topk(beams)
-            # A longer span is never likelier: what is already below the worst one kept cannot come back.
-            alive = scores > (ended[-1][0] if len(ended) == beams else -math.inf)
-            if length == tokens_max or not bool(alive.any()):
-                break
-            scores, source, token = scores[alive], flat[alive] // logs.shape[1], flat[alive] % logs.shape[1]
-            rows = [[*rows[row], new] for row, new in zip(source.tolist(), token.tolist(), strict=True)]
-            source, token = source.to(self.device), token.to(self.device)
-            own = torch.cat((own[source], torch.eye(len(rows), dtype=torch.bool, device=self.device)), dim=1)
-            positions = torch.full((len(rows),), depth + length, device=self.device)
-            hidden = network.run(network.embed(token), positions, self._behind(context, own), cache)
-            cache.length += len(rows)
-            logs = network.logits(hidden).log_softmax(-1).cpu() + later
-        return [ids for score, ids in ended if score > -math.inf]
+        return beam_search(_NanoBeams(self, context), first, later, ends, tokens_max=tokens_max, count=beams)
 
-    def _behind(self, context: NanoContext, own: Tensor) -> Tensor:
+    def behind(self, context: NanoContext, own: Tensor) -> Tensor:
         """The mask of N tokens that see the whole context, and of what stands behind it what `own` [N, M] says."""
         return torch.cat((own.new_ones(len(own), context.cache.length), own), dim=1)
+
+
+class _NanoBeams:
+    """Beams in one flat sequence behind a context; each looks at its own tokens in it."""
+
+    def __init__(self, infiller: NanoInfiller, context: NanoContext) -> None:
+        self.infiller, self.context, self.cache = infiller, context, replace(context.cache)
+        self.own = torch.zeros(1, 0, dtype=torch.bool, device=infiller.device)
+        self.length = 0
+
+    def begin(self) -> Tensor:
+        """Log-probabilities [1, V] of the first token."""
+        return self.infiller.network.logits(self.context.last_hidden).log_softmax(-1).cpu()
+
+    def step(self, rows: list[list[int]], source: Tensor, token: Tensor) -> Tensor:
+        """Log-probabilities [B, V] behind the rows, each a beam of the step before and one more token."""
+        infiller, network, count, device = self.infiller, self.infiller.network, len(rows), self.infiller.device
+        self.own = torch.cat((self.own[source.to(device)], torch.eye(count, dtype=torch.bool, device=device)), dim=1)
+        positions = torch.full((count,), self.context.cache.length + self.length, device=device)
+        mask = infiller.behind(self.context, self.own)
+        hidden = network.run(network.embed(token.to(device)), positions, mask, self.cache)
+        self.cache.length += count
+        self.length += 1
+        return network.logits(hidden).log_softmax(-1).cpu()
 
 
 def load(folder: Path, name: str, *, device: str = "cpu", dtype: torch.dtype = torch.bfloat16) -> NanoInfiller:

@@ -41,7 +41,7 @@ async def test_an_untouched_file_is_read_again(first: Path) -> None:
     async with editor(first) as host:
         await host.press("right", "right")
         changed(first, "a = 1\nmore = 2\n")
-        host.app.saving.look_outside()
+        host.app.saves.look_outside()
         await host.until(lambda: host.text == "a = 1\nmore = 2\n", "the new text")
         assert host.area.cursor_location == (0, 2)
         assert "was read again" in host.status
@@ -52,7 +52,7 @@ async def test_an_untouched_file_is_read_again(first: Path) -> None:
 async def test_messages_stay_until_the_next_key_that_changes_the_text(first: Path) -> None:
     async with editor(first) as host:
         changed(first, "b\n")
-        host.app.saving.look_outside()
+        host.app.saves.look_outside()
         await host.until(lambda: host.text == "b\n", "the new text")
         await host.pilot.pause(0.3)
         assert "was read again" in host.status
@@ -65,12 +65,12 @@ async def test_a_change_under_unsaved_work_is_compared(first: Path, letter: str,
     async with editor(first) as host:
         await host.press("x")
         changed(first, "theirs\n")
-        host.app.saving.look_outside()
+        host.app.saves.look_outside()
         await host.dialog(Compare)
         screen = "\n".join(host.rows)
         assert "- theirs" in screen
         assert "+ xa = 1" in screen
-        host.app.saving.look_outside()
+        host.app.saves.look_outside()
         await host.answer(letter)
         assert len(host.app.screen_stack) == 1, "one question is enough"
         assert host.text == text
@@ -97,7 +97,7 @@ async def test_a_long_line_is_broken_in_a_file_that_changed_out_of_sight(first: 
     async with editor(first, second, config=Config(editor=Editor(watch=False, soft_wrap=True)), size=(60, 20)) as host:
         # More digits in the margin make all rows be broken anew.
         changed(second, "word " * 30 + "end\n" * 12)
-        host.app.saving.look_outside()
+        host.app.saves.look_outside()
         await host.press("f6")
         assert "end" not in host.rows[1]
         assert host.rows[2].strip().startswith("word")
@@ -122,7 +122,7 @@ async def test_a_file_that_is_now_written_otherwise_is_read_again_as_one_step(fi
         await host.press("down", "end", "x", "ctrl+s")
         before = host.text
         first.write_bytes(raw)
-        host.app.saving.look_outside()
+        host.app.saves.look_outside()
         await host.until(lambda: "was read again" in host.status, "the new text")
         assert told in host.status
         assert host.selection[1][0] == 1, "the cursor stays in its row"
@@ -137,14 +137,14 @@ async def test_a_file_that_is_now_written_otherwise_is_read_again_as_one_step(fi
         assert kept == [host.text], "the journal goes on"
         await host.press("ctrl+y", "ctrl+home", "end", "enter", "x", "ctrl+s")
         ending = host.app.area.document.newline
-        assert host.app.filing.tab.buffer.encode(host.text) == first.read_bytes()
+        assert host.app.files.tab.buffer.encode(host.text) == first.read_bytes()
         assert host.text.startswith(f"a = 1{ending}x") or what == "a mixture"
 
 
 async def test_a_deleted_file_is_unsaved_work(first: Path) -> None:
     async with editor(first) as host:
         first.unlink()
-        host.app.saving.look_outside()
+        host.app.saves.look_outside()
         await host.settle()
         assert "was deleted or moved" in host.status
         await host.press("ctrl+q")
@@ -158,9 +158,9 @@ async def test_a_deleted_file_is_unsaved_work(first: Path) -> None:
 async def test_a_deleted_file_that_comes_back_is_no_unsaved_work(first: Path) -> None:
     async with editor(first) as host:
         first.unlink()
-        host.app.saving.look_outside()
+        host.app.saves.look_outside()
         changed(first, "b\n")
-        host.app.saving.look_outside()
+        host.app.saves.look_outside()
         await host.until(lambda: host.text == "b\n", "the new text")
         await host.press("ctrl+q")
         assert await host.left() == 0
@@ -240,7 +240,7 @@ async def test_unsaved_work_is_in_the_journal_and_goes_with_the_save(first: Path
 
     async with editor(first) as host:
         await host.press("x")
-        await host.until(lambda: host.app.filing.tab.dirty, "the mark")
+        await host.until(lambda: host.app.files.tab.dirty, "the mark")
         await host.app.recovery.keep_unsaved()
         assert kept() == "xa = 1\n"
         await host.press("ctrl+s")

@@ -223,7 +223,7 @@ async def test_marks_go_from_every_text_when_the_bar_closes(path: Path, tmp_path
         await host.press("f6")
         assert host.text == "two\n"
         await host.press("escape")
-        assert [marks(tab.area) for tab in host.app.filing.tabs] == [0, 0]
+        assert [marks(tab.area) for tab in host.app.files.tabs] == [0, 0]
 
 
 async def test_search_goes_on_in_the_other_file(path: Path, tmp_path: Path) -> None:

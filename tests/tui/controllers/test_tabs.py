@@ -49,7 +49,7 @@ async def test_files_are_opened_shown_and_closed(first: Path, second: Path) -> N
         await host.press("shift+f6", "x")
         assert host.text == "xb = 2\n"
         await host.press("f6", "ctrl+w")
-        assert [tab.name for tab in host.app.filing.tabs] == ["second.py"]
+        assert [tab.name for tab in host.app.files.tabs] == ["second.py"]
         assert host.text == "xb = 2\n"
         assert host.app.focused is host.area
         await host.press("ctrl+w")
@@ -64,8 +64,8 @@ async def test_a_file_that_is_open_is_shown_and_not_opened_twice(first: Path, se
     async with editor(first, second) as host:
         await host.press("f6", "ctrl+o")
         await asked_for(host, str(link))
-        assert host.app.filing.at == 0
-        assert len(host.app.filing.tabs) == 2
+        assert host.app.files.at == 0
+        assert len(host.app.files.tabs) == 2
 
 
 async def test_a_file_that_cannot_be_opened_is_said(first: Path, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ async def test_a_file_that_cannot_be_opened_is_said(first: Path, tmp_path: Path)
             await host.press("ctrl+o")
             await asked_for(host, name)
             assert said in host.status
-            assert len(host.app.filing.tabs) == 1
+            assert len(host.app.files.tabs) == 1
 
 
 async def test_an_untouched_new_text_makes_room(first: Path) -> None:
@@ -84,12 +84,12 @@ async def test_an_untouched_new_text_makes_room(first: Path) -> None:
         assert host.text == ""
         await host.press("ctrl+o")
         await asked_for(host, str(first))
-        assert [tab.name for tab in host.app.filing.tabs] == ["first.py"]
+        assert [tab.name for tab in host.app.files.tabs] == ["first.py"]
         await host.press("ctrl+n")
-        await host.until(lambda: len(host.app.filing.tabs) == 2, "a new text")
+        await host.until(lambda: len(host.app.files.tabs) == 2, "a new text")
         await host.write("new")
         await host.press("ctrl+n")
-        await host.until(lambda: len(host.app.filing.tabs) == 3, "another new text")
+        await host.until(lambda: len(host.app.files.tabs) == 3, "another new text")
         assert host.text == ""
 
 
@@ -102,7 +102,7 @@ async def test_a_click_chooses_a_tab_and_a_middle_click_closes_it(first: Path, s
         at = host.rows[0].index("first")
         await host.pilot.click(host.app.tab_bar, offset=(at, 0), button=2)
         await host.settle()
-        assert [tab.name for tab in host.app.filing.tabs] == ["second.py"]
+        assert [tab.name for tab in host.app.files.tabs] == ["second.py"]
 
 
 async def test_undo_and_cursor_belong_to_each_file(first: Path, second: Path) -> None:

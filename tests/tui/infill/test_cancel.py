@@ -36,7 +36,7 @@ PLACES: list[tuple[Location, Location]] = [
 async def warmed(host: Host, start: Location, end: Location) -> None:
     """Go somewhere and let the engine read the context ahead, as it does when a person pauses there."""
     await host.select(start, end)
-    host.app.infilling.warm()
+    host.app.infills.warm()
     await host.until(lambda: host.app.jobs.is_idle, "the context to be read")
 
 
@@ -62,15 +62,15 @@ async def test_the_bytes_come_back_whenever_an_infill_is_cancelled(tmp_path: Pat
             if number % (CANCELS // len(PLACES)) == 0:
                 await warmed(host, *PLACES[number // (CANCELS // len(PLACES))])
             depth, selection = len(area.history.undo_stack), area.selection
-            (app.infilling.fill_all if draw.random() < 0.1 else app.infilling.infill)()
+            (app.infills.fill_all if draw.random() < 0.1 else app.infills.infill)()
             assert area.read_only
             stopped_at.add(await passes_seen(host, draw.choice([0, 0, 0, 1, 1, 1, 2, 2, 3, 5, 9])))
-            app.infilling.cancel()
+            app.infills.cancel()
             assert host.text == before
             assert area.selection == selection
             assert len(area.history.undo_stack) == depth
             assert not area.read_only
-            assert app.infilling.review is None
+            assert app.infills.review is None
         # The worker takes this up when the last run has ended; what that one still delivered must be dropped.
         ended = threading.Event()
         app.jobs._put(ended.set)

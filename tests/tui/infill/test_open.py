@@ -120,7 +120,7 @@ async def test_an_instruction_that_the_model_cannot_follow_is_said(path: Path, n
         await host.dialog(Ask)
         await host.press("escape")
         await host.no_dialog()
-        assert host.app.infilling.review is None
+        assert host.app.infills.review is None
 
 
 async def test_a_model_that_is_not_there_is_said(path: Path) -> None:

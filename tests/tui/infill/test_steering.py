@@ -31,7 +31,7 @@ async def texts_until_answered(host: Host) -> list[str]:
 
     def looked() -> bool:
         seen.append(host.text)
-        return host.app.infilling.review is not None and host.review.finished
+        return host.app.infills.review is not None and host.review.finished
 
     host.send("ctrl+g")
     await host.until(looked, "the answer")
@@ -191,7 +191,7 @@ async def test_a_text_without_holes_says_so(tmp_path: Path, nano: Engine) -> Non
         for key in ("f9", "f8"):
             await host.press(key)
             assert f"no {MARKER} in this file" in host.status
-        assert host.app.infilling.review is None
+        assert host.app.infills.review is None
 
 
 async def test_an_answer_is_accepted_word_by_word(path: Path, nano: Engine) -> None:
@@ -212,10 +212,10 @@ async def test_the_last_word_closes_the_infill(path: Path, nano: Engine) -> None
     async with editor(path, model=nano) as host:
         answer = await at_an_answer(host)
         for _ in range(len(answer)):
-            if host.app.infilling.review is None:
+            if host.app.infills.review is None:
                 break
             await host.press("alt+w")
-        assert host.app.infilling.review is None
+        assert host.app.infills.review is None
         assert host.text == SOURCE.replace(MARKER, answer)
         await host.press("ctrl+z")
         assert host.text == SOURCE
@@ -227,7 +227,7 @@ async def test_a_line_of_an_answer_is_accepted(path: Path, nano: Engine) -> None
         await host.press("alt+l")
         lines = answer.split("\n")
         if len(lines) == 1:
-            assert host.app.infilling.review is None
+            assert host.app.infills.review is None
             assert host.text == SOURCE.replace(MARKER, answer)
         else:
             assert host.review.accepted == len(lines[0])
@@ -239,7 +239,7 @@ async def test_what_is_accepted_stays_when_the_rest_rolls_and_is_cancelled(path:
         await host.press("alt+w")
         accepted = answer[: host.review.accepted]
         await host.press("ctrl+g", "escape")
-        assert host.app.infilling.review is None
+        assert host.app.infills.review is None
         assert host.text == SOURCE.replace(MARKER, accepted)
 
 
@@ -318,7 +318,7 @@ async def test_earlier_passes_are_looked_at_and_branched_from(path: Path, nano: 
         assert host.review.at is None
         assert host.text == SOURCE.replace(MARKER, answer)
         await host.press("alt+left", "alt+left", "alt+r")
-        assert host.app.infilling.running
+        assert host.app.infills.running
         await host.answered()
         assert host.review.text != answer
         await host.press("tab", "ctrl+z")
@@ -339,7 +339,7 @@ async def test_selected_code_is_rewritten_more_or_less(tmp_path: Path, nano: Eng
         parts = [segment.part for segment in host.review.segments]
         assert parts == [Gap(code="sum(numbers)", strength=0.75)]
         await host.press("alt+d")
-        assert host.app.infilling.running, "a finished infill of code runs again at once"
+        assert host.app.infills.running, "a finished infill of code runs again at once"
         await host.answered()
         assert "strength 50%" in host.status
         await host.press("escape")

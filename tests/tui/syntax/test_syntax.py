@@ -8,7 +8,7 @@ import pytest
 
 from dgedit.text.languages import EXTENSIONS
 from dgedit.tui.syntax import NAMES, ROW_BYTES_MAX, Highlights, Syntax
-from dgedit.tui.syntax.grammars import SOURCES, load, symbols_query
+from dgedit.tui.syntax.grammars import HIGHLIGHTS, load, symbols_query
 from dgedit.tui.syntax.lexer import LexedSyntax, lexer_of
 from dgedit.tui.syntax.trees import TreeSyntax
 from dgedit.tui.widgets.document import TextDocument
@@ -86,7 +86,7 @@ def test_a_sample_is_coloured(language: str) -> None:
     assert [each for each in expected if each not in shown] == [], shown
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", HIGHLIGHTS)
 def test_every_grammar_loads_with_its_queries(name: str) -> None:
     grammar = load(name)
     assert grammar is not None
@@ -100,7 +100,7 @@ def test_every_grammar_loads_with_its_queries(name: str) -> None:
 def test_languages_without_a_grammar_are_lexed_and_the_others_are_plain() -> None:
     for language in EXTENSIONS:
         syntax = TextDocument("", language).syntax
-        expected = TreeSyntax if language in SOURCES else LexedSyntax if lexer_of(language) else Syntax
+        expected = TreeSyntax if language in HIGHLIGHTS else LexedSyntax if lexer_of(language) else Syntax
         assert type(syntax) is (Syntax if language == "text" else expected)
     assert type(TextDocument("", "unheard-of").syntax) is Syntax
 

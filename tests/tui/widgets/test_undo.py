@@ -138,7 +138,7 @@ class Twin:
         return expected if end > (0, 0) else self.text
 
     def command(self) -> str:
-        """A key of `Writing` or Enter: the change itself is tested elsewhere, here that it is carried out."""
+        """A key of `Edits` or Enter: the change itself is tested elsewhere, here that it is carried out."""
         lines, selection, indent = self.area.document.lines, self.area.selection, self.area.indent
         language = self.area.syntax_name
         comment = comment_of(language)

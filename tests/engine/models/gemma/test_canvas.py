@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dgedit.engine.denoise import begin
 from dgedit.engine.models.gemma.canvas import pack_next as pack
 from dgedit.engine.models.gemma.infiller import common
 from dgedit.engine.models.gemma.prompt import fence_for, mark_for
@@ -16,6 +15,7 @@ from dgedit.engine.protocol import CanvasFormat, PackedInfill
 from dgedit.engine.types import EngineError
 
 from ....support.gemma_text import instruct_form, request, shown, small_tokenizer
+from ....support.runs import starting_noise
 
 TOKENIZER = small_tokenizer()
 FORM = instruct_form()
@@ -132,7 +132,7 @@ def test_a_closed_thought_stands_before_the_answer() -> None:
 
 def test_the_canvas_is_lead_slots_and_pins() -> None:
     packed = pack(request("a = 1\nb = ", "\nc = 3\n", expected_tokens=4), TOKENIZER, FORM)
-    step = begin(packed, FORM, TOKENIZER.vocab_size, torch.Generator().manual_seed(0))
+    step = starting_noise(packed, FORM, TOKENIZER.vocab_size, torch.Generator().manual_seed(0))
     for row, slots in enumerate(packed.slots):
         ids = step.canvas[row][step.valid[row] & ~step.free[row]].tolist()
         assert shown(ids) == "b = \nc = 3\n```<turn|>"

@@ -12,7 +12,7 @@ import torch
 from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTensorMode
 
 from dgedit.engine.catalog import CHECKPOINTS
-from dgedit.engine.denoise import begin, denoise
+from dgedit.engine.denoise import denoise
 from dgedit.engine.models.gemma import infiller as diffusiongemma
 from dgedit.engine.models.gemma.config import GemmaConfig
 from dgedit.engine.models.gemma.fixed import FixedPass
@@ -28,6 +28,8 @@ from dgedit.engine.types import ContextUse, EngineError, InfillRequest, ModelInf
 from dgedit.kernels.formats import Choice
 
 from ....support import tiny_gemma
+from ....support.runs import read as read_packed
+from ....support.runs import starting_noise
 
 TOLERANCE = 3e-4
 CONDITIONING = 0.05
@@ -178,7 +180,7 @@ def same_as_generate(
     draws = torch.Generator().manual_seed(seed)
     written, passes = prompt[0].tolist(), 0
     for _ in range(blocks):
-        *_, step = denoise(model, model.encode(written), plain(written), model.defaults, draws)
+        *_, step = denoise(read_packed(model, plain(written)), model.defaults, draws)
         written, passes = written + step.guess[0].tolist(), passes + step.pass_index
     assert written == theirs.sequences[0].tolist()
     assert theirs.tokens_per_forward.item() == pytest.approx(blocks * FORM.canvas_tokens / passes)
@@ -411,7 +413,7 @@ def test_the_bundled_model_runs_in_it_with_its_real_weights() -> None:
     packed = nano.pack(
         InfillRequest(prefix="import os\n\n\ndef size(path):\n    return ", suffix="\n\n\nprint(size('a'))\n")
     )
-    start = begin(packed, nano.format, nano.tokenizer.vocab_size, torch.Generator())
+    start = starting_noise(packed, nano.format, nano.tokenizer.vocab_size, torch.Generator())
     canvas = (start.canvas, start.valid, start.free)
     ours = logits_of(network, model.hidden(model.encode(packed.context_ids), *canvas, None))
     theirs = nano.logits(nano.encode(packed.context_ids), *canvas, None)

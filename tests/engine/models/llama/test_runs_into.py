@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from dgedit.engine.encoded import EncodedInfill
 from dgedit.engine.models.llama.layout import next_piece
 from dgedit.engine.rank import Proposal, closing_logs
 from dgedit.engine.types import InfillRequest, Origin
@@ -34,11 +35,12 @@ def test_the_next_piece_of_a_line(suffix: str, piece: str) -> None:
 @pytest.mark.parametrize("suffix", [")", "\n"])
 def test_the_likelier_reading_counts(suffix: str) -> None:
     model = infiller(network(5))
-    packed = model.pack(InfillRequest(prefix="f(", suffix=suffix))
-    context = model.encode(packed.context_ids)
+    request = InfillRequest(prefix="f(", suffix=suffix)
+    encoded = EncodedInfill.of(model.pack(request), request, model)
+    context = encoded.context
     texts = ["a", "b1", "x[0]", "long_name"]
     proposals = [Proposal(text, model.tokenizer.encode(text), {Origin.WRITTEN}) for text in texts]
-    got = closing_logs(model, context, packed, proposals)
+    got = closing_logs(encoded, proposals)
     alone = model.score(context, [[*proposal.ids, model.format.eom_id] for proposal in proposals])
     on = model.score(context, [model.tokenizer.encode(text + suffix) for text in texts])
     for found, first, second in zip(got, alone, on, strict=True):

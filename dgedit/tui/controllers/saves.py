@@ -27,7 +27,7 @@ RELOAD, OVERWRITE, REPLACE = "ctrl+r", "ctrl+k", "ctrl+r"
 """Answers that throw a text away."""
 
 
-class Saving:
+class Saves:
     """Writes the open texts to their files, and reads them again."""
 
     def __init__(self, app: Shell) -> None:
@@ -42,8 +42,8 @@ class Saving:
         self._ask(self.save_as)
 
     def _ask(self, steps: Callable[[Tab], Coroutine[Any, Any, bool]]) -> None:
-        tab = self.app.filing.tab
-        if self.app.infilling.area is tab.area:
+        tab = self.app.files.tab
+        if self.app.infills.area is tab.area:
             self.app.say("accept or cancel the infill first")
         else:
             self.app.ask(steps(tab))
@@ -145,7 +145,7 @@ class Saving:
     def look_outside(self, paths: Sequence[Path] | None = None) -> None:
         """See what became of files on disk: reload untouched ones, ask about the others."""
         touched = None if paths is None else {os.path.realpath(path) for path in paths}
-        for tab in list(self.app.filing.tabs):
+        for tab in list(self.app.files.tabs):
             path = tab.buffer.path
             if path is None or tab.asked or (touched is not None and os.path.realpath(path) not in touched):
                 continue
@@ -159,9 +159,9 @@ class Saving:
 
     def reload_asked(self) -> None:
         """Read the active file again; unsaved changes are asked about."""
-        tab = self.app.filing.tab
-        if self.app.infilling.area is tab.area:
-            self.app.infilling.cancel()
+        tab = self.app.files.tab
+        if self.app.infills.area is tab.area:
+            self.app.infills.cancel()
         self.app.ask(self._settle(tab, asked=True))
 
     async def _settle(self, tab: Tab, *, saving: bool = False, asked: bool = False) -> bool:
@@ -171,7 +171,7 @@ class Saving:
         """
         if tab.asked:
             return False
-        if self.app.infilling.area is tab.area and not saving:
+        if self.app.infills.area is tab.area and not saving:
             # What is on the screen is half an infill; the next look asks again.
             return False
         self.app.recovery.check_dirty(tab)
@@ -192,7 +192,7 @@ class Saving:
     async def _is_still_changed(self, tab: Tab) -> bool:
         """Whether there is still something to ask about when the person pauses."""
         await self.app.typed.pause()
-        open_still = tab in self.app.filing.tabs and self.app.infilling.area is not tab.area
+        open_still = tab in self.app.files.tabs and self.app.infills.area is not tab.area
         return open_still and tab.buffer.changed_outside() is Outside.CHANGED
 
     async def _one_of_two(self, tab: Tab, *, saving: bool) -> bool:
