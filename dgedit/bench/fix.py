@@ -23,7 +23,7 @@ from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..engine.evals import fresh
+from ..engine.evals import fresh, spans
 from ..errors import DgeditError
 from ..fill.open import load_model
 from ..fix.candidates import mends
@@ -107,7 +107,7 @@ def main() -> int:
     model = load_model(options.model)
     if options.fit:
         return fit(model, options.fit, options.files)
-    broken = made.load(options.files, fresh.SPANS_FILE if options.fresh else made.SPANS_FILE)
+    broken = made.load(options.files, fresh.SPANS_FILE if options.fresh else spans.SPANS_FILE)
     print(f"{len(broken)} broken copies of {len({each.original for each in broken})} files")
     print(HEADER)
     named = methods(model)

@@ -69,7 +69,7 @@ class Reading:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._rows = list(accumulate(bool(line.strip()) for line in text.split("\n")))
+        self._rows = list(accumulate(int(bool(line.strip())) for line in text.split("\n")))
         self._uses = list(_uses(text, self._rows))
         self._meanings = dict[str, _Meaning]()
 
