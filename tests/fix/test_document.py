@@ -134,6 +134,20 @@ def test_time_that_is_over_stops_work_that_looks_at_no_clock() -> None:
         pass
 
 
+def test_time_that_is_over_waits_for_the_import_system() -> None:
+    # Code under this name may be a callback in which an exception is printed and dropped.
+    busy = "import time\nend = time.perf_counter() + 0.05\nwhile time.perf_counter() < end: pass\ndone.append(1)\n"
+    importing, done = compile(busy, "<frozen importlib._bootstrap>", "exec"), list[int]()
+
+    def work() -> None:
+        exec(importing, {"done": done})
+        spin()
+
+    with pytest.raises(LateError), late_after(0.001):
+        work()
+    assert done == [1]
+
+
 def test_no_time_says_so() -> None:
     options = RepairOptions(timeout_s=0.0)
     done = mended(document("x = (\n"), no_model, options, conflicts=False)
