@@ -186,7 +186,9 @@ class FillTask:
         job, left = filled.job, filled.left
         told = list(said_of(filled))
         if self._options.quiet or self._options.mode is not Mode.IN_PLACE:
-            told = [line for line, outcome in zip(told, filled.outcomes, strict=True) if not outcome.text]
+            told = [
+                line for line, outcome in zip(told, filled.outcomes, strict=True) if outcome.ending is not Ending.FILLED
+            ]
         if self._options.quiet:
             return told
         if not job.holes:

@@ -187,7 +187,9 @@ def said_of(filled: Filled) -> Iterator[str]:
     lines = lines_of(filled.job.text, filled.job.holes)
     for line, outcome in zip(lines, filled.outcomes, strict=True):
         where = f"{filled.job.name}:{line}"
-        if outcome.ending is Ending.FILLED:
+        if outcome.ending is Ending.FILLED and not outcome.text.strip():
+            yield f"{where}: nothing belongs there: the marker is taken away"
+        elif outcome.ending is Ending.FILLED:
             first, *more = outcome.text.strip().splitlines()
             yield f"{where}: {shortened(first)}" + (f" (and {len(more)} more lines)" if len(more) > 1 else "")
         else:
