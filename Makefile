@@ -26,7 +26,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --select I --fix dgedit engine kernels tests
 	$(BIN)/ruff format dgedit engine kernels tests
 
-# Faults, kills, damage and random keys for an hour, and a table of them at the end.
+# Faults, kills, damage and random keys, some 10,000 of each kind or for an hour, and a table of them at the end.
 MINUTES ?= 60
 attack: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/attack --attack-minutes $(MINUTES)

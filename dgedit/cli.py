@@ -14,6 +14,7 @@ first_signals.remember(sys.argv[1:])
 
 import importlib  # noqa: E402
 import os  # noqa: E402
+import traceback  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
 from contextlib import suppress  # noqa: E402
 
@@ -27,13 +28,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     code = int(ExitCode.ERROR)
     try:
-        code = _run(arguments)
+        with terminal.guarded():
+            code = _run(arguments)
     except SystemExit as stopped:
         code = stopped.code if isinstance(stopped.code, int) else int(bool(stopped.code))
         raise
     except KeyboardInterrupt:
         terminal.say("cancelled")
         code = int(ExitCode.CANCELLED)
+    except Exception:  # the boundary: nobody thought of it, and its words may come from anywhere
+        terminal.to_stderr(terminal.shown_lines(traceback.format_exc()))
+        terminal.say("internal error; please report it with the lines above")
     finally:
         if code:
             _give_back(arguments)

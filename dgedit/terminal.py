@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO, cast
 
 
 def shown(words: str, *, keep: str = "", in_place: bool = False) -> str:
@@ -38,6 +40,38 @@ def _instead(sign: str, in_place: bool) -> str:
     return repr(sign)[1:-1]
 
 
+class _Shown:
+    """A stream whose words are harmless, whoever writes them: Python's own warnings, a library."""
+
+    def __init__(self, beneath: TextIO) -> None:
+        self.beneath = beneath
+
+    def write(self, words: str) -> int:
+        self.beneath.write(shown_lines(words))
+        return len(words)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.beneath, name)
+
+
+@contextlib.contextmanager
+def guarded() -> Iterator[None]:
+    """Nothing that is printed in here steers a terminal; bytes that go to a stream's descriptor or buffer are data."""
+    before = sys.stdout, sys.stderr
+    if sys.stdout is not None and sys.stdout.isatty():
+        sys.stdout = cast("TextIO", _Shown(sys.stdout))
+    if sys.stderr is not None:
+        sys.stderr = cast("TextIO", _Shown(sys.stderr))
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
 def say(message: str) -> None:
     """Tell a person something, on one line of standard error."""
     to_stderr(f"dgedit: {shown(message)}\n")
@@ -47,5 +81,6 @@ def to_stderr(text: str) -> None:
     """Write what is harmless already; narration never stops the work: its stream may be closed or full."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(text)
-            sys.stderr.flush()
+            stream = getattr(sys.stderr, "beneath", sys.stderr)
+            stream.write(text)
+            stream.flush()

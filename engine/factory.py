@@ -13,20 +13,27 @@ if TYPE_CHECKING:
     from .local import LocalEngine
 
 
-def open_engine(model: str | None = None, *, url: str = "", report: Callable[[str], None] | None = None) -> Engine:
+def open_engine(
+    model: str | None = None,
+    *,
+    url: str = "",
+    report: Callable[[str], None] | None = None,
+    holding: Callable[[Callable[[], None]], None] | None = None,
+) -> Engine:
     """The engine behind a name or an address; torch is imported here, where it is needed.
 
     Args:
         model: see `engine.load`; with an address one of the server's models, none for its only one.
         report: is told, in lines for a person, what is loaded and how far it is.
+        holding: is given what breaks the wait for a server off, from any thread; a load cannot be.
 
     Raises:
-        EngineError: when it cannot be had.
+        EngineError: when it cannot be had, or was broken off.
     """
     if url:
         from .remote import connect
 
-        return connect(url, model=model)
+        return connect(url, model=model, holding=holding)
     return open_local(model, report)
 
 

@@ -77,7 +77,8 @@ class Proposal:
 
 
 def rank(encoded: EncodedInfill, proposals: Sequence[Proposal]) -> list[Candidate]:
-    """The best candidates of the proposals, best first; equal texts appear once, blank ones last.
+    """The best candidates of the proposals, best first; equal texts appear once, blank ones last unless nothing may
+    belong there and the model is sure of that.
 
     All of them are judged: what breaks the file, says names that nothing defines or only repeats what stands next to
     it comes after what does not, whatever its number.
@@ -87,6 +88,9 @@ def rank(encoded: EncodedInfill, proposals: Sequence[Proposal]) -> list[Candidat
     values = [model.weights.value(each) for each in known]
     told = model.weights.confidence
     sure = [told.of(signs(known, values, place)) if told is not None else None for place in range(len(known))]
+    if not (request.may_be_empty and encoded.guard.place.is_mid_line):
+        # Who asks for text is not told that there is none.
+        sure = [each if one.text.strip() or each is None else 0.0 for one, each in zip(merged, sure, strict=True)]
     if request.seed and not request.rejected:
         # Of logarithms of probabilities with Gumbel noise the first one is a sample.
         uniform = torch.rand(len(values), generator=torch.Generator().manual_seed(request.seed))
@@ -94,7 +98,7 @@ def rank(encoded: EncodedInfill, proposals: Sequence[Proposal]) -> list[Candidat
         values = [value + model.weights.noise * each for value, each in zip(values, noise.tolist(), strict=True)]
     ranked = sorted(
         (_candidate(*each) for each in zip(merged, verdicts, values, sure, strict=True)),
-        key=lambda pair: (not pair[0].text.strip(), *_order(pair[1], pair[0].text, request), -pair[0].score),
+        key=lambda pair: (_is_blank(pair[0]), *_order(pair[1], pair[0].text, request), -pair[0].score),
     )
     return _offered([candidate for candidate, _ in ranked], encoded.guard, request.offered)
 
@@ -112,6 +116,11 @@ def weighed(encoded: EncodedInfill, merged: Sequence[Proposal]) -> tuple[list[di
 def _order(verdict: GuardVerdict, text: str, request: InfillRequest) -> tuple[bool, bool, int]:
     """What counts before the number: a broken file, then what the person turned down, then what else is to be said."""
     return verdict.breaks, is_refused(text, request), verdict.tier
+
+
+def _is_blank(candidate: Candidate) -> bool:
+    """Whether a candidate is nothing, and not because nothing belongs there."""
+    return not candidate.text.strip() and not candidate.says_nothing
 
 
 def _candidate(

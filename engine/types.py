@@ -41,6 +41,8 @@ class SlotState(Enum):
     """Accepted earlier and unchanged."""
 
 
+SURE_OF_NOTHING = 0.5
+"""So likely must it be that nothing belongs in a span before it is left empty: likelier than all else together."""
 UNDECIDED = -1
 """Stands in a row of slots where no token is accepted."""
 
@@ -88,6 +90,8 @@ class InfillRequest:
     language: str = "python"
     recall: bool = True
     """Whether pieces of the file are offered beside what the model writes."""
+    may_be_empty: bool = False
+    """Whether nothing may be the answer: for a marker in a line that may be whole without it."""
     any_language: bool = False
     """Offer what the model writes in a language that it was not trained on, not only pieces of the files."""
     offered: int = 5
@@ -197,6 +201,12 @@ class Candidate:
     """Names in it that nothing in the file defines."""
     confidence: float | None = None
     """The probability that it is what belongs there, 0..1; none where nothing was measured to tell it from."""
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it is that nothing belongs there: judged, no worse than a text, and likely enough to be taken."""
+        judged = self.parses is not None and not self.breaks
+        return not self.text.strip() and judged and (self.confidence or 0.0) >= SURE_OF_NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,21 +20,25 @@ os.environ["DGEDIT_MODEL"] = "nano"
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
 
-if not torch.cuda.is_available():
+if TYPE_CHECKING:
+    from dgedit.engine.local import LocalEngine
+
+if not any(Path("/dev").glob("nvidia[0-9]*")) and not Path("/dev/dxg").exists():
     # Triton's interpreter stands in for a GPU; it must be asked for before any module imports triton.
     os.environ["TRITON_INTERPRET"] = "1"
-
-from dgedit.engine.load import load
-from dgedit.engine.local import LocalEngine
 
 
 @pytest.fixture(scope="session")
 def nano() -> LocalEngine:
     """The engine of the bundled checkpoint; in tests/engine it is the model alone."""
+    # Here, for most files of tests need no torch, which takes a second or two to import.
+    from dgedit.engine.load import load
+    from dgedit.engine.local import LocalEngine
+
     return LocalEngine(load("nano"))
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import io
 import os
 import subprocess
 import sys
+import tty
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
 
 import dgedit
 from dgedit import terminal
@@ -21,6 +26,7 @@ from dgedit.errors import ExitCode
 from dgedit.fill.harmless import harmless
 from dgedit.fill.loop import FillOptions, Limits, Outcome
 from dgedit.text.holes import Hole
+from dgedit.tui.drawable import Drawable
 
 from .support.answers import Answers, frame, result
 
@@ -36,32 +42,72 @@ def test_what_a_terminal_obeys_is_spelt_out() -> None:
 
 WRITERS = {
     ("terminal", "to_stderr"): "narration, made harmless by its callers in this module",
-    ("batch/output", "_write"): "data: texts, diffs and records; words by way of `printed`",
+    ("terminal", "guarded"): "puts the stream that makes words harmless in the place of Python's own",
+    ("terminal", "write"): "that stream",
+    ("terminal", "writelines"): "that stream",
+    ("batch/output", "__init__"): "asks whether it is a terminal",
+    ("batch/output", "write"): "asks whether it is closed",
+    ("batch/output", "_write"): "data, and texts by way of `write_text`, which makes them harmless on a terminal",
+    ("batch/output", "write_text"): "there that is done",
+    ("batch/output", "_encoded"): "asks for the encoding",
+    ("batch/output", "_let_go"): "closes it",
+    ("batch/output", "printed"): "words by way of `shown_lines`",
+    ("batch/output", "delivered"): "texts by way of `write_text`",
+    ("batch/output", "diff_of"): "asks whether it is a terminal",
+    ("batch/run", "_deliver"): "texts by way of `write_text`, records and diffs, which are harmless",
+    ("batch/echo", "give_back"): "texts by way of `write_text`",
+    ("batch/child", "_begin"): "flushes it before a fork",
     ("batch/child", "_send"): "a pipe between two processes of dgedit",
-    ("files/disk", "_write_all"): "a file",
-    ("files/recovery", "give_back"): "a text that was lost, to a terminal by way of `terminal.drawn`",
+    ("batch/fill", "run"): "asks whether it is a terminal",
+    ("batch/fill", "__init__"): "asks whether it is a terminal",
+    ("cli", "_let_go_of_streams"): "flushes them at the end",
+    ("commands/doctor", "examine"): "asks for the encoding",
+    ("commands/editor", "run"): "asks whether it is a terminal",
     ("files/disk", "write_all"): "a file",
+    ("tui/driver", "write"): "rows of the screen, which have gone through `Drawable`, and Textual's own sequences",
+    ("tui/launch", "run"): "flushes it at the end",
+    ("server/server", "run"): "flushes it at the end",
+    ("server/client", "_open_log"): "a file",
+    ("hook/git", "blobs"): "the input of a program",
+    ("judges/programs", "ask"): "a file",
+    ("tui/screenshot", "save"): "a file",
 }
-"""Who may write to a descriptor or to Python's standard streams, and what."""
+"""Which functions have to do with Python's standard streams, a descriptor or the terminal, and what.
+
+Everything else has no way to a terminal; what a library prints goes through `terminal.guarded`.
+"""
 TOOLS = ("bench", "engine", "kernels")
-"""Measurements, and what `dgedit` does not run."""
+"""Measurements, whose prints go through `terminal.guarded`, and what knows no terminal."""
+STREAMS = ("sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__")
+DESCRIPTORS = ("os.write", "os.writev", "os.pwrite", "os.sendfile", "os.fdopen", "os.system", "os.popen")
+PRINTERS = ("print", "input", "breakpoint", "sys.displayhook", "sys.excepthook", "traceback.print_exc")
+TERMINALS = ("/dev/tty", "/dev/stdout", "/dev/stderr", "/dev/fd/1", "/dev/fd/2", "/proc/self/fd/1", "/proc/self/fd/2")
 
 
-def writers(path: Path) -> set[str]:
-    """The functions of a module that print, or write to standard streams or descriptors."""
+def writers(tree: ast.AST) -> set[str]:
+    """The functions of a module from which there is a way to a terminal."""
     found = set[str]()
-    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
-            if any(_writes(ast.unparse(call.func)) for call in calls):
-                found.add(function.name)
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and any(map(_leads_out, ast.walk(function))):
+            found.add(function.name)
     return found
 
 
-def _writes(name: str) -> bool:
-    streams = ("sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__")
-    to_stream = name.startswith(streams) and name.endswith((".write", ".writelines"))
-    return to_stream or name in ("print", "os.write", "os.writev", "os.pwrite", "click.echo")
+def _leads_out(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return ast.unparse(node) in (*STREAMS, *DESCRIPTORS, *PRINTERS) or node.attr in ("console", "_writer_thread")
+    if isinstance(node, ast.Name):
+        return node.id in PRINTERS
+    if isinstance(node, ast.Constant):
+        return node.value in TERMINALS
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.attr in ("write", "writelines", "write_text", "print") and not _is_of_file(node.func)
+    return False
+
+
+def _is_of_file(called: ast.Attribute) -> bool:
+    """Whether it is a path or a journal that is written."""
+    return ast.unparse(called.value).split(".")[-1] in ("journal", "copy", "path", "file", "writer", "transport")
 
 
 def test_nobody_writes_around_it() -> None:
@@ -70,9 +116,32 @@ def test_nobody_writes_around_it() -> None:
     for path in root.rglob("*.py"):
         module = path.relative_to(root).with_suffix("").as_posix()
         if module.split("/")[0] not in TOOLS:
-            found |= {(module, name) for name in writers(path)}
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            found |= {(module, name) for name in writers(tree)}
+            imported = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+            names = {f"{node.module}.{alias.name}" for node in imported for alias in node.names}
+            assert not names & {*STREAMS, *DESCRIPTORS, *PRINTERS}, f"{module} hides a stream behind another name"
     assert found - WRITERS.keys() == set()
-    assert ("terminal", "to_stderr") in found, "the search finds what there is"
+    assert WRITERS.keys() - found == set(), "who no longer writes"
+
+
+WAYS_AROUND = [
+    "print(x)",
+    "sys.stdout.write(x)",
+    "sys.stdout.buffer.write(x)",
+    "stream = sys.stderr",
+    "print(x, file=sys.stderr)",
+    "os.write(1, x)",
+    "open('/dev/tty', 'w')",
+    "app.console.print(x)",
+    "driver.write(x)",
+    "call = print",
+]
+
+
+@pytest.mark.parametrize("way", WAYS_AROUND)
+def test_the_search_finds_every_way(way: str) -> None:
+    assert writers(ast.parse(f"def f(x):\n    {way}\n")) == {"f"}
 
 
 @pytest.mark.parametrize("name", ["fill", "fix"])
@@ -140,3 +209,91 @@ def test_an_answer_that_steers_a_terminal_is_no_answer() -> None:
     assert (alone.text, [each.text for each in alone.candidates]) == ("a[31m", ["a[31m"])
     plain = replace(frame("x\ty\n"), result=good)
     assert harmless(plain) is plain
+
+
+STEERS = b"# \x1b[31m\x1b]0;owned\x07\x9b2J \xc2\x9b31m \xe2\x80\xae\rx\x00"
+"""What a terminal obeys, in bytes that are no UTF-8, as UTF-8, and as control characters of each kind."""
+
+
+def on_terminal(arguments: Sequence[str], folder: Path, stdin: bytes | None = None) -> tuple[bytes, bytes]:
+    """What a command writes where standard output is a terminal, and to standard error."""
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    command = [sys.executable, "-m", "dgedit", *arguments]
+    text = subprocess.PIPE if stdin is not None else subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=folder, stdin=text, stdout=theirs, stderr=subprocess.PIPE) as child:
+        os.close(theirs)
+        if child.stdin is not None:
+            child.stdin.write(stdin or b"")
+            child.stdin.close()
+        assert child.stderr is not None
+        said, written = child.stderr.read(), b""
+        with contextlib.suppress(OSError):
+            while piece := os.read(ours, 65_536):
+                written += piece
+    os.close(ours)
+    return written, said
+
+
+def is_harmless(written: bytes) -> bool:
+    return all(sign.isprintable() or sign in "\n\t" for sign in written.decode())
+
+
+TEXTS = {
+    "Latin-1": (b"x = 1\n" + STEERS.replace(b"\x00", b"") + b"\n", r"\x1b]0;owned\x07\x9b2J"),
+    "UTF-8": (
+        ("x = 1\r\n# \x1b[2J\x9b31m\u202e\u200b\x7f caf\u00e9\r\n").encode(),
+        r"\x1b[2J\x9b31m\u202e\u200b\x7f café",
+    ),
+    "UTF-16": (b"\xff\xfe" + "x = 1\n# \x1b[2J\x08\n".encode("utf-16-le"), r"# \x1b[2J\x08"),
+    "binary": (b"x\x00\x1b[2J\n", r"x\x00\x1b[2J"),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize(
+    "arguments",
+    [["fill", "x.py"], ["fill", "--model", "/nowhere", "x.py"], ["fill", "-"], ["fill", "--seed", "x", "-"]],
+)
+def test_a_text_that_is_written_to_a_terminal_does_not_steer_it(
+    name: str, arguments: list[str], tmp_path: Path
+) -> None:
+    raw, shown = TEXTS[name]
+    raw += b"y = <FILL_ME>\n" if "/nowhere" in arguments and name != "UTF-16" else b""
+    (tmp_path / "x.py").write_bytes(raw)
+    written, said = on_terminal(arguments, tmp_path, raw if "-" in arguments else None)
+    assert shown in written.decode()
+    assert is_harmless(written)
+    assert is_harmless(said)
+    piped = subprocess.run([sys.executable, "-m", "dgedit", *arguments], cwd=tmp_path, input=raw, capture_output=True)
+    assert piped.stdout == raw, "in a pipe the bytes are the text's own"
+
+
+def test_what_a_library_prints_and_what_nobody_thought_of_do_not_steer_it(tmp_path: Path) -> None:
+    code = (
+        "import sys, warnings, dgedit.cli, dgedit.commands.stats as stats\n"
+        "def run(options):\n"
+        "    warnings.warn('a warning \\x1b[2J')\n"
+        "    print('printed \\x1b[2J'); print('said \\x1b[2J', file=sys.stderr)\n"
+        "    raise RuntimeError('trouble \\x1b[2J')\n"
+        "stats.run = run\n"
+        "sys.exit(dgedit.cli.main(['stats']))\n"
+    )
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    done = subprocess.run([sys.executable, "-c", code], stdout=theirs, stderr=subprocess.PIPE, timeout=120)
+    os.close(theirs)
+    written = os.read(ours, 65_536)
+    os.close(ours)
+    assert done.returncode == ExitCode.ERROR
+    for words in (b"a warning", b"said", b"RuntimeError: trouble"):
+        assert words + rb" \x1b[2J" in done.stderr
+    assert written == b"printed \\x1b[2J\n"
+    assert b"\x1b" not in done.stderr
+
+
+def test_a_row_of_the_screen_is_drawable_whoever_makes_it() -> None:
+    row = [Segment("a\x1b[31m\x07\u202eb", Style(bold=True)), Segment("c")]
+    assert Drawable().apply(row, Color(0, 0, 0)) == [Segment("a·[31m··b", Style(bold=True)), Segment("c")]
+    plain = [Segment("caf\u00e9 \u4e2d")]
+    assert Drawable().apply(plain, Color(0, 0, 0)) is plain

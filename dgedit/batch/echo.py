@@ -42,12 +42,17 @@ def give_back(arguments: Sequence[str], commands: Sequence[str]) -> None:
         return
     # Whoever wants it to end now need not wait for the end of the input.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    output, left = Output(), MAX_READ_BYTES
+    output, left, held = Output(), MAX_READ_BYTES, bytearray()
     while left > 0 and (piece := os.read(sys.stdin.fileno(), min(left, COPY_BYTES))):
         left -= len(piece)
-        output.write(piece)
+        if output.is_terminal:
+            # What is shown there is shown as the whole text's encoding says.
+            held += piece
+        else:
+            output.write(piece)
         if output.is_gone:
             return
+    output.write_text(bytes(held))
 
 
 def _is_filter(arguments: Sequence[str], commands: Sequence[str]) -> bool:

@@ -71,10 +71,13 @@ class FillTask:
     def __init__(self, options: PipeOptions, filler: Filler) -> None:
         self.records = options.records
         self._options, self._filler = options, filler
-        self._began = time.monotonic()
+        self._began = self._work_began = time.monotonic()
+        self._watching: Callable[[Any], None] = print
         self._model: ModelInfo | None = None
         self._named = dict[str, str]()
         """What records call a job; known in the parent alone."""
+        self._outcomes = dict[int, Outcome]()
+        """Of the work that is watched, by the number of the hole: what is kept where its end does not come in time."""
         self._said = set[str]()
         """What is said once, however many files it is true of."""
 
@@ -102,25 +105,32 @@ class FillTask:
         return self._done(filled, self._filler.info, time.monotonic() - began)
 
     def late(self, work: Job) -> Done:
-        """All holes as they were."""
-        outcomes = (Outcome(ending=Ending.TIMEOUT),) * len(work.holes)
-        return self._done(Filled(job=work, outcomes=outcomes), self._model, 0.0)
+        """Holes that were told to be filled are; the others stay as they were."""
+        for number in range(len(work.holes)):
+            if number not in self._outcomes:
+                self._watching((number, Outcome(ending=Ending.TIMEOUT)))
+        outcomes = tuple(outcome for _, outcome in sorted(self._outcomes.items()))
+        return self._done(Filled(job=work, outcomes=outcomes), self._model, time.monotonic() - self._work_began)
 
     def watch(self, work: Job, tell: Callable[[records.Record], None]) -> Callable[[Any], None]:
         """Progress on a terminal, and records."""
         about = records.FileRecords(self._named[work.name], work.text, work.holes) if self.records else None
         progress = Progress(len(work.holes), quiet=self._options.quiet)
+        self._outcomes, self._work_began = {}, time.monotonic()
 
         def watch(what: Any) -> None:
             if not isinstance(what, tuple):
                 self._model = what
                 return
             number, seen = what
-            if seen is not None:
+            if isinstance(seen, Outcome):
+                self._outcomes[number] = seen
+            elif seen is not None:
                 progress.show(number, seen)
             if about is not None and (record := _record(about, number, seen)) is not None:
                 tell(record)
 
+        self._watching = watch
         return watch
 
     def settle(self) -> None:
@@ -176,7 +186,9 @@ class FillTask:
         job, left = filled.job, filled.left
         told = list(said_of(filled))
         if self._options.quiet or self._options.mode is not Mode.IN_PLACE:
-            told = [line for line, outcome in zip(told, filled.outcomes, strict=True) if not outcome.text]
+            told = [
+                line for line, outcome in zip(told, filled.outcomes, strict=True) if outcome.ending is not Ending.FILLED
+            ]
         if self._options.quiet:
             return told
         if not job.holes:
@@ -218,9 +230,9 @@ class Progress:
         self.holes = holes
         self.on = not quiet and sys.stderr is not None and sys.stderr.isatty()
 
-    def show(self, number: int, what: Frame | Outcome) -> None:
+    def show(self, number: int, what: Frame) -> None:
         """Say where the number-th hole stands."""
-        if self.on and not isinstance(what, Outcome):
+        if self.on:
             words = terminal.shown(" ".join(what.text.split())[:50])
             terminal.to_stderr(
                 f"\r\x1b[Kspan {number + 1}/{self.holes}  pass {what.pass_index}/{what.passes_max}  {words}"

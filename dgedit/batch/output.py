@@ -1,4 +1,4 @@
-"""Standard output as data alone: whole, or an error that says how much of it was written.
+"""Standard output as data alone: whole, or an error that says how much of it was written; to a terminal, to be read.
 
 It may be a pipe that nobody reads any more, a full disk, closed, or not willing to wait; and Python's own stream may be
 without a buffer (PYTHONUNBUFFERED), in which case it writes what fits and forgets the rest. So bytes go to its
@@ -14,9 +14,9 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from .. import terminal
-from ..errors import ExitCode
+from ..errors import DgeditError, ExitCode
 from ..text import diff
-from ..text.encoding import UTF_8_BOM, UTF_16_BE, UTF_16_LE, Encoding
+from ..text.encoding import UTF_8_BOM, UTF_16_BE, UTF_16_LE, Encoding, decode_any
 
 WAIT_S = 1.0
 """For a reader that is slow, before it is looked for again."""
@@ -33,6 +33,12 @@ class Output:
         self.is_gone = False
         self.written = 0
         """Bytes of all that was written."""
+        self.is_terminal = sys.stdout is not None and sys.stdout.isatty()
+        """Somebody reads it there: what a terminal would obey is spelt out."""
+
+    def write_text(self, raw: bytes) -> str:
+        """Write all of a text: exactly, but to a terminal as it can be read; says what a person should know, once."""
+        return self.write(_readable(raw) if self.is_terminal else raw)
 
     def write(self, raw: bytes) -> str:
         """Write all of it; says what a person should know, once."""
@@ -77,14 +83,18 @@ class Output:
 
 def printed(words: str) -> ExitCode:
     """Print lines for a person, or for a file that they are kept in: whole, or an error; returns the exit code."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return delivered(terminal.shown_lines(words).encode(encoding, "backslashreplace"))
+    output = Output()
+    return _told(output, output.write(_encoded(terminal.shown_lines(words))))
 
 
 def delivered(raw: bytes) -> ExitCode:
-    """Write data to standard output: whole, or an error that is said; returns the exit code."""
+    """Write a text to standard output: whole, or an error that is said; returns the exit code."""
     output = Output()
-    if trouble := output.write(raw):
+    return _told(output, output.write_text(raw))
+
+
+def _told(output: Output, trouble: str) -> ExitCode:
+    if trouble:
         terminal.say(trouble)
     return ExitCode.ERROR if output.is_gone else ExitCode.OK
 
@@ -103,6 +113,20 @@ def diff_of(text: str, edits: Sequence[tuple[int, int, str]], encoding: Encoding
     codec = "utf-8" if encoding in (UTF_16_LE, UTF_16_BE) else encoding.codec
     # A name is not in the encoding of what is in the file.
     return b"".join(os.fsencode(line) if number < 2 else line.encode(codec) for number, line in enumerate(lines))
+
+
+def _readable(raw: bytes) -> bytes:
+    """A text as a terminal shows it, line breaks and tabs alone obeyed."""
+    try:
+        text = decode_any(raw, "").text
+    except DgeditError:
+        text = raw.decode("utf-8", "surrogateescape")
+    return _encoded(terminal.shown_lines(text.replace("\r\n", "\n")))
+
+
+def _encoded(words: str) -> bytes:
+    """Words as the reader of standard output expects them."""
+    return words.encode(getattr(sys.stdout, "encoding", None) or "utf-8", "backslashreplace")
 
 
 def _wants_colour() -> bool:

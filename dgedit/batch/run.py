@@ -262,7 +262,8 @@ class Run(Generic[Work]):
                     changed = self._write(source, done)
                 except DgeditError as trouble:
                     return self._failed(source, trouble)
-            code = self._deliver(self._output_of(source, done))
+            text = done.raw if self._is_text else b""
+            code = max(self._deliver(text, is_text=True), self._deliver(self._diff_of(source, done)))
             self._raw = b""
             self._done.append(done)
             if done.count is not None:
@@ -273,15 +274,12 @@ class Run(Generic[Work]):
                 self._options.say(line)
             return max(code, done.code)
 
-    def _output_of(self, source: BatchSource, done: Done) -> bytes:
-        """What standard output gets."""
-        mode = self._options.mode
-        if self._task.records or mode in (Mode.IN_PLACE, Mode.CHECK):
+    def _diff_of(self, source: BatchSource, done: Done) -> bytes:
+        """What standard output gets where a diff is asked for."""
+        if self._task.records or self._options.mode is not Mode.DIFF or done.encoding is None:
             return b""
-        if mode is Mode.FILTER:
-            return done.raw
         name = str(source.path) if source.path is not None else "-"
-        return diff_of(done.text, done.edits, done.encoding, name) if done.encoding is not None else b""
+        return diff_of(done.text, done.edits, done.encoding, name)
 
     def _write(self, source: BatchSource, done: Done) -> bool:
         """Put a text into its file in one step; false where nothing changed, and the file is then untouched.
@@ -316,10 +314,10 @@ class Run(Generic[Work]):
         """The input as it came, where that is what standard output is for."""
         with self._caught.held(mortal=True):
             raw, self._raw = self._raw, b""
-            return self._deliver(raw) if self._is_text else ExitCode.OK
+            return self._deliver(raw, is_text=True) if self._is_text else ExitCode.OK
 
-    def _deliver(self, raw: bytes) -> ExitCode:
-        trouble = self._output.write(raw)
+    def _deliver(self, raw: bytes, *, is_text: bool = False) -> ExitCode:
+        trouble = self._output.write_text(raw) if is_text else self._output.write(raw)
         if trouble:
             self._options.say(trouble)
         return ExitCode.ERROR if raw and self._output.is_gone else ExitCode.OK

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from ..engine.evals.spans import SPANS_FILE, code_lines
 
@@ -58,11 +59,14 @@ class Broken:
 def load(limit: int | None = None, path: Path = SPANS_FILE, seed: int = 11) -> list[Broken]:
     """Broken copies in a fixed order, the kinds in turn; each file is broken once for each kind at most.
 
+    Args:
+        path: gzipped lines of JSON, a file a line, or a package with its files a line as `evals.fresh` has them.
+
     Raises:
         OSError: when the file of texts cannot be read.
     """
     with gzip.open(path, "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
+        rows = [row for line in file for row in _files_of(json.loads(line))]
     random.Random(seed).shuffle(rows)
     kinds = tuple(Breakage)
     found = list[Broken]()
@@ -85,6 +89,14 @@ def load(limit: int | None = None, path: Path = SPANS_FILE, seed: int = 11) -> l
                     )
                 )
     return found
+
+
+def _files_of(row: dict[str, Any]) -> list[dict[str, str]]:
+    """The files that a line names, of those that are not too long."""
+    if "files" not in row:
+        return [row]
+    found = ({"package": row["name"], "text": file["text"]} for file in row["files"])
+    return [each for each in found if len(each["text"]) <= FILE_CHARS_MAX and parses(each["text"])]
 
 
 def broken(text: str, kind: Breakage, draw: random.Random) -> tuple[str, int] | None:

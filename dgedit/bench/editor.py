@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .model import first_paint_ms
+from .silent import MODES, cancelling_ms
 
 if TYPE_CHECKING:
     from ..tui.app import DgeditApp
@@ -34,6 +35,7 @@ TYPED = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
 HELD_S = 0.5
 INFILLS = 7
 """So many infills are begun for each figure."""
+ESCAPE_MS = 100
 STARTS, PAGES = 5, 40
 LONG_LINES, HUGE_LINES = 20_000, 100_000
 MARKER = "<FILL_ME>"
@@ -63,6 +65,8 @@ def run(model_name: str) -> int:
                 measure(Path(folder), model_name)
     with tempfile.TemporaryDirectory() as folder, _own_folders(Path(folder)):
         asyncio.run(_beside_an_infill(Path(folder), model_name))
+    for mode in MODES:
+        _report(f"Esc, a server that {mode}", cancelling_ms(mode, INFILLS), ESCAPE_MS)
     return 0
 
 
@@ -221,7 +225,7 @@ def _cancelling(folder: Path, model_name: str) -> None:
             terminal.press(ESCAPE)
             times.append(terminal.shown(lambda text: MARKER in text))
             terminal.rest(HELD_S)
-    _row("Esc to the restored text", _middle(times))
+    _report("Esc to the restored text", times, ESCAPE_MS)
 
 
 async def _beside_an_infill(folder: Path, model_name: str) -> None:

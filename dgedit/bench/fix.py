@@ -23,6 +23,7 @@ from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..engine.evals import fresh, spans
 from ..errors import DgeditError
 from ..fill.open import load_model
 from ..fix.candidates import mends
@@ -96,6 +97,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m dgedit.bench.fix", description="How well broken files are mended.")
     parser.add_argument("--model", default="nano")
     parser.add_argument("--files", type=int, default=300, help="so many broken files (default: 300)")
+    parser.add_argument("--fresh", action="store_true", help="files of packages that no model here can have seen")
     parser.add_argument("--methods", help="only these rows, by the numbers of the table from 1, like 1,2,6")
     parser.add_argument("--json", type=Path, default=None, help="also write the rows to this file, while they grow")
     parser.add_argument(
@@ -105,7 +107,7 @@ def main() -> int:
     model = load_model(options.model)
     if options.fit:
         return fit(model, options.fit, options.files)
-    broken = made.load(options.files)
+    broken = made.load(options.files, fresh.SPANS_FILE if options.fresh else spans.SPANS_FILE)
     print(f"{len(broken)} broken copies of {len({each.original for each in broken})} files")
     print(HEADER)
     named = methods(model)

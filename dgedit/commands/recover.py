@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from ..batch.output import delivered, printed
@@ -34,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     if options.number is None:
         return printed("".join(f"{line}\n" for line in recovery.listed(recovery.found())))
     work = recovery.chosen(recovery.found(), options.number)
-    if options.output is None and not sys.stdout.isatty():
+    if options.output is None:
         return delivered(work.raw)
-    recovery.give_back(work, options.output)
+    recovery.write_new(options.output, work.raw)
     return 0

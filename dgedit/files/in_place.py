@@ -67,11 +67,22 @@ def write_in_place(path: Path, raw: bytes, *, unchanged: Callable[[], bool] | No
         raise DgeditError(f"cannot write {path}: {error}", disk.ELSEWHERE) from error
     try:
         _overwritten(path, target, handle, raw, unchanged)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.close(handle)
+        if isinstance(error, OSError):
+            raise _failed(path, error) from error
         raise
     return disk.stamp_and_close(handle, len(raw))
+
+
+class TornError(DgeditError):
+    """The file is half of each text, for it could not be put back either; both texts are kept."""
+
+
+def _failed(path: Path, error: OSError) -> DgeditError:
+    hint = disk.HINTS.get(error.errno or 0, disk.ELSEWHERE)
+    return DgeditError(f"cannot write {path}: {error.strerror}; it is as it was", hint)
 
 
 def _overwritten(path: Path, target: Path, handle: int, raw: bytes, unchanged: Callable[[], bool] | None) -> None:
@@ -94,11 +105,20 @@ def _kept(target: Path, old: bytes, new: bytes) -> Iterator[None]:
     try:
         copy.write(after.text, after.encoding, Fingerprint.of(old))
         yield
-    finally:
-        # Wherever this is reached the file is whole: it is the new text, or the old one again.
+    except TornError:
+        raise
+    except BaseException:
+        _let_go(copy, aside)
+        raise
+    # The file is whole: it is the new text, or the old one again.
+    _let_go(copy, aside)
+
+
+def _let_go(copy: journal.Journal, aside: Path) -> None:
+    with contextlib.suppress(OSError):
         copy.close()
-        with contextlib.suppress(OSError):
-            os.unlink(aside)
+    with contextlib.suppress(OSError):
+        os.unlink(aside)
 
 
 def _decoded(raw: bytes) -> Decoded:
@@ -114,10 +134,11 @@ def _overwrite(path: Path, handle: int, old: bytes, new: bytes) -> None:
         _reserve(handle, len(new))
         _put(handle, new)
     except BaseException as error:
-        _put(handle, old)
-        if isinstance(error, OSError):
-            hint = disk.HINTS.get(error.errno or 0, disk.ELSEWHERE)
-            raise DgeditError(f"cannot write {path}: {error.strerror}; it is as it was", hint) from error
+        try:
+            _put(handle, old)
+        except OSError as worse:
+            what = f"cannot write {path}: {worse.strerror}; it may hold parts of two texts, and both are kept"
+            raise TornError(what, "dgedit recover lists them") from error
         raise
 
 

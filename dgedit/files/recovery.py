@@ -6,7 +6,6 @@ given as far as it is there. It must know nothing of the editor's screen.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -62,23 +61,12 @@ def chosen(works: Sequence[Work], number: int) -> Work:
     return works[number - 1]
 
 
-def give_back(work: Work, output: Path | None) -> None:
-    """Write the bytes of a work to a new file, or to standard output; a terminal is shown no control characters.
+def write_new(output: Path, raw: bytes) -> None:
+    """Write bytes to a new file.
 
     Raises:
         DgeditError: when the file is there already, or cannot be written.
     """
-    if output is not None:
-        _write_new(output, work.raw)
-    elif sys.stdout.isatty():
-        text = work.raw.decode("utf-8", "replace")
-        sys.stdout.write("\n".join(drawn(line.expandtabs()) for line in text.splitlines()) + "\n")
-    else:
-        sys.stdout.buffer.write(work.raw)
-        sys.stdout.buffer.flush()
-
-
-def _write_new(output: Path, raw: bytes) -> None:
     taken = DgeditError(f"{output} exists", "name a new file")
     if disk.status_of(output) is not None:
         raise taken

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..errors import DgeditError
 from ..files import disk
+from ..terminal import drawn
 from ..text import languages
 from ..text.encoding import Decoded, decode_any, encode
 from ..text.holes import Hole, Wanted, find_holes, line_of, lines_of, replaced
@@ -186,7 +187,9 @@ def said_of(filled: Filled) -> Iterator[str]:
     lines = lines_of(filled.job.text, filled.job.holes)
     for line, outcome in zip(lines, filled.outcomes, strict=True):
         where = f"{filled.job.name}:{line}"
-        if outcome.ending is Ending.FILLED:
+        if outcome.ending is Ending.FILLED and not outcome.text.strip():
+            yield f"{where}: nothing belongs there: the marker is taken away"
+        elif outcome.ending is Ending.FILLED:
             first, *more = outcome.text.strip().splitlines()
             yield f"{where}: {shortened(first)}" + (f" (and {len(more)} more lines)" if len(more) > 1 else "")
         else:
@@ -205,7 +208,7 @@ SHOWN_CHARS = 60
 
 def shortened(text: str) -> str:
     """The first line of a text, as much as fits a message, without control characters."""
-    shown = "".join(c if c.isprintable() else " " for c in text.strip().split("\n", 1)[0].strip())
+    shown = drawn(text.strip().split("\n", 1)[0].strip())
     return shown if len(shown) <= SHOWN_CHARS else shown[: SHOWN_CHARS - 1] + "\u2026"
 
 

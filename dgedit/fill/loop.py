@@ -214,7 +214,8 @@ def _attempts(request: InfillRequest, model: Engine, prepared: Preparation | Non
 
 def _is_poor(result: InfillResult) -> bool:
     """Whether nothing was found, or nothing that leaves the file whole."""
-    return not result.text.strip() or result.candidates[0].breaks
+    first = result.candidates[0]
+    return (not result.text.strip() and not first.says_nothing) or first.breaks
 
 
 def with_line_ending(answer: str, text: str) -> str:
@@ -284,11 +285,11 @@ def fill_holes(
         for frame in _within(until, request, model, limits.lengths):
             yield number, frame
             result = frame.result
-        answer, trouble = ("", Ending.BLANK) if result is None else _usable(result, hole, model, options)
-        if answer:
+        answer, trouble = ("", ending) if result is None else _usable(result, hole, model, options)
+        if trouble is Ending.FILLED:
             surroundings.answer(number, answer)
             answer, ending = (hole.indent + answer).replace("\n", line_break), Ending.FILLED
-        elif result is not None:
+        else:
             ending = trouble
         yield number, Outcome(ending=ending, text=answer, result=result)
 
@@ -296,6 +297,7 @@ def fill_holes(
 def _hole_request(around: tuple[str, str], hole: Hole, info: ModelInfo, options: FillOptions) -> InfillRequest:
     gap = Gap(code=hole.code, strength=hole.strength)
     request = make_request(*around, gap, replace(options, instruction=hole.instruction or options.instruction), info)
+    request = replace(request, may_be_empty=not hole.replaces)
     if request.expected_tokens is None and (about := hole.expected_tokens()) is not None:
         return replace(request, expected_tokens=min(about, info.span_tokens))
     return request
@@ -346,7 +348,7 @@ def _best(finals: list[Frame]) -> Frame:
     if len(finals) == 1:
         return finals[0]
     offers = [(frame, frame.result, each) for frame in finals if frame.result for each in frame.result.candidates]
-    offers.sort(key=lambda offer: (not offer[2].text.strip(), -offer[2].score))
+    offers.sort(key=lambda offer: (not offer[2].text.strip() and not offer[2].says_nothing, -offer[2].score))
     frame, result, _ = offers[0]
     return replace(frame, result=replace(result, candidates=tuple(each for *_, each in offers)))
 
@@ -358,6 +360,9 @@ def _usable(result: InfillResult, hole: Hole, model: Engine, options: FillOption
         short = hole.lines_max is None or text.count("\n") < hole.lines_max
         return short and (hole.tokens_max is None or model.count_tokens(text) <= hole.tokens_max)
 
+    first = result.candidates[0] if result.candidates else None
+    if first is not None and first.says_nothing and (first.confidence or 0.0) >= options.min_confidence:
+        return "", Ending.FILLED
     offered = [each for each in result.candidates if each.text.strip() and not holds_marker(each.text)]
     whole = [each for each in offered if options.force or not each.breaks]
     taken = [each for each in whole if each.confidence is None or each.confidence >= options.min_confidence]

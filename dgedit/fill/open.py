@@ -40,19 +40,24 @@ class Where(Enum):
 
 
 def open_model(
-    name: str, engine: str = "", report: Callable[[str], None] | None = None, where: Where = Where.HERE
+    name: str,
+    engine: str = "",
+    report: Callable[[str], None] | None = None,
+    where: Where = Where.HERE,
+    holding: Callable[[Callable[[], None]], None] | None = None,
 ) -> Engine:
     """The engine that a person chose: a server where there is an address, else a checkpoint; see `load_model`.
 
     Args:
         engine: the address of a server; `name` is then one of its models, or a bundled model's for its only one.
+        holding: is given what breaks the wait for a server off, from any thread.
 
     Raises:
         DgeditError: when it cannot be had.
     """
     if engine:
         with trouble_said():
-            return open_engine(None if name == DEFAULT_MODEL else name, url=engine)
+            return open_engine(None if name == DEFAULT_MODEL else name, url=engine, holding=holding)
     if where is not Where.HERE:
         from ..server import client
 

@@ -10,11 +10,14 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from .repair import LateError
 
 AGAIN_S = 0.25
 """Where something swallowed the exception it is raised again so much later."""
+SOON_S = 0.001
+"""Where it would be swallowed it waits so much."""
 
 
 @contextmanager
@@ -36,5 +39,9 @@ def late_after(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _late(_number: int, _frame: object) -> None:
+def _late(_number: int, frame: FrameType | None) -> None:
+    # Python calls back into its import system from where an exception is printed and dropped.
+    if frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+        signal.setitimer(signal.ITIMER_REAL, SOON_S, AGAIN_S)
+        return
     raise LateError

@@ -95,6 +95,8 @@ def _json(text: str, language: str, path: Path | None) -> Verdict:
         return unknown("JSON with comments, which its readers may take or not", error[0], by)
     if _is_lines(text):
         return valid(f"{by}, one value a line")
+    if path is not None and path.name.startswith(".") and not path.suffix and _is_mapping_of_yaml(text):
+        return valid("PyYAML")
     if path is not None and path.suffix == ".json5":
         return unknown("JSON5 is not judged", error[0], by)
     line, column, message = loose_error if commented and loose_error else error
@@ -155,6 +157,16 @@ def _yaml(text: str, grammar_reads: Callable[[], bool]) -> Verdict:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         return unknown(str(error).split("\n", 1)[0], 0, "PyYAML")
     return valid("PyYAML")
+
+
+def _is_mapping_of_yaml(text: str) -> bool:
+    """Whether settings without an ending, which may be JSON or YAML, are the latter."""
+    try:
+        import yaml
+
+        return isinstance(yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), yaml.MappingNode)
+    except (ImportError, yaml.YAMLError, RecursionError, ValueError):
+        return False
 
 
 def _is_template(text: str, line: int) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..engine.grammars import JUDGING
-from . import brackets, data, grammar, python, tools
+from . import brackets, data, grammar, macros, python, style, tools, typescript
 from .verdict import Verdict, broken, unknown, valid
 
 CHARS_MAX = 400_000
@@ -65,6 +65,10 @@ def _of_others(
     text: str, language: str, path: Path | None, committed: Callable[[], str | None], trust_grammar: bool
 ) -> Verdict:
     """How a text stands that the grammar does not read."""
+    if macros.read(text, language):
+        return valid(f"{_GRAMMAR}, macros aside")
+    if typescript.read(text, language):
+        return valid(f"{_GRAMMAR}, newer forms in older ones")
     said = tools.judge(text, language, path)
     if said is not None and not said.is_broken and not said.is_unknown:
         return said
@@ -73,6 +77,8 @@ def _of_others(
         line = text.count("\n", 0, break_.offset)
         column = break_.offset - (text.rfind("\n", 0, break_.offset) + 1)
         return broken(break_.message, line, column, "its brackets")
+    if language == "css" and break_ is None and style.read(text):
+        return valid(style.BY)
     if said is not None and said.is_broken:
         return said
     error = grammar.first_error(text, language)

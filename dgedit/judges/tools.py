@@ -61,6 +61,8 @@ _JAVA_NEWEST = 25
 _JAVA_SAYS = {"premature.eof": "the end comes too early", "unclosed.str.lit": "a string is never closed"}
 _RUBY = re.compile(r"^-:(\d+):\s*(.*)", re.MULTILINE)
 _RUBY_NEWEST = (3, 4)
+FOLDERS_AROUND = 5
+"""In so many folders above a file of C its headers are looked for."""
 _C_FORMS = {"c": (("c", "-std=gnu2x"), ("c++", "-std=gnu++2b")), "cpp": (("c++", "-std=gnu++2b"),)}
 
 
@@ -244,7 +246,7 @@ def _c(language: str) -> Tool:
         program = programs.found("gcc")
         if program is None:
             return None
-        folder = [] if path is None else ["-I", str(path.parent.resolve())]
+        folder = [] if path is None else [word for each in _include_folders(path) for word in ("-I", str(each))]
         for kind, standard in _C_FORMS[language]:
             command = [program, "-x", kind, standard, "-fsyntax-only", "-w", *folder, "-"]
             answer = programs.ask(command, text)
@@ -253,6 +255,12 @@ def _c(language: str) -> Tool:
         return None
 
     return judge_c
+
+
+def _include_folders(path: Path) -> list[Path]:
+    """Where the headers of a file's project may lie: in the folders around it, and in theirs of that name."""
+    around = list(path.resolve().parents)[:FOLDERS_AROUND]
+    return [each for folder in around for each in (folder, folder / "include") if len(each.parts) > 2 and each.is_dir()]
 
 
 _TOOLS: dict[str, Tool] = {

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rich.console import Console
 from textual import events, on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingsMap, BindingType
@@ -47,6 +48,7 @@ from .controllers.saves import Saves
 from .controllers.search import Search
 from .controllers.tabs import FileTabs
 from .dialogs import FindBar, Question, TabBar, keyboard_is_taken
+from .drawable import Drawable
 from .infill import typing
 from .infill.thread import InfillJobs
 from .shell import Shell
@@ -139,6 +141,9 @@ class DgeditApp(Shell):
             self._filters = without_greys(self._filters, self.colourless)
         elif self.console.color_system in FEW:
             self._filters = [self.sixteen]
+        self._filters.append(Drawable())
+        # What is said after a crash goes through the stream that makes it harmless, which would spell colours out.
+        self.error_console = Console(markup=False, highlight=False, stderr=True, color_system=None)
         self.typed = TypeAhead(self, super().on_event, self._is_wanted)
         self.stats = Stats()
         wanted = [OpenAt(places)] if isinstance(places, Path) else list(places)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from . import escaping, overlap, parse
+from .attributes import Attributes, attributes_of
 from .indentation import fitted
 from .lexing import without_comment
 from .names import proposed
@@ -251,7 +252,7 @@ class Guard:
         return GuardVerdict(
             parses=None if not judged else count == 0,
             breaks=False,
-            unknown=names.undefined - before.undefined if names else frozenset(),
+            unknown=(names.undefined - before.undefined) | self._unknown_attributes(text) if names else frozenset(),
             resolved=len(before.undefined - names.undefined) if names else 0,
             idle=len(names.unused - before.unused) if names else 0,
             used=len(before.unused - names.unused) if names else 0,
@@ -260,6 +261,14 @@ class Guard:
             in_class=self._whole_lines and stands_in(text, lines[2]),
             stutters=stutters(text),
         )
+
+    def _unknown_attributes(self, text: str) -> frozenset[str]:
+        return self._attributes.unknown(self.place.head, text) if "." in self.place.head[-64:] + text else frozenset()
+
+    @cached_property
+    def _attributes(self) -> Attributes:
+        node = self._source.node() if self._source is not None else None
+        return attributes_of(self.prefix + "\n" + self.suffix, self.words, node)
 
     def _names(self, text: str) -> Names | None:
         return self._scope.names(text) if self._scope is not None else None

@@ -38,7 +38,7 @@ def search(beams: Beams, first: Tensor, later: Tensor, ends: Tensor, *, tokens_m
             finals = scores + logs[:, ends].logsumexp(-1)
             ended = sorted([*ended, *zip(finals.tolist(), rows, strict=True)], key=lambda each: -each[0])[:count]
             logs = logs.masked_fill(ends, -math.inf)
-        scores, flat = (scores[:, None] + logs).flatten().topk(count)
+        scores, flat = (scores[:, None] + logs).flatten().topk(min(count, logs.numel()))
         # A longer span is never likelier: what is already below the worst one kept cannot come back.
         alive = scores > (ended[-1][0] if len(ended) == count else -math.inf)
         if length == tokens_max or not bool(alive.any()):

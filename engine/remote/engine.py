@@ -63,6 +63,7 @@ def connect(
     share_related: bool = False,
     canvas_tokens: int = pins.CANVAS_TOKENS,
     environ: Mapping[str, str] = os.environ,
+    holding: Callable[[Callable[[], None]], None] | None = None,
 ) -> RemoteEngine:
     """The engine at an address; asks it for its models.
 
@@ -72,13 +73,17 @@ def connect(
         chunk_timeout_s: without a sign of life.
         share_related: whether texts of other files may be sent.
         environ: where the key is.
+        holding: is given what breaks the wait for the server off, from any thread.
 
     Raises:
+        CancelledError: when it was broken off.
         EngineError: when there is no such server or model, or the key does not fit.
     """
     address = parse_address(url)
     client = Client(address, find_key(environ, address), chunk_timeout_s, retries)
     line = Line(timeout_s)
+    if holding is not None:
+        holding(line.cut)
     try:
         api = Api(client, find_served(client, line, model))
     finally:

@@ -1,13 +1,15 @@
-"""How much an attack may take: a slice in the suite, or minutes by a flag; and the counts, printed at the end.
+"""How much an attack may take: a slice in the suite, or its full count by a flag; and the counts, printed at the end.
 
 python -m pytest tests/attack --attack-minutes 60
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count, islice
 from typing import TypeVar
 
 Case = TypeVar("Case")
@@ -26,6 +28,14 @@ class Tallies:
     """The counts of a whole session, by what was attacked."""
 
     kinds: dict[str, Tally] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, kind: str, *, failed: bool) -> None:
+        """Note a case; from any thread."""
+        with self._lock:
+            tally = self.kinds.setdefault(kind, Tally())
+            tally.cases += 1
+            tally.failures += failed
 
     def lines(self) -> Iterator[str]:
         """The table."""
@@ -33,35 +43,22 @@ class Tallies:
             yield f"{kind:28} {tally.cases:8,} cases {tally.failures:6,} failures"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """The time of one attack."""
+    """The time of the attacks, all of them together."""
 
-    minutes: float
-    """0: a slice, for the suite."""
+    ends_s: float | None
+    """Time of the monotonic clock; None: a slice of each, for the suite."""
     tallies: Tallies
 
-    @property
-    def is_slice(self) -> bool:
-        """Whether a few cases must do."""
-        return self.minutes == 0
-
-    def cases(self, made: Callable[[int], Iterable[Case]], slice_cases: int) -> Iterator[Case]:
-        """Cases of seed 0 up to a number of them; with minutes all of seed 0, 1, 2, ... until those are over."""
-        if self.is_slice:
-            for _, case in zip(range(slice_cases), made(0), strict=False):
-                yield case
-            return
-        ends_s, seed = time.monotonic() + self.minutes * 60, 0
-        while True:
-            for case in made(seed):
-                yield case
-                if time.monotonic() > ends_s:
-                    return
-            seed += 1
+    def cases(self, made: Callable[[int], Iterable[Case]], *, few: int, all_: int) -> Iterator[Case]:
+        """Cases of seed 0, 1, 2, ...: a few in the suite; else all that were asked for, as far as there is time."""
+        endless = (case for seed in count() for case in made(seed))
+        for case in islice(endless, few if self.ends_s is None else all_):
+            yield case
+            if self.ends_s is not None and time.monotonic() > self.ends_s:
+                return
 
     def count(self, kind: str, *, failed: bool) -> None:
         """Note a case."""
-        tally = self.tallies.kinds.setdefault(kind, Tally())
-        tally.cases += 1
-        tally.failures += failed
+        self.tallies.count(kind, failed=failed)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from .budget import Budget, Tallies
 
-TALLIES = pytest.StashKey[Tallies]()
+BUDGET = pytest.StashKey[Budget]()
 
 
 @pytest.fixture
 def budget(request: pytest.FixtureRequest) -> Budget:
-    """A slice, or the share of one attack in `--attack-minutes`."""
+    """A slice of each attack, or what is left of `--attack-minutes`."""
     config = request.config
-    attacks = sum("budget" in getattr(item, "fixturenames", ()) for item in request.session.items)
-    minutes = float(config.getoption("--attack-minutes"))
-    return Budget(minutes=minutes / max(1, attacks), tallies=config.stash.setdefault(TALLIES, Tallies()))
+    if BUDGET not in config.stash:
+        minutes = float(config.getoption("--attack-minutes"))
+        ends_s = time.monotonic() + 60 * minutes if minutes else None
+        config.stash[BUDGET] = Budget(ends_s=ends_s, tallies=Tallies())
+    return config.stash[BUDGET]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """The table of counts."""
-    tallies = config.stash.get(TALLIES, None)
-    if tallies is not None and tallies.kinds and float(config.getoption("--attack-minutes")):
+    budget = config.stash.get(BUDGET, None)
+    if budget is not None and budget.ends_s is not None:
         terminalreporter.section("attacks")
-        for line in tallies.lines():
+        for line in budget.tallies.lines():
             terminalreporter.write_line(line)

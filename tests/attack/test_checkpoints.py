@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from dgedit.engine.catalog import CHECKPOINTS
 from dgedit.engine.infill import infill
@@ -25,7 +26,7 @@ NANO = CHECKPOINTS / "nano"
 FILES = ("config.json", "infill_config.json", "tokenizer.json", "model.safetensors")
 UNREAD = ("vision_config", "architectures", "boi_token_id", "eoi_token_id", "image_token_id", "initializer_range")
 """What the network has no use for."""
-SLICE = 60
+FEW, ALL = 60, 1_000
 
 
 def all_damages(draw: random.Random, few: int) -> list[tuple[str, damage.Damage]]:
@@ -74,7 +75,7 @@ def judged(folder: Path, case: str) -> str | None:
 @pytest.fixture
 def cases(budget: Budget) -> Iterator[tuple[str, damage.Damage]]:
     """A slice of all damages, or all of them for as long as there is time."""
-    return budget.cases(lambda seed: all_damages(random.Random(seed), 40), SLICE)
+    return budget.cases(lambda seed: all_damages(random.Random(seed), 40), few=FEW, all_=ALL)
 
 
 def test_a_damaged_checkpoint_is_refused_by_name(
@@ -92,3 +93,14 @@ def test_a_damaged_checkpoint_is_refused_by_name(
 
 def test_an_undamaged_copy_loads(tmp_path: Path) -> None:
     assert judged(fresh(tmp_path / "model"), "no damage") is None
+
+
+def test_a_tensor_that_the_network_has_no_place_for_is_named(tmp_path: Path) -> None:
+    folder = fresh(tmp_path / "model")
+    tensors = load_file(folder / "model.safetensors")
+    name = next(name for name in tensors if name.endswith("layer_scalar"))
+    tensors[f"{name}.renamed"] = tensors.pop(name)
+    (folder / "model.safetensors").unlink()
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(EngineError, match=r"model\.safetensors: the network has no place for .*layer_scalar\.renamed"):
+        load(str(folder))

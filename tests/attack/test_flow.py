@@ -12,7 +12,7 @@ from dgedit.tui.dialogs.question import Question
 from ..support.editor_host import Host, editor
 from .budget import Budget
 
-SLICE = 6
+FEW, ALL = 6, 300
 HOLD_S = 2.0
 LETTERS = [*"abdefklrsuwy", "space", "enter"]
 QUESTIONS = ("ctrl+w", "ctrl+q", "outside", "save", "reload", "none")
@@ -67,7 +67,7 @@ async def wrong(path: Path, question: str, typed: list[str]) -> str:
 
 async def test_no_letter_in_flow_answers_a_question(budget: Budget, tmp_path: Path) -> None:
     path, failures = tmp_path / "x.txt", list[str]()
-    for question, typed in budget.cases(flows, SLICE):
+    for question, typed in budget.cases(flows, few=FEW, all_=ALL):
         said = await wrong(path, question, typed)
         budget.count("keys in flow, dialogs", failed=bool(said))
         failures += [f"{question} in {typed}: {said}"] if said else []

@@ -18,7 +18,7 @@ from dgedit.text.encoding import UTF_8
 from ..support.journals import ended_process, left_by, only_file
 from .budget import Budget
 
-SLICE = 250
+FEW, ALL = 250, 10_000
 TEXT = "the text that was not saved é\n"
 FIELDS = ("version", "path", "encoding", "pid", "start_ticks", "host", "written_s", "base", "text")
 VALUES: tuple[Any, ...] = (
@@ -74,7 +74,7 @@ def test_a_damaged_journal_never_raises_and_loses_no_text(
     raw = file.read_bytes()
     assert only_file(file.parent) == file
     assert this_process().pid != owner.pid
-    for what, damaged in budget.cases(lambda seed: damages(raw, random.Random(seed)), SLICE):
+    for what, damaged in budget.cases(lambda seed: damages(raw, random.Random(seed)), few=FEW, all_=ALL):
         for left in file.parent.iterdir():
             os.unlink(left)
         file.write_bytes(damaged)

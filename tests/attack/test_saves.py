@@ -1,10 +1,11 @@
 """Saves that fail, are killed or race with another program at any call: one whole version stands, no text is lost.
 
-Each case is a save in a process of its own, in which one call of the system, counted from the start, goes wrong.
+Each case is a save in which one call of the system, counted from the start, goes wrong.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import random
@@ -21,12 +22,12 @@ from dgedit.files.buffer import Buffer
 
 from .budget import Budget
 
-SLICE = 160
+FEW, ALL = 160, 10_000
 CALLS = ("open", "write", "fsync", "replace", "fchmod", "fchown", "ftruncate", "lseek", "fstat", "stat", "close")
 NUMBERS = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EBUSY, errno.EROFS, errno.EDQUOT)
 OLD, NEW, THEIRS = b"old version\n" * 700, b"a new version, of another length\n" * 900, b"what another program saved\n"
-SAVED, FAILED, CHANGED = 0, 3, 4
-"""How a save ends; a killed one ends by its signal."""
+SAVED, FAILED, CHANGED, RAISED, KILLED = 0, 3, 4, 5, 9
+"""How a save ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Case:
     """The n-th of the calls goes wrong in a way."""
 
     how: str
-    """fault, kill or race."""
+    """fault, death (that call fails, and every one after it), kill or race."""
     at: int
     number: int
     in_place: bool
@@ -44,11 +45,15 @@ def cases(seed: int) -> Iterator[Case]:
     draw = random.Random(seed)
     for _ in range(5_000):
         yield Case(
-            draw.choice(("fault", "kill", "race")), draw.randrange(1, 60), draw.choice(NUMBERS), draw.random() < 0.4
+            draw.choice(("fault", "death", "kill", "race")),
+            draw.randrange(1, 60),
+            draw.choice(NUMBERS),
+            draw.random() < 0.4,
         )
 
 
-def broken(case: Case, path: Path) -> None:
+@contextlib.contextmanager
+def broken(case: Case, path: Path) -> Iterator[None]:
     """Let the n-th call of this process go wrong."""
     count = 0
 
@@ -56,18 +61,26 @@ def broken(case: Case, path: Path) -> None:
         def one(*arguments: Any, **named: Any) -> Any:
             nonlocal count
             count += 1
+            if count > case.at and case.how == "death":
+                raise OSError(case.number, os.strerror(case.number))
             if count == case.at:
                 if case.how == "kill":
-                    os._exit(9)
-                if case.how == "fault":
+                    os._exit(KILLED)
+                if case.how in ("fault", "death"):
                     raise OSError(case.number, os.strerror(case.number))
                 theirs(path)
             return call(*arguments, **named)
 
         return one
 
-    for name in CALLS:
-        setattr(os, name, wrapped(getattr(os, name)))
+    real = {name: getattr(os, name) for name in CALLS}
+    for name, call in real.items():
+        setattr(os, name, wrapped(call))
+    try:
+        yield
+    finally:
+        for name, call in real.items():
+            setattr(os, name, call)
 
 
 def theirs(path: Path) -> None:
@@ -76,23 +89,33 @@ def theirs(path: Path) -> None:
 
 
 def save(case: Case, path: Path) -> int:
-    """One save, as the editor does it, in a process that is ended after it."""
+    """One save, as the editor does it; where it is killed, in a process of its own."""
+    if case.how != "kill":
+        return saved(case, path)
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     code = FAILED
     try:
-        buffer, _ = Buffer.open(path)
-        buffer.in_place = case.in_place
-        broken(case, path)
-        buffer.save(NEW.decode())
-        code = SAVED
-    except disk.ChangedError:
-        code = CHANGED
-    except DgeditError:
-        code = FAILED
+        code = saved(case, path)
     finally:
         os._exit(code)
+
+
+def saved(case: Case, path: Path) -> int:
+    """How a save ends."""
+    buffer, _ = Buffer.open(path)
+    buffer.in_place = case.in_place
+    try:
+        with broken(case, path):
+            buffer.save(NEW.decode())
+    except disk.ChangedError:
+        return CHANGED
+    except DgeditError:
+        return FAILED
+    except OSError:
+        return RAISED
+    return SAVED
 
 
 def wrong(case: Case, path: Path, code: int) -> str:
@@ -107,11 +130,12 @@ def wrong(case: Case, path: Path, code: int) -> str:
         return "said to be saved, and is not"
     if code == CHANGED and case.how == "race" and stands != THEIRS:
         return "what another program saved is gone"
-    if code == FAILED and case.how == "fault" and stands != OLD and not {OLD, NEW} <= offered:
+    if code == FAILED and case.how in ("fault", "death") and stands != OLD and OLD not in offered:
+        # The new one is still with whoever saves.
         return f"failed, and the old text is gone ({len(stands)} bytes)"
-    if code == 9 and stands not in (OLD, NEW) and not {OLD, NEW} <= offered:
+    if code == KILLED and stands not in (OLD, NEW) and not {OLD, NEW} <= offered:
         return f"killed, and torn ({len(stands)} bytes)"
-    if code not in (SAVED, FAILED, CHANGED, 9):
+    if code not in (SAVED, FAILED, CHANGED, KILLED):
         return f"ended by {code}"
     return ""
 
@@ -121,7 +145,7 @@ def test_a_save_that_goes_wrong_anywhere_loses_nothing(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     path, failures = tmp_path / "x.txt", list[str]()
-    for case in budget.cases(cases, SLICE):
+    for case in budget.cases(cases, few=FEW, all_=ALL):
         path.write_bytes(OLD)
         said = wrong(case, path, save(case, path))
         budget.count(f"saves, {case.how}", failed=bool(said))

@@ -19,7 +19,7 @@ from .hostile import KEY, STEERING, cases
 REQUEST = InfillRequest(prefix="def add(a, b):\n    ", suffix="\n")
 LIMIT_S = 1.5
 GRACE_S = 1.0
-SLICE = 36
+FEW, ALL = 36, 600
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def judged(case: str, answer: Answer) -> str | None:
 
 def test_hostile_servers(budget: Budget) -> None:
     wrong = list[str]()
-    made = budget.cases(lambda seed: itertools.islice(cases(seed), 600), SLICE)
+    made = budget.cases(lambda seed: itertools.islice(cases(seed), 600), few=FEW, all_=ALL)
     for case, answer in made:
         found = judged(case, answer)
         budget.count("hostile servers", failed=found is not None)

@@ -14,7 +14,7 @@ from dgedit.tui.syntax.trees import TreeSyntax
 
 from .budget import Budget
 
-SLICE = 8
+FEW, ALL = 8, 300
 SLICE_MS, SLICE_CPU_S = 8.0, 0.25
 """What is asked of a slice, and the processor's time that it may take on a machine as slow as any."""
 GROWN_BYTES = 60_000_000
@@ -90,7 +90,7 @@ def test_no_text_holds_the_editor_up(budget: Budget) -> None:
     # What a lexer imports is no slice.
     wrong(Text("python", "def f(:\n", 2_000, 0))
     failures = list[str]()
-    for case in budget.cases(texts, SLICE):
+    for case in budget.cases(texts, few=FEW, all_=ALL):
         said = wrong(case)
         budget.count("parse slices", failed=bool(said))
         failures += [f"{case}: {said}"] if said else []

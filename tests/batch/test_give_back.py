@@ -18,6 +18,7 @@ from dgedit.errors import DgeditError, ExitCode
 
 from ..support.answers import Answers
 
+REPOSITORY = Path(__file__).parents[2]
 TEXT = b"def f():\n    return <FILL_ME>\n"
 DGEDIT = [sys.executable, "-m", "dgedit"]
 
@@ -130,6 +131,48 @@ def test_a_time_limit_holds_for_a_model_that_never_comes() -> None:
     done = piped("fill", "-", "--timeout", "0.5", code=code)
     assert (done.returncode, done.stdout) == (ExitCode.HOLES_LEFT, TEXT)
     assert b"standard input:2: left as it was: it was not done in time" in done.stderr
+
+
+STUCK = """
+import time
+import dgedit.batch.fill
+from tests.support.answers import Answers
+
+class Stuck(Answers):
+    def fill(self, *asked):
+        for number, what in super().fill(*asked):
+            if number == 2:
+                time.sleep(600)
+            yield number, what
+
+dgedit.batch.fill.LocalFiller = lambda *_a, **_k: Stuck("first", "second\\nhalf", "third")
+"""
+HOLES = b"a = <FILL_ME>\r\nb = [<FILL_ME>]\r\nc = <FILL_ME>\r\n"
+KEPT = b"a = first\r\nb = [second\r\nhalf]\r\nc = <FILL_ME>\r\n"
+
+
+@pytest.mark.parametrize("mode", ["", "--in-place", "--json", "--diff"])
+def test_holes_that_were_filled_are_kept_when_the_child_is_ended_at_the_limit(mode: str, tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_bytes(HOLES)
+    program = (
+        f"import sys\nsys.path.insert(0, {str(REPOSITORY)!r})\n{STUCK}\nfrom dgedit.cli import main\nsys.exit(main())"
+    )
+    arguments = ["fill", *([mode] if mode else []), "--timeout", "0.5", "a.py"]
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120)
+    assert done.returncode == ExitCode.HOLES_LEFT, done.stderr
+    assert b"a.py:3: left as it was: it was not done in time" in done.stderr
+    assert (tmp_path / "a.py").read_bytes() == (KEPT if mode == "--in-place" else HOLES)
+    if mode == "":
+        assert done.stdout == KEPT
+    elif mode == "--diff":
+        assert b"+a = first" in done.stdout
+        assert b"+c" not in done.stdout
+    elif mode == "--json":
+        *results, summary = [json.loads(line) for line in done.stdout.splitlines() if b'"frame"' not in line]
+        endings = [(each["hole"], each["ending"], each["text"]) for each in results]
+        assert endings == [(1, "filled", "first"), (2, "filled", "second\r\nhalf"), (3, "timeout", None)]
+        assert summary["files"] == [{"file": "a.py", "holes": 3, "filled": 2, "left": 1, "changed": True}]
 
 
 @pytest.mark.parametrize("endless", ["/dev/zero", "yes"])

@@ -13,6 +13,7 @@ import pytest
 
 from dgedit.bench import broken_files
 from dgedit.bench.broken_files import Breakage
+from dgedit.engine.evals import fresh
 
 SOURCE = '''\
 """A module."""
@@ -90,3 +91,14 @@ def test_a_line_is_cut_off_but_not_lost() -> None:
 
 def test_nothing_is_made_of_a_file_that_cannot_be_broken_so() -> None:
     assert broken_files.broken("x = 1\n", Breakage.QUOTE, random.Random(0)) is None
+
+
+def test_fresh_packages_are_broken_in_the_same_way() -> None:
+    found = broken_files.load(24, fresh.SPANS_FILE)
+    assert len(found) == 24
+    assert set(Breakage) == {each.kind for each in found}
+    for each in found:
+        assert each.related
+        assert each.original not in each.related
+        with pytest.raises(SyntaxError):
+            ast.parse(each.text)

@@ -70,6 +70,7 @@ class Offers:
 
 
 BROKEN, WHOLE = offer("f(", breaks=True), offer("f()")
+NOTHING, SOON_NOTHING = offer("", confidence=0.95), offer("", confidence=0.4)
 GUESS, LIKELY = offer("g()", confidence=0.1), offer("h()", confidence=0.6)
 
 
@@ -142,3 +143,39 @@ def test_a_language_that_the_model_does_not_know_is_said_once(
 def test_a_notebook_is_in_the_language_of_its_cells(language: str, name: str | None, known: bool) -> None:
     assert (unlearned(INFO, language, Path(name) if name else None) == "") is known
     assert unlearned(replace(INFO, languages=()), language, None) == ""
+
+
+@pytest.mark.parametrize(
+    ("first", "least", "ending"),
+    [
+        (NOTHING, 0.0, Ending.FILLED),
+        (NOTHING, 0.96, Ending.UNSURE),
+        (SOON_NOTHING, 0.0, Ending.FILLED),
+        (offer("", breaks=True, confidence=0.95), 0.0, Ending.FILLED),
+    ],
+)
+def test_nothing_is_an_answer_where_the_model_is_sure_of_it(first: Candidate, least: float, ending: Ending) -> None:
+    text = 'print(f"{name<FILL_ME>}")\n'
+    engine = Offers(first, LIKELY)
+    options = FillOptions(min_confidence=least)
+    *_, (_, outcome) = fill_holes(text, find_holes(text, "python", Wanted()), engine, options, Limits())
+    assert not isinstance(outcome, Frame)
+    assert engine.asked[0].may_be_empty
+    assert outcome.ending is ending
+    assert outcome.text == ("" if first is NOTHING or ending is not Ending.FILLED else LIKELY.text)
+
+
+def test_a_marker_where_nothing_belongs_is_taken_away(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    path = tmp_path / "a.py"
+    path.write_text('name = 1\nprint(f"{name<FILL_ME>}")\n')
+    assert piped(path, Offers(NOTHING), FillOptions()) is ExitCode.OK
+    assert capfdbinary.readouterr().out == b'name = 1\nprint(f"{name}")\n'
+
+
+def test_code_that_is_rewritten_is_never_left_empty() -> None:
+    text = "x = 1\n"
+    engine = Offers(LIKELY)
+    list(fill_holes(text, find_holes(text, "python", Wanted(lines=("1-1",))), engine, FillOptions(), Limits()))
+    assert not engine.asked[0].may_be_empty

@@ -37,7 +37,7 @@ def test_nothing_staged_and_clean_files_pass_without_a_word(repo: Scratch) -> No
         ("a.py", b"# dgedit: begin\nx = 1\n", "dgedit: begin without an end"),
         ("a.js", b"let a\n// dgedit: fill\n", "a.js:2: not filled: // dgedit: fill"),
         ("a.py", MARKED.replace(b"\n", b"\r\n"), "a.py:4: not filled: <FILL_ME>"),
-        ("a.py", b"# dgedit: fill \x1b[31mred\n", "a.py:1: not filled: # dgedit: fill  [31mred"),
+        ("a.py", b"# dgedit: fill \x1b[31mred\n", "a.py:1: not filled: # dgedit: fill ·[31mred"),
         ("a.py", b"# coding: latin-1\nx = '\xff', <FILL_ME>\n", "a.py:2: not filled: <FILL_ME>"),
         ("a.py", BROKEN, "a.py:1: does not parse: '(' was never closed"),
         ("a.py", BROKEN + MARKED, "a.py:1: does not parse: '(' was never closed"),

@@ -50,8 +50,16 @@ def test_what_no_syntax_makes_right_is_called_broken(language: str, text: str, l
     assert verdict.by
 
 
+def test_settings_without_an_ending_may_be_yaml() -> None:
+    text = "env:\n  browser: true\n\nrules:\n  - a\n"
+    assert judge(text, "json", Path(".eslintrc")).by == "PyYAML"
+    assert judge(text, "json", Path("eslintrc.json")).is_broken
+    assert judge('{"env": {', "json", Path(".eslintrc")).is_broken
+    assert judge("env browser\n", "json", Path(".eslintrc")).is_broken
+
+
 UNKNOWN = [
-    ("css", ".a {\n  .b & { c: d }\n}\n", "", "grammar does not understand"),
+    ("css", "a {\n  color red\n}\n", "", "grammar does not understand"),
     ("text", "(", "", "cannot be told"),
     ("json", '// a\n{"b": 1}\n', "a.json", "comments"),
     ("json", "\n", "a.json", "empty"),
@@ -96,7 +104,7 @@ def test_a_bare_interpreter_tells_broken_from_newer(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_grammar_is_believed_on_request_alone() -> None:
-    text = ".a {\n  .b & { c: d }\n}\n"
+    text = "a {\n  color red\n}\n"
     assert judge(text, "css").is_unknown
     assert judge(text, "css", trust_grammar=True).is_broken
 

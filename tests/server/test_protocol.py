@@ -111,6 +111,7 @@ def test_a_field_of_a_request_changes_what_is_sent() -> None:
         "strength": 0.5,
         "start": Start(slots=(1, -1), passes=2),
         "instruction": "i",
+        "may_be_empty": True,
         "any_language": True,
         "offered": 7,
     }

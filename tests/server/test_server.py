@@ -28,7 +28,8 @@ from dgedit.fill.document import LocalFiller, fill_job, job_of
 from dgedit.server import address, protocol
 from dgedit.server import client as served
 from dgedit.server.address import Place
-from dgedit.server.client import GoneError, ServedEngine, Status
+from dgedit.server.client import ServedEngine, Status
+from dgedit.server.connection import GoneError
 from dgedit.server.server import CONNECTIONS_MAX
 from dgedit.text.holes import Wanted
 

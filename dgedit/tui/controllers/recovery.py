@@ -61,6 +61,10 @@ class Recovery:
         tab.forgotten += 1
         with contextlib.suppress(DgeditError):
             tab.journal.clear()
+            if self.trouble:
+                # Nothing is unsaved here; whether what will be can be kept is seen by writing.
+                tab.journal.claim()
+                self._is_troubled("")
 
     async def keep_unsaved(self) -> None:
         """Write the journals of texts that changed since; on a thread, so that no key waits for the disk."""

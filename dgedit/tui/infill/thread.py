@@ -61,6 +61,8 @@ class InfillJobs:
         self._busy = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._break_off: Callable[[], None] | None = None
+        """Ends the wait for a server that an infill asks for its models."""
         self._prepared: Preparation | None = None
 
     def load(self) -> None:
@@ -86,6 +88,9 @@ class InfillJobs:
             self._generation += 1
             self._mailbox.clear()
             generation = self._generation
+            break_off = self._break_off
+        if break_off is not None:
+            break_off()
         if self._busy and self.model is not None:
             self.model.cancel()
         return generation
@@ -131,7 +136,9 @@ class InfillJobs:
 
     def _run(self, task: Task, generation: int) -> None:
         try:
-            model = self._load()
+            if generation != self._generation:
+                return
+            model = self._load(generation)
             for part, frame in fill_gaps(task.before, task.parts, task.after, model, task.options, self._prepared):
                 if not self._deliver(generation, Delivery(part, frame)):
                     return
@@ -162,9 +169,21 @@ class InfillJobs:
         self._notify()
         return True
 
-    def _load(self) -> Engine:
+    def _load(self, generation: int | None = None) -> Engine:
+        """The model; a run that is cancelled no longer waits for a server."""
+
+        def hold(break_off: Callable[[], None]) -> None:
+            with self._changed:
+                self._break_off = None if generation is None else break_off
+                is_over = generation not in (None, self._generation)
+            if is_over:
+                break_off()
+
         if self.model is None:
-            self.model = open_model(self.model_name, self.engine, self._tell_load)
+            try:
+                self.model = open_model(self.model_name, self.engine, self._tell_load, holding=hold)
+            finally:
+                self._break_off = None
             self.load_note = ""
             # The engine brings hundreds of thousands of lasting objects, which a collection would go through again and
             # again, in the midst of a key, for a tenth of a second.

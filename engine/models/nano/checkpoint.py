@@ -27,7 +27,7 @@ from ..beams import search as beam_search
 from ..canvas_file import canvas_format, trained_languages
 from ..scoring import flat
 from ..settings_file import HEADS_MAX, LAYERS_MAX, VOCABULARY_MAX, WIDTH_MAX, SettingsFile
-from ..stored import FLOATS, check, check_finite, check_layers, index
+from ..stored import FLOATS, check, check_finite, check_layers, index, refuse_unknown
 from ..tokenizer_file import check_backend, read_backend
 from .fused import Cache, FusedNano
 from .network import NanoConfig, NanoDenoiser
@@ -193,7 +193,9 @@ def load(folder: Path, name: str, *, device: str = "cpu", dtype: torch.dtype = t
         raise EngineError(
             f"{tokenizer_path} has {tokenizer.vocab_size:,} tokens, the weights {config.vocab_size:,}", _REMEDY
         )
-    network.load_state_dict(_weights(weights_path), assign=True)
+    weights = _weights(weights_path)
+    refuse_unknown(weights.keys() - network.state_dict().keys(), weights_path, _REMEDY)
+    network.load_state_dict(weights, assign=True)
     network = network.to(device=device, dtype=dtype).eval().requires_grad_(False)
     info = ModelInfo(
         name=name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,22 @@ def test_cancelling_breaks_the_connection_at_once() -> None:
         until(jobs, lambda _found: jobs.is_idle)
     assert left == [True]
     assert jobs.poll() == []
+
+
+def test_cancelling_ends_the_wait_for_a_server_that_says_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        jobs = InfillJobs("nano", engine=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        jobs.start(TASK)
+        connection, _ = silent.accept()
+        jobs.cancel()
+        # The wait itself would go on for two minutes.
+        until(jobs, lambda _found: jobs.is_idle)
+        connection.close()
+        assert jobs.poll() == []
+    with serving(says(block("7"))) as server:
+        jobs.engine = server.url
+        jobs.start(TASK)
+        assert until(jobs, lambda found: bool(found) and found[-1].done)
 
 
 def test_a_failing_server_is_said() -> None:
