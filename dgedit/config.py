@@ -80,7 +80,7 @@ class Infill:
     any_language: bool = False
     """Offer what the model writes in languages that it does not know."""
     ghost: bool = False
-    """After a pause at the end of a line show what may follow, dim: Tab takes it, anything else goes on."""
+    """After a pause at the end of a line show dimly what may follow, for Tab to take."""
     ghost_on_battery: bool = False
     """Also where the machine has no other power than its battery."""
     warm_up: bool = True

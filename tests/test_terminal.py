@@ -64,6 +64,7 @@ WRITERS = {
     ("commands/doctor", "examine"): "asks for the encoding",
     ("commands/editor", "run"): "asks whether it is a terminal",
     ("files/disk", "write_all"): "a file",
+    ("tui/app", "__init__"): "asks how many colours the terminal has",
     ("tui/driver", "write"): "rows of the screen, which have gone through `Drawable`, and Textual's own sequences",
     ("tui/launch", "run"): "flushes it at the end",
     ("server/server", "run"): "flushes it at the end",

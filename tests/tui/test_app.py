@@ -142,7 +142,7 @@ async def test_settings_are_read_again_when_their_file_changes(path: Path) -> No
 async def test_the_status_line_says_where_and_what(path: Path) -> None:
     async with editor(path, size=(120, 20)) as host:
         await host.select((1, 4))
-        for part in ("x.py", "2:5  of 3", "LF", "UTF-8", "python"):
+        for part in ("x.py", "2:5 of 3", "LF", "UTF-8", "python"):
             assert part in host.status
         for part in ("Ctrl+G Infill", "F8 Next hole", "Ctrl+S Save", "Ctrl+Q Quit"):
             assert part in host.help_line

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dgedit.tui import screenshot
 
-SHOWN = {"screenshot.svg": "denoising", "review.svg": "answer", "find.svg": "tally"}
+SHOWN = {"screenshot.svg": "pass&#160;4&#160;of", "review.svg": "answer", "find.svg": "tally"}
 
 
 async def test_a_picture_shows_what_it_is_for_and_fetches_nothing(tmp_path: Path) -> None:

@@ -58,9 +58,8 @@ def test_a_hole_is_filled_accepted_undone_redone_and_saved(path: Path) -> None:
         screen.type(NEXT_HOLE)
         screen.wait_for("x.py  4:18 of 6")
         screen.type(INFILL)
-        screen.wait_for("denoising")
         screen.wait_for("Tab accept")
-        told = r"answer 1/\d+ · (?:sure|likely|unsure|a guess) \(\d+%\) .* pass \d/8 .* nano 14\.9M cpu"
+        told = r"answer 1/\d+ · (?:sure|likely|unsure|a guess) \(\d+%\)  \d+\.\d s"
         assert re.search(told, screen.screen.text)
         screen.type(TAB)
         screen.wait_for(READY)
@@ -91,7 +90,7 @@ def test_escape_at_an_infill_gives_every_byte_back(path: Path) -> None:
         screen.type(NEXT_HOLE)
         screen.wait_for("x.py  4:18")
         screen.type(INFILL)
-        screen.wait_for("denoising")
+        screen.wait_gone("<FILL_ME>")
         screen.type(ESCAPE)
         screen.wait_for("cancelled")
         screen.wait_for("<FILL_ME>")

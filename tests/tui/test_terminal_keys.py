@@ -77,7 +77,7 @@ def test_bytes_that_are_no_text_are_one_wrong_character(tmp_path: Path) -> None:
         screen.type(b"a\xffb\xc3(\xe2\x82")
         screen.wait_for("a\ufffdb\ufffd(")
         screen.type(b"\xacd" + SAVE)
-        screen.wait_file(path, "a\ufffdb\ufffd(\u20acd".encode())
+        screen.wait_file(path, "a\ufffdb\ufffd(\u20acd)".encode())
         leave(screen)
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Part = tuple[int, str]
 """How soon it is left out where there is little room (the highest first, 0 never), and what it says."""
+COUNTED = ("  of ", " of ")
+"""A place and the count that it is one of stand together."""
 SURE_FROM = 0.6
 """A pass that is so certain of what it shows is called sure."""
 
@@ -51,7 +53,7 @@ def fitted(groups: Sequence[Sequence[Part]], cells: int) -> str:
 
 
 def _joined(groups: Sequence[Sequence[Part]]) -> str:
-    return "  |  ".join("  ".join(text for _, text in group) for group in groups if group)
+    return "  |  ".join("  ".join(text for _, text in group).replace(*COUNTED) for group in groups if group)
 
 
 def _with_short_name(groups: Sequence[Sequence[Part]], cells: int) -> str:

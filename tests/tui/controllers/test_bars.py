@@ -14,9 +14,9 @@ from ...support.offers import MODEL, offers
 
 GROUPS = [[(0, "a.py *"), (0, "5:1"), (3, "of 9"), (4, "LF"), (2, "python")], [(1, "nano cpu")]]
 FITTED = [
-    (99, "a.py *  5:1  of 9  LF  python  |  nano cpu"),
-    (41, "a.py *  5:1  of 9  python  |  nano cpu"),
-    (37, "a.py *  5:1  python  |  nano cpu"),
+    (99, "a.py *  5:1 of 9  LF  python  |  nano cpu"),
+    (40, "a.py *  5:1 of 9  python  |  nano cpu"),
+    (36, "a.py *  5:1  python  |  nano cpu"),
     (25, "a.py *  5:1  |  nano cpu"),
     (23, "a.py *  5:1"),
     (9, "a…*  5:1"),

@@ -35,9 +35,9 @@ def test_the_status_lines_say_what_is_asked_of_them() -> None:
     assert figures_line(frame, model) == "30 ms/pass · 88 tok/s · ctx 250/312 cut · nano 14.9M cpu"
     where: dict[str, Any] = {"row": 4, "column": 0, "lines": 9, "encoding": "UTF-8", "language": "python"}
     line = fitted([file_parts("a.py", dirty=True, locked=False, ending="CRLF", **where)], 80)
-    assert line == "a.py *  5:1  of 9  CRLF  UTF-8  python"
+    assert line == "a.py *  5:1 of 9  CRLF  UTF-8  python"
     line = fitted([file_parts("a.py", dirty=False, locked=True, ending="LF", **where)], 80)
-    assert line == "a.py (read-only)  5:1  of 9  LF  UTF-8  python"
+    assert line == "a.py (read-only)  5:1 of 9  LF  UTF-8  python"
 
 
 @pytest.mark.parametrize(
