@@ -158,9 +158,9 @@ class Watch:
 async def out_of_everything(host: Host) -> None:
     """Escape closes whatever is open; an answer waits in its own tab."""
     for _ in range(8):
-        infills = host.app.infills
-        if len(host.app.screen_stack) == 1 and infills.review is not None and infills.area is not host.area:
-            host.app.files.show([tab.area for tab in host.app.files.tabs].index(infills.area))
+        area = host.app.infills.area if host.app.infills.review is not None else None
+        if len(host.app.screen_stack) == 1 and area is not None and area is not host.area:
+            host.app.files.show([tab.area for tab in host.app.files.tabs].index(area))
             await host.settle()
         await host.press("escape")
         if len(host.app.screen_stack) == 1 and host.app.infills.review is None and not host.app.find_bar.is_open:
