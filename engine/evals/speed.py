@@ -73,7 +73,11 @@ def parts(model: Denoiser, span: Span) -> Iterator[Line]:
 
 def infills(model: Denoiser, spans: list[Span]) -> tuple[list[float], list[int]]:
     """Milliseconds and passes of filling each span once, after one warm-up."""
-    requests = [InfillRequest(prefix=span.prefix, suffix=span.suffix, related=span.related) for span in spans]
+    passes_max = model.info.passes
+    requests = [
+        InfillRequest(prefix=span.prefix, suffix=span.suffix, related=span.related, max_passes=passes_max)
+        for span in spans
+    ]
     fill(requests[0], model)
     times, passes = list[float](), list[int]()
     for request in requests:
@@ -87,7 +91,10 @@ def tokens_per_second(model: Denoiser, spans: list[Span]) -> float:
     """Tokens of the answers over the time of the infills, everything included."""
     tokens, began = 0, time.perf_counter()
     for span in spans:
-        result = fill(InfillRequest(prefix=span.prefix, suffix=span.suffix, related=span.related), model)
+        request = InfillRequest(
+            prefix=span.prefix, suffix=span.suffix, related=span.related, max_passes=model.info.passes
+        )
+        result = fill(request, model)
         tokens += len(model.tokenizer.encode(result.text))
     return tokens / (time.perf_counter() - began)
 

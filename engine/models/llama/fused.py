@@ -28,8 +28,6 @@ LENGTH_STEP = 16
 SHORT = 8
 PACKED_FOR_TOKENS = 128
 """A number of tokens for which the layout of bfloat16 matrices is chosen; others work."""
-ATTENDED = 288
-"""Queries of a group of heads whose scores are held at once."""
 INTEGER_ENGINES = ("x86", "fbgemm")
 """Torch's kernels that take 8-bit weights and round inputs as they come."""
 
@@ -115,8 +113,6 @@ class FusedLlama:
         self.config, self.device = config, torch.device(device)
         project, inner = projection(arithmetic, self.device), projection(arithmetic, self.device, sensitive=False)
         self.dtype = torch.float32 if self.device.type == "cpu" else torch.bfloat16
-        narrow = arithmetic is not Arithmetic.FLOAT32 and (self.device.type != "cpu" or _kernels_take_bfloat16())
-        self.kept = torch.bfloat16 if narrow else torch.float32
         table = weights("embed_tokens.weight")
         self.embedding = table.to(torch.bfloat16 if arithmetic is not Arithmetic.FLOAT32 else torch.float32)
         self.embedding = self.embedding.to(self.device)
@@ -131,7 +127,7 @@ class FusedLlama:
         config = self.config
         shape = (config.num_kv_heads, capacity, config.head_dim)
         count = 2 * config.num_layers
-        made = [torch.empty(shape, dtype=self.kept, device=self.device) for _ in range(count)]
+        made = [torch.empty(shape, dtype=self.dtype, device=self.device) for _ in range(count)]
         return LlamaCache(made[::2], made[1::2])
 
     def embed(self, ids: Tensor) -> Tensor:
@@ -152,7 +148,7 @@ class FusedLlama:
         cache.reserve(places.at + count)
         rotary = rotary_table(self.config, positions, x.dtype)
         group = self.config.num_heads // self.config.num_kv_heads
-        added = None if mask is None else _additive(mask, len(x), x.dtype).repeat(group, 1)
+        added = None if mask is None else _additive(mask, len(x), x.dtype).repeat(group, 1)[None, None]
         for index, layer in enumerate(self.layers):
             x = layer(x, rotary, added, cache.keys[index], cache.values[index], places, count)
         return x[:count]
@@ -201,36 +197,13 @@ class _FusedLayer:
         keys[:, places.at : end] = turned[:kept, heads:].transpose(0, 1)
         values[:, places.at : end] = joined[:kept, heads + groups :].transpose(0, 1)
         # Every head of a group reads the same keys, so its heads are just more queries.
-        queries = turned[:, :heads].view(count, groups, -1, size).permute(1, 2, 0, 3).reshape(groups, -1, size)
+        queries = turned[:, :heads].view(count, groups, -1, size).permute(1, 2, 0, 3).reshape(1, groups, -1, size)
         seen = slice(places.seen, end)
-        read = attend(queries, keys[:, seen], values[:, seen], mask)
+        read = F.scaled_dot_product_attention(queries, keys[None, :, seen], values[None, :, seen], attn_mask=mask)
         read = read.view(groups, -1, count, size).permute(2, 0, 1, 3).reshape(count, -1)
         x = x + self.out(read)
         gate, up = self.gate_up(_normed(x, self.mlp_norm, config.norm_eps)).chunk(2, -1)
         return x + self.down(F.silu(gate).mul_(up))
-
-
-def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-    """What queries [G, T, K] read of values [G, S, K], in the queries' type; `mask` [T, S] is added to the scores.
-
-    Keys in bfloat16 are multiplied as such: on a CPU that takes two thirds of the time of torch's own attention behind
-    a long context. Torch adds up a softmax in float32 whatever it is given.
-    """
-    if keys.dtype == queries.dtype:
-        added = None if mask is None else mask[None, None]
-        return F.scaled_dot_product_attention(queries[None], keys[None], values[None], attn_mask=added)[0]
-    narrow = (queries * queries.shape[-1] ** -0.5).to(keys.dtype)
-    added = None if mask is None else mask.to(keys.dtype)
-    out = torch.empty_like(queries)
-    # A product for each group: those of a batch copy keys that do not lie side by side.
-    for group, (key, value) in enumerate(zip(keys, values, strict=True)):
-        for begin in range(0, queries.shape[1], ATTENDED):
-            part = slice(begin, begin + ATTENDED)
-            scores = torch.mm(narrow[group, part], key.t())
-            if added is not None:
-                scores += added[part]
-            out[group, part] = torch.mm(scores.softmax(-1), value)
-    return out
 
 
 _Projection = Callable[[Tensor], Tensor]
