@@ -20,8 +20,8 @@ from .catalog import DEFAULT_MODEL, bundled_models, checkpoint_folder
 from .protocol import Denoiser
 from .types import EngineError
 
-LLAMA = "llama"
-"""The `model_type` of mini's family."""
+LLAMA = ("llama", "qwen2")
+"""The `model_type` of mini's family, and of its networks with biases."""
 AUTO = "auto"
 HUB_NAMES = {"diffusiongemma": "google/diffusiongemma-26B-A4B-it"}
 HUB_GB = {"google/diffusiongemma-26B-A4B-it": 51.7}
@@ -59,7 +59,7 @@ def load(model: str = DEFAULT_MODEL, *, device: str | None = None, report: Repor
 
 def _load_bundled(folder: Path, device: str) -> Denoiser:
     """A checkpoint of one of the families that dgedit trains; which one, its config.json says."""
-    if _model_type(folder / "config.json") == LLAMA:
+    if _model_type(folder / "config.json") in LLAMA:
         from .models.llama.checkpoint import load as load_llama
 
         return load_llama(folder, folder.name, device=device)

@@ -128,15 +128,15 @@ class RankWeights:
         return sum(float(getattr(self, name, 0.0)) * amount for name, amount in known.items())
 
 
-def fitted_weights(folder: Path) -> RankWeights:
-    """The weights that are stored beside a checkpoint, or the usual ones.
+def fitted_weights(folder: Path, usual: RankWeights | None = None) -> RankWeights:
+    """The weights that are stored beside a checkpoint, or the usual ones of its family.
 
     Raises:
         EngineError: when they cannot be read.
     """
     found = read_fitted(folder)
     if found is None:
-        return RankWeights()
+        return usual or RankWeights()
     known = names_of(RankWeights)
     return RankWeights(
         **{name: value for name, value in found.weights.items() if name in known}, confidence=found.confidence

@@ -14,9 +14,11 @@ from torch import Tensor
 from transformers import LlamaConfig as PublishedConfig
 from transformers import LlamaForCausalLM
 
+from dgedit.engine.models.llama import gguf_file
 from dgedit.engine.models.llama.network import LlamaConfig, LlamaDenoiser, attention, own_names
 from dgedit.engine.tokenizer import SPECIAL_TOKENS, TextTokenizer
 from dgedit.engine.train import start
+from dgedit.engine.types import EngineError
 
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 MERGES = [("d", "e"), ("de", "f"), ("Ġ", "x"), ("r", "e"), ("re", "t"), ("o", "n")]
@@ -119,13 +121,13 @@ def logits(config: LlamaConfig, weights: dict[str, Tensor], ids: list[int]) -> T
 def test_a_file_is_read_as_the_network_that_was_written(tmp_path: Path, stored: gguf.GGMLQuantizationType) -> None:
     model = published()
     write(tmp_path / "tiny.gguf", model, stored)
-    found = start.read(tmp_path / "tiny.gguf")
+    found = gguf_file.read(tmp_path / "tiny.gguf")
     # The file keeps the two numbers of the norm and the rotary positions in float32.
     rounded = replace(found.config, norm_eps=round(found.config.norm_eps, 9))
     assert rounded == SIZES
     assert found.tokens == tuple(TOKENS)
     assert found.merges == tuple(MERGES)
-    ids = start.backend(found.tokens, found.merges, ()).encode(TEXT).ids
+    ids = gguf_file.backend(found.tokens, found.merges, ()).encode(TEXT).ids
     with torch.no_grad():
         wanted = model(torch.tensor([ids])).logits[0]
     assert torch.allclose(logits(found.config, found.weights, ids), wanted, atol=1e-4)
@@ -133,13 +135,13 @@ def test_a_file_is_read_as_the_network_that_was_written(tmp_path: Path, stored: 
 
 def test_another_architecture_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "other.gguf", published(), Q.F32, architecture="gpt2")
-    with pytest.raises(ValueError, match="architecture 'gpt2', expected 'llama'"):
-        start.read(tmp_path / "other.gguf")
+    with pytest.raises(EngineError, match="architecture 'gpt2', expected 'llama' or 'qwen2'"):
+        gguf_file.read(tmp_path / "other.gguf")
 
 
 def test_a_cut_vocabulary_predicts_the_same_of_what_it_has(tmp_path: Path) -> None:
     write(tmp_path / "tiny.gguf", published(), Q.F32)
-    whole = start.read(tmp_path / "tiny.gguf")
+    whole = gguf_file.read(tmp_path / "tiny.gguf")
     kept = start.used(whole, ["def ret(x): ret", "def f( x)"], at_least=2)
     assert {"def", "de", *BYTES} <= kept
     assert "on" not in kept
@@ -149,7 +151,7 @@ def test_a_cut_vocabulary_predicts_the_same_of_what_it_has(tmp_path: Path) -> No
     ids = tokenizer.encode(TEXT)
     assert tokenizer.decode(ids) == TEXT
     old = [whole.tokens.index(tokenizer._backend.id_to_token(each)) for each in ids]
-    assert start.backend(whole.tokens, whole.merges, ()).decode(old) == TEXT
+    assert gguf_file.backend(whole.tokens, whole.merges, ()).decode(old) == TEXT
     texts = range(len(SPECIAL_TOKENS), config.vocab_size)
     places = [whole.tokens.index(tokenizer._backend.id_to_token(each)) for each in texts]
     before, after = logits(whole.config, whole.weights, old), logits(config, weights, ids)
@@ -158,7 +160,7 @@ def test_a_cut_vocabulary_predicts_the_same_of_what_it_has(tmp_path: Path) -> No
 
 def test_roles_begin_as_the_special_tokens_of_the_start(tmp_path: Path) -> None:
     write(tmp_path / "tiny.gguf", published(), Q.F32)
-    whole = start.read(tmp_path / "tiny.gguf")
+    whole = gguf_file.read(tmp_path / "tiny.gguf")
     _, weights = start.trim(whole, set(BYTES), tmp_path / "tokenizer.json")
     table, old = weights["embed_tokens.weight"], whole.weights["embed_tokens.weight"]
     for place, role in enumerate(SPECIAL_TOKENS):
