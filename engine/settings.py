@@ -34,8 +34,9 @@ class Settings:
     stops_settled: bool = True
     """A row is also finished when all its slots are accepted and a pass changes none."""
 
-    noise_rows: int = 0
-    """So many rows of noise alone, of the lengths of drafts, where there are drafts; 0 takes the request's lengths."""
+    noise_rows: int | None = None
+    """So many rows of noise alone, of the lengths of drafts, where there are drafts; none takes the request's
+    lengths."""
     beams: int = 4
     """Spans that are written left to right beside the rows."""
     written_tokens: int = 24
@@ -52,7 +53,7 @@ class Settings:
     def __post_init__(self) -> None:
         if min(self.rows_kept, self.prune_after) < 1:
             raise ValueError(f"rows_kept and prune_after must be at least 1, got {self.rows_kept}, {self.prune_after}")
-        if min(self.noise_rows, self.recalled, self.long_tokens) < 0:
+        if min(self.noise_rows or 0, self.recalled, self.long_tokens) < 0:
             given = f"{self.noise_rows}, {self.recalled} and {self.long_tokens}"
             raise ValueError(f"noise_rows, recalled and long_tokens must not be negative, got {given}")
         if min(self.beams, self.written_tokens) < 1:

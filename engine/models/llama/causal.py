@@ -22,16 +22,18 @@ from ...protocol import CanvasFormat, PackedInfill, Tokenizer
 from ...samplers.entropy_bound import EntropyBound
 from ...settings import RankWeights, Settings
 from ...types import ContextUse, InfillRequest
-from .infiller import CHUNK, ROOM, LlamaContext, LlamaInfiller
+from .infiller import ROOM, LlamaContext, LlamaInfiller
 from .layout import FIRST_POSITION, borrow, next_piece, prefix_limit, suffix_limit, tail
 
+CHUNK = 128
+"""Context tokens that are read together: of so large a network, fewer leave the kernels waiting for its weights."""
 IN_ORDER = 1000.0
 """Nats a slot: more than any entropy, so that slots are accepted from the left alone."""
 DEFAULTS = Settings(
     passes_max=32,
     sampler=EntropyBound(bound=0.5, left_bias=IN_ORDER),
     stop_entropy=0.02,
-    noise_rows=1,
+    noise_rows=0,
     rows_kept=1,
     prune_after=1,
     beams=3,

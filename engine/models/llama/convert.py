@@ -88,7 +88,8 @@ def roles_of(pretrained: Pretrained) -> dict[str, str]:
 def plain_tokens(pretrained: Pretrained) -> set[str]:
     """Text tokens of ASCII alone: of the byte-level alphabet the signs that stand for such bytes."""
     plain = {chr(byte) for byte in range(33, 127)} | {chr(256 + byte) for byte in range(34)}
-    return {token for token in pretrained.tokens if token not in pretrained.controls and plain.issuperset(token)}
+    others = pretrained.controls | set(SPECIAL_TOKENS)
+    return {token for token in pretrained.tokens if token not in others and plain.issuperset(token)}
 
 
 class _Cut(Mapping[str, Tensor]):
