@@ -219,7 +219,10 @@ def fill_text(prefix: str, suffix: str, model: Denoiser, *, seed: int = 0) -> st
 def default_settings(request: InfillRequest, model: Denoiser) -> Settings:
     """The model's own, with the passes of the request; seed 0 is greedy, every other seed samples."""
     temperature = model.defaults.temperature or SAMPLING_TEMPERATURE
-    return replace(model.defaults, passes_max=request.max_passes, temperature=temperature if request.seed else 0.0)
+    passes = request.max_passes
+    if denoises_alone(request) and passes >= model.info.passes:
+        passes = max(passes, model.defaults.passes_alone)
+    return replace(model.defaults, passes_max=passes, temperature=temperature if request.seed else 0.0)
 
 
 def denoises_alone(request: InfillRequest) -> bool:

@@ -18,6 +18,8 @@ class Settings:
     """
 
     passes_max: int = 8
+    passes_alone: int = 0
+    """Passes where rows are all there is (a length is given, a text is mended), if that is more."""
     sampler: EntropyBound = field(default_factory=EntropyBound)
     temperature: float = 0.0
     """0 takes the likeliest token; above it tokens are drawn, from a distribution flattened by so much."""

@@ -4,9 +4,9 @@
     canvas  : [copy of the head | slots]             every slot sees only what stands before it
 
 A pass predicts all slots at once from the canvas as it is, so it is a step of Jacobi iteration (Santilli et al.,
-arXiv 2305.10427): what a slot gets is right as soon as all before it are. Slots are therefore accepted from the left,
-and a canvas that no pass changes is what the network would have written left to right. A draft that is right in all but
-a few slots takes a few passes instead of one a token; noise takes at most one a slot.
+arXiv 2305.10427): what a slot gets is right as soon as all before it are. All are taken into the canvas each time, and
+a canvas that a pass leaves as it is is what the network would have written left to right. A draft that is right in all
+but a few slots takes a few passes instead of one a token; noise takes at most one a slot.
 """
 
 from __future__ import annotations
@@ -27,20 +27,22 @@ from .layout import FIRST_POSITION, borrow, next_piece, prefix_limit, suffix_lim
 
 CHUNK = 128
 """Context tokens that are read together: of so large a network, fewer leave the kernels waiting for its weights."""
-IN_ORDER = 1000.0
-"""Nats a slot: more than any entropy, so that slots are accepted from the left alone."""
+EVERYTHING = 1e6
+"""Nats: every prediction is taken into the canvas, and the next pass tells whether it stays."""
 DEFAULTS = Settings(
-    passes_max=32,
-    sampler=EntropyBound(bound=0.5, left_bias=IN_ORDER),
+    passes_max=6,
+    passes_alone=32,
+    sampler=EntropyBound(bound=EVERYTHING, left_bias=0.0),
     stop_entropy=0.02,
     noise_rows=0,
     rows_kept=1,
     prune_after=1,
     beams=3,
+    written_tokens=56,
     long_tokens=64,
     recalled=4,
 )
-"""Passes enough for a line from noise; rows that began as a draft hold still after two."""
+"""Rows that begin as a draft hold still after a few passes, a line from noise after one a token."""
 WEIGHTS = RankWeights(
     mean=0.3,
     total=0.6,
