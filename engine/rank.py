@@ -206,16 +206,17 @@ def closing_logs(encoded: EncodedInfill, proposals: Sequence[Proposal]) -> list[
     scored = model.score(encoded.context, rows)
     logs = [each[len(lead) :] if len(each) > len(lead) else torch.zeros(1) for each in scored]
     alone, on = logs[: len(proposals)], logs[len(proposals) * (1 + len(others)) :]
-    for place, ended in enumerate(alone):
-        ends = [logs[place + number * len(proposals)][-1] for number in range(1 + len(others))]
-        ended[-1] = torch.stack(ends).logsumexp(0)
+    if others:
+        ends = torch.stack([each[-1] for each in logs[: len(proposals) * (1 + len(others))]])
+        ends = ends.view(1 + len(others), -1).logsumexp(0, keepdim=True)
+        alone = [torch.cat((each[:-1], end)) for each, end in zip(alone, ends.T, strict=True)]
     if not on:
         return alone
     return [max(pair, key=lambda each: float(each.sum())) for pair in zip(alone, on, strict=True)]
 
 
 def line_breaks(encoded: EncodedInfill) -> list[int]:
-    """Tokens that end a span as well as what closes it: to a network that only writes on, a line is over where it breaks.
+    """Tokens that end a span as well as what closes it: to a network that only writes on, a break ends a line.
 
     Those of breaks alone, as far as the span ends with its line.
     """
