@@ -48,7 +48,9 @@ def parser(infill: Infill) -> argparse.ArgumentParser:
         epilog=EPILOG.format(commands="\n".join(lines)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("files", nargs="*", metavar="FILE", help="files to edit; they may be new")
+    made.add_argument(
+        "files", nargs="*", metavar="FILE", help="files to edit, which may be new; of a folder, the files are offered"
+    )
     made.add_argument("--version", action="version", version=f"dgedit {metadata.version('dgedit')}")
     add_engine(made, model=infill.model, seed=infill.seed, steps=infill.passes, engine=infill.engine)
     return made
@@ -77,11 +79,19 @@ def run(arguments: list[str]) -> int:
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         raise DgeditError("the editor needs a terminal", "in a pipe, use: dgedit fill -")
     places = locations.parse([*options.files, *arguments[split:]])
+    folders = [place.path for place in places if place.row is None and place.path.is_dir()]
+    if len(folders) > 1:
+        raise DgeditError(f"{folders[0]} and {folders[1]} are both folders", "open one of them")
+    files = [place for place in places if place.path not in folders]
 
     from ..fill.loop import FillOptions
     from ..tui.launch import run as edit
 
     chosen = replace(loaded, infill=replace(loaded.infill, model=options.model, engine=options.engine))
     return edit(
-        places, config=chosen, options=FillOptions(seed=options.seed, passes=options.steps), complaint=complaint
+        files,
+        config=chosen,
+        options=FillOptions(seed=options.seed, passes=options.steps),
+        complaint=complaint,
+        root=folders[0] if folders else None,
     )

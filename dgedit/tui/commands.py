@@ -42,6 +42,7 @@ COMMANDS: tuple[Command, ...] = (
         "File",
         ("new", "New file", "ctrl+n"),
         ("open", "Open a file", "ctrl+o", "Open"),
+        ("jump_back", "Go back to where you were before a jump", "alt+j"),
         ("save", "Save", "ctrl+s", "Save"),
         ("save_as", "Save under another name", "alt+s"),
         ("close_tab", "Close the file", "ctrl+w"),
@@ -77,6 +78,7 @@ COMMANDS: tuple[Command, ...] = (
         # A terminal's report of the cursor looks like Shift+F3, and is taken for it.
         ("find_previous", "Find the previous one", "f2 shift+f3"),
         ("replace", "Find and replace", "ctrl+r"),
+        ("find_in_project", "Find in all files of the project", "f4"),
         ("next_problem", "Go to the next doubtful place", "f7"),
         ("go_to_line", "Go to a line", "ctrl+l"),
         ("go_to_symbol", "Go to a symbol", "ctrl+t"),

@@ -14,8 +14,7 @@ from ...files import journal
 from ...files.buffer import Buffer
 from ...files.journal import Journal
 from ...files.locations import OpenAt
-from ..dialogs import DISCARD, Ask, Choose, OpenFile
-from ..paths import completions
+from ..dialogs import DISCARD, Choose, OpenFile
 from ..shell import Shell
 from ..tab import UNTITLED, Tab
 from ..widgets.code_area import CodeArea
@@ -85,6 +84,7 @@ class FileTabs:
         """What happens once a tab is there: it is watched and claimed; what should be known of it is said."""
         if tab.buffer.path is not None:
             self.app.watch_file(tab.buffer.path)
+            self.app.project.opened(tab)
             other = journal.open_elsewhere(tab.buffer.path) if self.app.config.editor.recover else None
             if other is not None:
                 self.app.say(f"{tab.name} is also open in another dgedit (process {other})")
@@ -97,17 +97,6 @@ class FileTabs:
     def new(self) -> None:
         """A new text without a name."""
         self.app.ask(self.add(self.make_tab(None)))
-
-    def open_asked(self) -> None:
-        """Ask for a file and open it."""
-        self.app.ask(self._open_asked())
-
-    async def _open_asked(self) -> None:
-        folder = self.tab.buffer.path.parent if self.tab.buffer.path is not None else Path()
-        start = "" if folder in (Path(), Path.cwd()) else f"{folder}/"
-        name = await self.app.push_screen_wait(Ask("Open", start, complete=completions))
-        if name:
-            await self.open(OpenAt(Path(name).expanduser()))
 
     def show(self, number: int) -> None:
         """Make a tab the active one."""

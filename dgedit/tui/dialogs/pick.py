@@ -71,14 +71,18 @@ class Pick(PanelScreen[int]):
             on_highlight: told the item that is marked whenever that becomes another one, for a preview.
         """
         super().__init__()
-        self._label, self._items = label, items
-        self._texts = [drawn(item.label) for item in items]
-        self._folded = [fold(text) for text in self._texts]
+        self._label = label
+        self._take(items)
         self._on_highlight = on_highlight or (lambda number: None)
         self._field, self._rows = Field(placeholder="type to filter"), Rows(self._draw)
         self._shown: Sequence[int] = range(len(items))
         self._query = ""
         self._at = min(max(start, 0), max(len(items) - 1, 0))
+
+    def _take(self, items: Sequence[Item]) -> None:
+        self._items = items
+        self._texts = [drawn(item.label) for item in items]
+        self._folded = [fold(text) for text in self._texts]
 
     def compose(self) -> ComposeResult:
         """The filter over the list."""
@@ -118,6 +122,12 @@ class Pick(PanelScreen[int]):
     @on(Rows.Clicked)
     def _clicked(self, message: Rows.Clicked) -> None:
         self.finish(self._shown[message.row])
+
+    def _ranked(self) -> Sequence[int]:
+        """The items that fit the query, best first; all of them without one."""
+        if not self._query.strip():
+            return range(len(self._items))
+        return rank(self._query, self._texts, self._folded, range(len(self._items)))
 
     def action_move(self, step: int) -> None:
         """Mark the next item, from the last one on to the first."""
