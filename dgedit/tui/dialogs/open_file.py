@@ -34,6 +34,7 @@ class PickFile(Pick):
         super().__init__(label, items)
         self._completion = Completion(complete)
         self._waits, self._entered = True, False
+        self.none_said = "…"
 
     @property
     def typed(self) -> str:
@@ -42,7 +43,7 @@ class PickFile(Pick):
 
     def offer(self, items: Sequence[Item]) -> None:
         """Show all there is; an Enter that came before them counts now."""
-        self._waits = False
+        self._waits, self.none_said = False, Pick.none_said
         self._take(items)
         if self.is_mounted:
             self._rows.styles.height = ROWS_MAX

@@ -47,6 +47,8 @@ class Pick(PanelScreen[int]):
     Pick Field { margin: 0 1; }
     Pick #count { width: auto; height: 1; padding: 0 1; }
     """
+    none_said = "no match"
+    """Stands where the count would, without a match."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Up", show=False),
         Binding("down", "move(1)", "Down", show=False),
@@ -157,7 +159,7 @@ class Pick(PanelScreen[int]):
     def _show_rows(self) -> None:
         self._rows.show(len(self._shown), self._at if self._shown else None)
         found, total = len(self._shown), len(self._items)
-        count = "no match" if not found else f"{found:,}" if found == total else f"{found:,} of {total:,}"
+        count = self.none_said if not found else f"{found:,}" if found == total else f"{found:,} of {total:,}"
         self.query_one("#count", Static).update(Content(count))
 
     def _draw(self, row: int, width: int) -> Line:
