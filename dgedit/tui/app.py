@@ -66,6 +66,7 @@ GONE_S = 3.0
 OF_INFILL = frozenset(command.id for command in COMMANDS if command.group == "Infill") - {"cancel"}
 """Commands that speak of the open infill, which may be in another text."""
 TAKES_GHOST = ("tab", "accept_word")
+KEEPS_CURSORS = ("next_match", "paste", "paste_whole", "copy", "save", "help", "command_palette")
 IN_FIND_BAR = frozenset(
     {"save", "quit_guarded", "find", "replace", "help", "command_palette", "next_tab", "previous_tab"}
 )
@@ -197,7 +198,7 @@ class DgeditApp(Routes):
             self.looks.start_watching()
         for tab, place in zip(list(self.files.tabs), self._places, strict=True):
             if place is not None:
-                tab.area.go_to_place(place.row, place.column)
+                self.files.go_to_place(tab, place)
             self.files.started(tab)
         if self.complaint:
             self.bars.say(self.complaint, lasting=True)
@@ -359,6 +360,8 @@ class DgeditApp(Routes):
         """Carry out a command."""
         if command not in TAKES_GHOST:
             self.ghost.clear()
+        if command not in KEEPS_CURSORS and self.area.cursors.drop() and command == "cancel":
+            return
         if command in OF_INFILL and (said := self.infills.elsewhere()):
             self.say(said)
         else:

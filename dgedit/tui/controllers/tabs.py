@@ -58,7 +58,7 @@ class FileTabs:
         for number, tab in enumerate(self.tabs):
             if tab.buffer.path is not None and os.path.realpath(tab.buffer.path) == real:
                 self.show(number)
-                tab.area.go_to_place(place.row, place.column)
+                self.go_to_place(tab, place)
                 return True
         try:
             tab = self.make_tab(place.path)
@@ -66,9 +66,14 @@ class FileTabs:
             self.app.say(error.line())
             return False
         await self.add(tab)
-        tab.area.go_to_place(place.row, place.column)
+        self.go_to_place(tab, place)
         await self.app.recovery.offer(tab)
         return True
+
+    def go_to_place(self, tab: Tab, place: OpenAt) -> None:
+        """Go to a place of the command line, where it names one."""
+        if place.row is not None:
+            tab.area.go_to(place.row, place.column or 0)
 
     async def add(self, tab: Tab) -> None:
         """Put a tab on the screen; an untouched new text makes room for it."""
