@@ -9,6 +9,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from ..errors import DgeditError
+from ..terminal import in_browser
 from .arguments import CommandParser, add_engine
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ COMMANDS = {
     "fix": ("FILE|-", "mend what keeps a file from parsing"),
     "recover": ("[NUMBER]", "list unsaved work that was left or discarded, or give one back"),
     "serve": ("", "keep a model loaded for the other commands; ends when nobody asks"),
+    "web": ("FILE...", "edit in a browser on this machine"),
     "bench": ("", "time the model (or, with --ui, the editor) on this machine"),
     "config": ("", "print every setting with its default, as a file to keep and change"),
     "hook": ("COMMAND", "stop commits with places that are not filled; install, run, fill, fix"),
@@ -76,7 +78,7 @@ def run(arguments: list[str]) -> int:
         # Another program may have called the editor, and its text waits.
         loaded, complaint = config.Config(), f"defaults are used: {error.line()}"
     options = parser(loaded.infill).parse_args(arguments[:split])
-    if not sys.stdin.isatty() or not sys.stderr.isatty():
+    if not in_browser() and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise DgeditError("the editor needs a terminal", "in a pipe, use: dgedit fill -")
     places = locations.parse([*options.files, *arguments[split:]])
     folders = [place.path for place in places if place.row is None and place.path.is_dir()]

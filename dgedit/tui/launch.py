@@ -36,13 +36,13 @@ def run(
             "set TERM to what it is; in a pipe, use: dgedit fill -",
         )
     size = shutil.get_terminal_size()
-    if size.columns < MIN_COLUMNS or size.lines < MIN_ROWS:
+    if not terminal.in_browser() and (size.columns < MIN_COLUMNS or size.lines < MIN_ROWS):
         raise DgeditError(
             f"the terminal has {size.columns}x{size.lines} cells", f"make it at least {MIN_COLUMNS}x{MIN_ROWS}"
         )
     app = DgeditApp(places, config=config, options=options, root=root)
     app.complaint = complaint or app.complaint
-    if os.name == "posix":
+    if os.name == "posix" and not terminal.in_browser():
         from .driver import TerminalDriver
 
         app.driver_class = TerminalDriver
