@@ -9,6 +9,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from ..errors import DgeditError
+from ..terminal import in_browser
 from .arguments import CommandParser, add_engine
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ COMMANDS = {
     "fix": ("FILE|-", "mend what keeps a file from parsing"),
     "recover": ("[NUMBER]", "list unsaved work that was left or discarded, or give one back"),
     "serve": ("", "keep a model loaded for the other commands; ends when nobody asks"),
+    "web": ("FILE...", "edit in a browser on this machine"),
     "bench": ("", "time the model (or, with --ui, the editor) on this machine"),
     "config": ("", "print every setting with its default, as a file to keep and change"),
     "hook": ("COMMAND", "stop commits with places that are not filled; install, run, fill, fix"),
@@ -49,7 +51,9 @@ def parser(infill: Infill) -> argparse.ArgumentParser:
         epilog=EPILOG.format(commands="\n".join(lines)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("files", nargs="*", metavar="FILE", help="files to edit; they may be new")
+    made.add_argument(
+        "files", nargs="*", metavar="FILE", help="files to edit, which may be new; of a folder, the files are offered"
+    )
     made.add_argument("--version", action="version", version=f"dgedit {metadata.version('dgedit')}")
     add_engine(made, model=infill.model, seed=infill.seed, steps=infill.passes, engine=infill.engine)
     return made
@@ -75,14 +79,22 @@ def run(arguments: list[str]) -> int:
         # Another program may have called the editor, and its text waits.
         loaded, complaint = config.Config(), f"defaults are used: {error.line()}"
     options = parser(loaded.infill).parse_args(arguments[:split])
-    if not sys.stdin.isatty() or not sys.stderr.isatty():
+    if not in_browser() and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise DgeditError("the editor needs a terminal", "in a pipe, use: dgedit fill -")
     places = locations.parse([*options.files, *arguments[split:]])
+    folders = [place.path for place in places if place.row is None and place.path.is_dir()]
+    if len(folders) > 1:
+        raise DgeditError(f"{folders[0]} and {folders[1]} are both folders", "open one of them")
+    files = [place for place in places if place.path not in folders]
 
     from ..fill.loop import FillOptions
     from ..tui.launch import run as edit
 
     chosen = replace(loaded, infill=replace(loaded.infill, model=options.model, engine=options.engine))
     return edit(
-        places, config=chosen, options=FillOptions(seed=options.seed, passes=options.steps), complaint=complaint
+        files,
+        config=chosen,
+        options=FillOptions(seed=options.seed, passes=options.steps),
+        complaint=complaint,
+        root=folders[0] if folders else None,
     )
