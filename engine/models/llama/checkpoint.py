@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ... import threads
 from ...protocol import CanvasFormat
 from ...settings import fitted_weights
 from ...tokenizer import SPECIAL_TOKENS, TextTokenizer
@@ -113,11 +115,10 @@ def load(folder: Path, name: str, *, device: str = "cpu", arithmetic: Arithmetic
     tokenizer = _read_tokenizer(folder / "tokenizer.json", config, form)
     path = folder / "model.safetensors"
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="pt") as file, ThreadPoolExecutor(threads.most()) as pool:
+            digest = pool.submit(_digest, path)
             weights = StoredWeights(file, config, path)
-            network = FusedLlama(config, weights.take, arithmetic or fastest(torch.device(device)), device)
-        with path.open("rb") as source:
-            digest = hashlib.file_digest(source, "sha256").hexdigest()[:12]
+            network = FusedLlama(config, weights.take, arithmetic or fastest(torch.device(device)), device, pool=pool)
     except FileNotFoundError as error:
         raise EngineError(f"{path} is missing", _REMEDY) from error
     except (OSError, SafetensorError) as error:
@@ -126,12 +127,17 @@ def load(folder: Path, name: str, *, device: str = "cpu", arithmetic: Arithmetic
         name=name,
         parameters=weights.parameters,
         device=device,
-        digest=digest,
+        digest=digest.result(),
         passes=DEFAULTS.passes_max,
         span_tokens=form.canvas_tokens - form.near_suffix_tokens - 2,
         languages=languages,
     )
     return LlamaInfiller(network, tokenizer, form, info, fitted_weights(folder))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()[:12]
 
 
 def read_published(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

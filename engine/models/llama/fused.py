@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -32,7 +33,7 @@ INTEGER_ENGINES = ("x86", "fbgemm")
 """Torch's kernels that take 8-bit weights and round inputs as they come."""
 
 Weights = Callable[[str], Tensor]
-"""A weight in float32 by its joined name; asked for once each, so that no more than one is held in float32."""
+"""A weight in float32 by its joined name; asked for once each, so that no thread holds more than one in float32."""
 
 
 class Arithmetic(Enum):
@@ -108,18 +109,26 @@ class FusedLlama:
     """Weights folded and laid out once."""
 
     def __init__(
-        self, config: LlamaConfig, weights: Weights, arithmetic: Arithmetic, device: torch.device | str = "cpu"
+        self,
+        config: LlamaConfig,
+        weights: Weights,
+        arithmetic: Arithmetic,
+        device: torch.device | str = "cpu",
+        pool: ThreadPoolExecutor | None = None,
     ) -> None:
+        """Args: pool: lays layers out; without one they are laid out in turn."""
         self.config, self.device = config, torch.device(device)
         project, inner = projection(arithmetic, self.device), projection(arithmetic, self.device, sensitive=False)
         self.dtype = torch.float32 if self.device.type == "cpu" else torch.bfloat16
         table = weights("embed_tokens.weight")
         self.embedding = table.to(torch.bfloat16 if arithmetic is not Arithmetic.FLOAT32 else torch.float32)
         self.embedding = self.embedding.to(self.device)
-        self.layers = [
-            _FusedLayer(config, _below(weights, f"layers.{index}."), project, inner)
-            for index in range(config.num_layers)
-        ]
+
+        def laid_out(index: int) -> _FusedLayer:
+            return _FusedLayer(config, _below(weights, f"layers.{index}."), project, inner)
+
+        numbers = range(config.num_layers)
+        self.layers = list((map if pool is None else pool.map)(laid_out, numbers))
         self.norm, self.head = weights("norm.weight"), project(table)
 
     def new_cache(self, capacity: int) -> LlamaCache:
@@ -245,11 +254,14 @@ class _PackedBfloat16:
 
 class _Integers:
     def __init__(self, weight: Tensor) -> None:
-        scales = (weight.abs().amax(1).double() / 127).clamp_(min=1e-12)
+        # Two passes over the weights, no tensor of their amounts; it rounds as `quantize_per_channel` does.
+        scales = (torch.maximum(weight.amax(1), -weight.amin(1)).double() / 127).clamp_(min=1e-12)
+        integers = (weight * (1.0 / scales.float())[:, None]).round_().to(torch.int8)
         with warnings.catch_warnings():
             # The tensors, not the kernels, are to go in a later release.
             warnings.simplefilter("ignore", UserWarning)
-            whole = torch.quantize_per_channel(weight, scales, torch.zeros(len(weight)).long(), 0, torch.qint8)
+            zeros = torch.zeros(len(weight)).long()
+            whole = torch._make_per_channel_quantized_tensor(integers, scales, zeros, 0)
         self.packed: Any = torch.ops.quantized.linear_prepack(whole, None)
 
     def __call__(self, x: Tensor) -> Tensor:
