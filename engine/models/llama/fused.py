@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from ... import threads
 from .network import LlamaConfig, rotary_table
 
 LENGTH_STEP = 16
@@ -158,8 +159,9 @@ class FusedLlama:
         rotary = rotary_table(self.config, positions, x.dtype)
         group = self.config.num_heads // self.config.num_kv_heads
         added = None if mask is None else _additive(mask, len(x), x.dtype).repeat(group, 1)[None, None]
-        for index, layer in enumerate(self.layers):
-            x = layer(x, rotary, added, cache.keys[index], cache.values[index], places, count)
+        with threads.watched():
+            for index, layer in enumerate(self.layers):
+                x = layer(x, rotary, added, cache.keys[index], cache.values[index], places, count)
         return x[:count]
 
     def logits(self, hidden: Tensor) -> Tensor:
