@@ -18,7 +18,6 @@ from pathlib import Path
 
 from .catalog import DEFAULT_MODEL, bundled_models, checkpoint_folder
 from .protocol import Denoiser
-from .starting import complete
 from .types import EngineError
 
 LLAMA = "llama"
@@ -55,8 +54,6 @@ def load(model: str = DEFAULT_MODEL, *, device: str | None = None, report: Repor
         return _load_bundled(folder, device or "cpu")
     from .models.gemma.load import load as load_gemma
 
-    # Its libraries build networks without values first.
-    complete()
     return load_gemma(folder, name if name in HUB_NAMES else folder.name, form, device=device, report=report)
 
 
@@ -128,7 +125,6 @@ def _auto(device: str | None, report: Report) -> Denoiser:
         found = [each for each in memories() if each.device != "cpu"]
         if not found:
             raise EngineError("no GPU was found, and the large model takes minutes an infill without one")
-        complete()
         return load_gemma(folder, name, "", device=device, report=report, found=found)
     except EngineError as error:
         report(f"auto: {DEFAULT_MODEL}, for {error}")

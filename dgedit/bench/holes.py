@@ -1,4 +1,4 @@
-"""`dgedit bench --holes`: many holes of one large text, filled one after the other as the pipe does, and what they hold.
+"""`dgedit bench --holes`: many holes of one large text, filled in turn as the pipe does, and the memory they hold.
 
 The text is made of held-out files, so that no part of it stands twice; holes stand at equal distances. Nothing here is
 a remembered figure.

@@ -23,7 +23,6 @@ from torch.nn import functional as F  # noqa: N812
 from ...kernels.formats import Choice
 from ..infill import fill
 from ..protocol import Denoiser
-from ..starting import complete
 from ..types import InfillRequest
 from .spans import Span
 from .speed import forget
@@ -58,7 +57,6 @@ def published_llama(sizes: Mapping[str, Any], weights: Mapping[str, Tensor]) -> 
         sizes: of its `LlamaConfig`.
         weights: under `LlamaModel`'s names, the head tied to the embeddings.
     """
-    complete()
     try:
         from transformers import LlamaConfig, LlamaForCausalLM
     except ImportError:

@@ -15,7 +15,6 @@ from ..infill import Prepared, default_settings, denoised, fill, infill, prepare
 from ..protocol import Denoiser
 from ..rank import rank, span_text
 from ..recall import recall
-from ..starting import complete
 from ..train.vocabulary import documents
 from ..types import InfillRequest
 from .exact_match import Answer, Method
@@ -145,7 +144,6 @@ def generate_pinned(folder: Path, model: Denoiser, *, passes: int = 8) -> Method
     One row of the longest of our lengths. The stock sampler starts from random tokens and knows no pins, so it is given
     the noise that the checkpoint was trained with, and the near suffix as certain logits.
     """
-    complete()
     try:
         from transformers import DiffusionGemmaForBlockDiffusion, LogitsProcessor, LogitsProcessorList
     except ImportError:

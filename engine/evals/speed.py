@@ -21,7 +21,6 @@ from ..guard import Guard
 from ..infill import SAMPLING_TEMPERATURE, fill
 from ..protocol import Denoiser
 from ..settings import Settings
-from ..starting import complete
 from ..types import InfillRequest
 from .spans import Span
 
@@ -171,7 +170,6 @@ def one_canvas(model: Denoiser, span: Span, passes: int) -> Taken:
 
 def published_loop(folder: Path, model: Denoiser, passes: int) -> Callable[[Span], Taken] | None:
     """transformers' `generate` on a checkpoint; none where it is not installed."""
-    complete()
     try:
         from transformers import DiffusionGemmaForBlockDiffusion
     except ImportError:
