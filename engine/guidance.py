@@ -62,6 +62,11 @@ def _cannot_begin(text: str, place: HolePlace) -> bool:
     return said.startswith(tuple(CLOSING)) or (head.endswith(_OPERATOR_ENDS) and said.startswith((",", ";")))
 
 
+def breaks_inside(tokenizer: Tokenizer) -> Tensor:
+    """Tokens with a line break behind something else, boolean [V]: half of them is in a line that ends."""
+    return torch.tensor(["\n" in text.lstrip("\n") for text in token_texts(tokenizer)])
+
+
 def without(bias: Tensor, tokens: Sequence[int]) -> Tensor:
     """A bias [V] that forbids some more tokens."""
     out = bias.clone()

@@ -16,8 +16,9 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
-from .denoise import closing_tokens, denoise, edge_bias
+from .denoise import closing_tokens, denoise, edge_bias, whole_tokens
 from .encoded import EncodedInfill, encode_infill
 from .frames import best_row, frame_spans, slot_ids, span_ids
 from .guard import Guard, Notebook, notebook_of
@@ -172,6 +173,7 @@ def _written_otherwise(encoded: EncodedInfill, proposals: Sequence[Proposal]) ->
     ends = closing_tokens(packed, model) | ends_before(encoded.guard.place.rest, model.tokenizer)
     how = model.defaults
     allowed = without(first, sorted(begun))
+    allowed, later = (_of_a_line(bias, ends, model) for bias in (allowed, later))
     written = model.write(encoded.context, allowed, later, ends, tokens_max=how.written_tokens, beams=how.beams)
     return [from_row(encoded, ids, Origin.WRITTEN, place) for place, ids in enumerate(written)]
 
@@ -217,7 +219,10 @@ def fill_text(prefix: str, suffix: str, model: Denoiser, *, seed: int = 0) -> st
 def default_settings(request: InfillRequest, model: Denoiser) -> Settings:
     """The model's own, with the passes of the request; seed 0 is greedy, every other seed samples."""
     temperature = model.defaults.temperature or SAMPLING_TEMPERATURE
-    return replace(model.defaults, passes_max=request.max_passes, temperature=temperature if request.seed else 0.0)
+    passes = request.max_passes
+    if denoises_alone(request) and passes >= model.info.passes:
+        passes = max(passes, model.defaults.passes_alone)
+    return replace(model.defaults, passes_max=passes, temperature=temperature if request.seed else 0.0)
 
 
 def denoises_alone(request: InfillRequest) -> bool:
@@ -255,13 +260,19 @@ def written_spans(encoded: EncodedInfill) -> list[list[int]]:
     model, context, packed = encoded.model, encoded.context, encoded.packed
     first, later = edge_bias(packed, model)
     ends, how = closing_tokens(packed, model), model.defaults
-    written = model.write(context, first, later, ends, tokens_max=how.written_tokens, beams=how.beams)
+    line = [_of_a_line(bias, ends, model) for bias in (first, later)]
+    written = model.write(context, *line, ends, tokens_max=how.written_tokens, beams=how.beams)
     if not how.long_tokens or not written or not goes_on(encoded, written[0]):
         return written
     closing = torch.zeros_like(ends)
     closing[model.format.eom_id] = True
     long = model.write(context, first, later, closing, tokens_max=how.long_tokens, beams=LONG_BEAMS)
     return [*(ids for ids in long if ids not in written), *written]
+
+
+def _of_a_line(bias: Tensor, ends: Tensor, model: Denoiser) -> Tensor:
+    """A bias [V], without the tokens that are only half in the line where a line break ends the span."""
+    return bias if int(ends.sum()) == 1 else whole_tokens(bias, model)
 
 
 def goes_on(encoded: EncodedInfill, ids: list[int]) -> bool:

@@ -30,6 +30,7 @@ WAITED_S = 0.002
 """So long at least: what is shorter, a timer of the system takes now and then."""
 
 _is_steady = False
+_is_watched = True
 
 
 def cores() -> int:
@@ -57,8 +58,17 @@ def use_one_thread() -> None:
     torch.set_num_threads(1)
 
 
+def use(count: int) -> None:
+    """Use so many threads until the next `settle`, whatever they wait for; for comparison."""
+    global _is_watched
+    _is_watched = False
+    torch.set_num_threads(count)
+
+
 def settle() -> None:
     """Use as many threads as pay at this moment, unless the answers are to be the same at every moment."""
+    global _is_watched
+    _is_watched = True
     if not _is_steady:
         use_fastest(most())
 
@@ -70,7 +80,7 @@ def watched() -> Iterator[None]:
     It costs two looks at the clocks, and nothing where there is one thread. The clock of this thread stands still while
     it sleeps: where a region ends late, and where another program has its core.
     """
-    if _is_steady or torch.get_num_threads() == 1:
+    if _is_steady or not _is_watched or torch.get_num_threads() == 1:
         yield
         return
     began, worked = time.perf_counter(), time.thread_time()

@@ -32,8 +32,6 @@ Threads = Callable[[], object]
 
 def run(model: str, runs: int) -> int:
     """Measure and print; returns the exit code."""
-    import torch
-
     from ..engine import threads
     from ..engine.evals import spans
 
@@ -44,9 +42,9 @@ def run(model: str, runs: int) -> int:
         for span in spans.load(limit=min(runs, 20))
     ]
     most = threads.most()
-    ways: dict[str, Threads] = {"1 thread": partial(torch.set_num_threads, 1)}
+    ways: dict[str, Threads] = {"1 thread": partial(threads.use, 1)}
     if most > 1:
-        ways[f"{most} threads"] = partial(torch.set_num_threads, most)
+        ways[f"{most} threads"] = partial(threads.use, most)
     ways["as many as dgedit chooses"] = threads.settle
     _once(engine, requests[0], threads.settle)
     for state, holding in (("as the machine is", 0), ("one core kept busy", 1)):

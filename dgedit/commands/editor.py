@@ -19,6 +19,7 @@ COMMANDS = {
     "bench": ("", "time the model (or, with --ui, the editor) on this machine"),
     "config": ("", "print every setting with its default, as a file to keep and change"),
     "hook": ("COMMAND", "stop commits with places that are not filled; install, run, fill, fix"),
+    "models": ("", "list the models that are here; get, add, remove one"),
     "doctor": ("", "look at all that an infill needs, and time one"),
     "completions": ("SHELL", "print the completion script of bash, zsh or fish"),
     "stats": ("", "print what was shown and accepted; the counts stay on this machine"),
