@@ -13,6 +13,10 @@ from .skim import CONTROLS as CONTROLS
 from .skim import CONTROLS_ALLOWED as CONTROLS_ALLOWED
 
 
+class UnencodableError(DgeditError):
+    """The encoding has no bytes for a character of the text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """How a text stands in a file."""
@@ -82,7 +86,7 @@ def encode(text: str, encoding: Encoding) -> bytes:
     """The bytes of a text, byte order mark included.
 
     Raises:
-        DgeditError: when the encoding has no bytes for a character; it says which and where.
+        UnencodableError: when the encoding has no bytes for a character; it says which and where.
     """
     try:
         return encoding.bom + text.encode(encoding.codec)
@@ -90,13 +94,13 @@ def encode(text: str, encoding: Encoding) -> bytes:
         raise _unencodable(text, error.start, encoding) from error
 
 
-def _unencodable(text: str, index: int, encoding: Encoding) -> DgeditError:
+def _unencodable(text: str, index: int, encoding: Encoding) -> UnencodableError:
     character = text[index]
     line = text.count("\n", 0, index) + 1
     column = index - text.rfind("\n", 0, index)
     surrogate = "\ud800" <= character <= "\udfff"
     shown = f"U+{ord(character):04X}" if surrogate else f"{character} (U+{ord(character):04X})"
-    return DgeditError(
+    return UnencodableError(
         f"{encoding.name} has no {shown}, at line {line:,}, column {column:,}",
         "remove it" if surrogate else f"save as {UTF_8.name}, or remove it",
     )
