@@ -48,7 +48,7 @@ class Vllm:
         return {
             "models": [model(self.name, owned_by="vllm", root=self.root, max_model_len=8192)],
             "routes": self.tokens.routes(),
-            "gets": {"/version": lambda wire: wire.json(200, {"version": "0.33.0"})},
+            "gets": {"/version": lambda wire: wire.json(200, {"version": "0.33.0" if self.knows_pins else "0.29.0"})},
         }
 
     def __call__(self, wire: Wire) -> None:
