@@ -156,6 +156,7 @@ class RemoteEngine:
             passes=SCHEDULE_PASSES,
             span_tokens=SPAN_TOKENS_MAX,
             is_remote=True,
+            facts=tuple((what, clean(api.client.hide(said), FACT_CHARS_MAX)) for what, said in api.server.facts()),
         )
         self._api, self._mode, self._timeout_s = api, mode, timeout_s
         self._share_related = share_related
@@ -171,12 +172,6 @@ class RemoteEngine:
         """What a person should know of how answers came about, oldest first."""
         with self._lock:
             return tuple(self._notes)
-
-    @property
-    def facts(self) -> tuple[tuple[str, str], ...]:
-        """What is known of the server: words and what there is to say, in the order of their weight."""
-        hide = self._api.client.hide
-        return tuple((what, clean(hide(found), FACT_CHARS_MAX)) for what, found in self._api.server.facts())
 
     def prepare(self, request: InfillRequest) -> None:
         """Nothing: the server reads a text when it answers."""

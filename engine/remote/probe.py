@@ -223,7 +223,9 @@ def _word(value: object) -> str:
 def _chosen(models: list[Served], name: str | None, client: Client) -> Served:
     """The model that is meant."""
     if name is not None:
-        return next((model for model in models if model.name == name), Served(name=name))
+        # One that is not listed may be an adapter, or what a router calls it: the program is the same.
+        other = Served(name=name, owner=models[0].owner if models else "")
+        return next((model for model in models if model.name == name), other)
     loaded = [model for model in models if model.is_loaded]
     for few in (models, loaded):
         if len(few) == 1:

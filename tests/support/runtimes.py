@@ -1,7 +1,7 @@
 """Model servers as the released programs are to a client: what they list, take, refuse, and how they answer.
 
-Written after vLLM 0.33.0, SGLang 0.5.23, mlx-vlm 0.7.10, transformers 5.24.0 and llama-cpp-python, where those need a GPU, a Mac
-or minutes. Each refuses what its program refuses, in its words.
+Written after vLLM 0.33.0, SGLang 0.5.23, mlx-vlm 0.7.10, transformers 5.24.0 and llama-cpp-python 0.3, for those need a
+GPU, a Mac or minutes. Each refuses what its program refuses, in its words.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Vllm:
     likely: Callable[[int], float] = lambda slots: -0.5
     """The log-probability of each token in a row of so many slots."""
     change: Change = lambda ids: ids
-    """What becomes of a canvas before it is sent: pins are put back into what the model reads, not into what it says."""
+    """What becomes of a canvas before it is sent: pins go back into what the model reads, not into what it says."""
     canvas: int | None = 256
     gives_ids: bool = True
     name: str = DIFFUSION_GEMMA

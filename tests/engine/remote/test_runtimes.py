@@ -53,7 +53,7 @@ def test_a_server_is_known_before_it_is_asked(name: str) -> None:
     with serving(stand_in, **stand_in.serving()) as server:
         engine = engine_of(server)
         probes = len(server.chats())
-        facts = dict(engine.facts)
+        facts = dict(engine.info.facts)
         answers = {fill(engine, request) for request in (REQUEST, ANOTHER)}
         bodies = server.chats()[probes:]
     assert answers == {"1"}
@@ -81,17 +81,17 @@ def test_a_server_is_looked_at_once_in_a_process() -> None:
 def test_another_model_at_the_same_address_is_looked_at_anew() -> None:
     vllm = Vllm(write=lambda slots: "1")
     with serving(vllm, **vllm.serving()) as server:
-        assert "canvas of up to 256" in dict(engine_of(server).facts)["asked by"]
+        assert "canvas of up to 256" in dict(engine_of(server).info.facts)["asked by"]
         vllm.canvas = None
         server.models = [model("qwen", owned_by="vllm")]
-        assert dict(engine_of(server).facts)["asked by"] == "chat, without pins"
+        assert dict(engine_of(server).info.facts)["asked by"] == "chat, without pins"
 
 
 def test_a_probe_that_failed_is_repeated() -> None:
     vllm = Vllm(write=lambda slots: "1")
     with serving(lambda wire: wire.json(500, {}), vllm, **vllm.serving()) as server:
-        assert dict(engine_of(server).facts)["asked by"].startswith("chat")
-        assert "canvas of up to 256" in dict(engine_of(server).facts)["asked by"]
+        assert dict(engine_of(server).info.facts)["asked by"].startswith("chat")
+        assert "canvas of up to 256" in dict(engine_of(server).info.facts)["asked by"]
 
 
 def test_an_sglang_that_names_its_own_word_for_the_seed_is_asked_again_without() -> None:
@@ -210,12 +210,12 @@ def test_the_other_programs_are_told_apart_by_what_they_list() -> None:
     props = {"default_generation_settings": {"n_ctx": 4096}}
     with serving(says(block("1")), models=llama, gets={"/props": lambda wire: wire.json(200, props)}) as server:
         engine = engine_of(server)
-        assert dict(engine.facts)["server"] == Runtime.LLAMA_CPP.value
+        assert dict(engine.info.facts)["server"] == Runtime.LLAMA_CPP.value
         assert list(engine.infill(REQUEST))[-1].context.limit == 4096
 
 
 def test_what_a_server_says_of_itself_cannot_steer_a_terminal() -> None:
     vllm = Vllm(name="dg\x1b[2J", root="r\x07oot")
     with serving(vllm, **vllm.serving()) as server:
-        facts = engine_of(server).facts
+        facts = engine_of(server).info.facts
     assert all(found.isprintable() for _, found in facts)
