@@ -20,7 +20,7 @@ then used by its name: --model NAME, or model = "NAME" in the settings file.
 
 exit codes: 0 done, 2 error, 130 cancelled by Ctrl+C (nothing is kept)
 """
-ABOUT = {"mini": "bundled; 127M, a laptop's CPU", "nano": "bundled; 15M, for weak machines"}
+ABOUT = {"mini": "bundled; 115M, a laptop's CPU", "nano": "bundled; 15M, for weak machines"}
 
 
 def parser() -> argparse.ArgumentParser:
