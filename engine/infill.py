@@ -263,8 +263,8 @@ def written_spans(encoded: EncodedInfill) -> list[list[int]]:
     model, context, packed = encoded.model, encoded.context, encoded.packed
     first, later = edge_bias(packed, model)
     ends, how = closing_tokens(packed, model), model.defaults
-    line = [_of_a_line(bias, ends, model) for bias in (first, later)]
-    written = model.write(context, *line, ends, tokens_max=how.written_tokens, beams=how.beams)
+    begin, then = (_of_a_line(bias, ends, model) for bias in (first, later))
+    written = model.write(context, begin, then, ends, tokens_max=how.written_tokens, beams=how.beams)
     if not how.long_tokens or not written or not goes_on(encoded, written[0]):
         return written
     closing = torch.zeros_like(ends)
@@ -279,9 +279,10 @@ def _of_a_line(bias: Tensor, ends: Tensor, model: Denoiser) -> Tensor:
 
 
 def goes_on(encoded: EncodedInfill, ids: list[int]) -> bool:
-    """Whether what follows a span that was written is likelier another line than the end."""
+    """Whether the model finds it unlikely that a span that was written ends there."""
     model = encoded.model
-    return float(model.score(encoded.context, [[*ids, model.format.eom_id]])[0][-1]) < math.log(0.5)
+    below = math.log(model.defaults.long_below)
+    return float(model.score(encoded.context, [[*ids, model.format.eom_id]])[0][-1]) < below
 
 
 def drafts(known: list[Proposal]) -> list[list[int]]:

@@ -214,18 +214,37 @@ def closing_logs(encoded: EncodedInfill, proposals: Sequence[Proposal]) -> list[
     that hold the last sign of a span and the first one behind it (`]))`) make the span alone look unlikely.
     """
     model, packed = encoded.model, encoded.packed
-    lead = list(packed.lead_ids)
+    lead, others = list(packed.lead_ids), line_breaks(encoded)
     rows = [[*lead, *proposal.ids, *packed.closing_ids] for proposal in proposals]
+    for token in others:
+        rows += [[*lead, *proposal.ids, token] for proposal in proposals]
     if packed.runs_into:
         texts = (packed.borrowed + proposal.text + packed.runs_into for proposal in proposals)
         rows += [[*lead, *model.tokenizer.encode(text)] for text in texts]
     # The lead stands between the context and every candidate alike; its own likelihood tells nothing.
     scored = model.score(encoded.context, rows)
     logs = [each[len(lead) :] if len(each) > len(lead) else torch.zeros(1) for each in scored]
-    alone, on = logs[: len(proposals)], logs[len(proposals) :]
+    alone, on = logs[: len(proposals)], logs[len(proposals) * (1 + len(others)) :]
+    if others:
+        ends = torch.stack([each[-1] for each in logs[: len(proposals) * (1 + len(others))]])
+        ends = ends.view(1 + len(others), -1).logsumexp(0, keepdim=True)
+        alone = [torch.cat((each[:-1], end)) for each, end in zip(alone, ends.T, strict=True)]
     if not on:
         return alone
     return [max(pair, key=lambda each: float(each.sum())) for pair in zip(alone, on, strict=True)]
+
+
+def line_breaks(encoded: EncodedInfill) -> list[int]:
+    """Tokens that end a span as well as what closes it: to a network that only writes on, a break ends a line.
+
+    Those of breaks alone, as far as the span ends with its line.
+    """
+    model, packed = encoded.model, encoded.packed
+    if model.format.middle_id is None or not packed.suffix_ids or packed.runs_into:
+        return []
+    breaks = model.tokenizer.begins_line()
+    found = {model.tokenizer.encode(text)[0] for text in ("\n", "\n\n")} | {packed.suffix_ids[0]}
+    return sorted(token for token in found if bool(breaks[token]))
 
 
 def of_verdict(verdict: GuardVerdict) -> dict[str, float]:

@@ -46,6 +46,8 @@ class Settings:
     long_tokens: int = 0
     """Of a span that is written over several lines, where the model finds that likelier than its end after the first;
     with 0 it always ends there."""
+    long_below: float = 0.5
+    """The probability of its end under which it is."""
     recalled: int = 10
     """Pieces of the file that are ranked with the denoised rows."""
     rows_kept: int = 3

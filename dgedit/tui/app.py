@@ -30,7 +30,7 @@ from ..config import Config
 from ..errors import DgeditError
 from ..files import journal
 from ..files.locations import OpenAt
-from ..files.watch import WatchKind
+from ..files.watch import LOOK_S, WatchKind
 from ..fill.loop import FillOptions
 from ..stats import Event, Stats
 from ..text.languages import detect_original
@@ -60,7 +60,6 @@ from .widgets.code_area import CodeArea
 
 QUIET_S = 0.1
 """After so long without a key it is found out whether the text differs from the file."""
-LOOK_EVERY_S = 0.5
 EDITED_WITHIN_S = 10.0
 GONE_S = 3.0
 OF_INFILL = frozenset(command.id for command in COMMANDS if command.group == "Infill") - {"cancel"}
@@ -206,7 +205,7 @@ class DgeditApp(Routes):
         if self._warm_up:
             self.jobs.load()
         self.run_worker(self.recovery.run(), group="journal")
-        self.set_interval(LOOK_EVERY_S, self.looks.look)
+        self.set_interval(LOOK_S, self.looks.look)
         self.problems.look()
         self.ask(self._recover())
         if self._root is not None and self._places == [None]:

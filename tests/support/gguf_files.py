@@ -14,6 +14,7 @@ from transformers import LlamaForCausalLM, PreTrainedModel, Qwen2Config, Qwen2Fo
 from dgedit.engine.models.llama.network import LlamaConfig
 
 Kind = gguf.GGMLQuantizationType
+F32, F16, Q8_0, Q4_1, Q4_0 = Kind.F32, Kind.F16, Kind.Q8_0, Kind.Q4_1, Kind.Q4_0
 NAMES = {
     "model.embed_tokens": "token_embd",
     "model.norm": "output_norm",

@@ -194,7 +194,7 @@ async def burst(host: Host, draw: random.Random) -> None:
 async def test_random_keys(
     tmp_path: Path, nano: Engine, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config, part: int
 ) -> None:
-    draw = random.Random(part)
+    draw = random.Random(part + 4 * pytestconfig.getoption("--keys-seed"))
     folder = tmp_path.resolve()
     for name, text in FILES.items():
         (folder / name).write_bytes(text.encode())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ... import threads
 from ...protocol import CanvasFormat
 from ...settings import fitted_weights
 from ...tokenizer import SPECIAL_TOKENS, TextTokenizer
@@ -47,6 +49,8 @@ WHOLE = frozenset(PUBLISHED) - {"rope_theta", "rms_norm_eps"}
 LARGEST = 1 << 20
 """No size is above it."""
 LAYERS_MAX = 1000
+AT_ONCE = 4
+"""Layers that are laid out at the same time at most: each holds its largest matrix in float32 meanwhile."""
 GROUP = 64
 BITS = {"mlp.gate_up_proj.weight": 5}
 """Bits of the matrices whose names end so; the others have `BITS_ELSE`. Half of all weights, and they bear it best."""
@@ -116,11 +120,10 @@ def load(folder: Path, name: str, *, device: str = "cpu", arithmetic: Arithmetic
     tokenizer = _read_tokenizer(folder / "tokenizer.json", config, form)
     path = folder / "model.safetensors"
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="pt") as file, ThreadPoolExecutor(min(threads.most(), AT_ONCE)) as pool:
+            digest = pool.submit(_digest, path)
             weights = StoredWeights(file, config, path)
-            network = FusedLlama(config, weights.stored, arithmetic or fastest(torch.device(device)), device)
-        with path.open("rb") as source:
-            digest = hashlib.file_digest(source, "sha256").hexdigest()[:12]
+            network = FusedLlama(config, weights.stored, arithmetic or fastest(torch.device(device)), device, pool=pool)
     except FileNotFoundError as error:
         raise EngineError(f"{path} is missing", _REMEDY) from error
     except (OSError, SafetensorError) as error:
@@ -130,12 +133,17 @@ def load(folder: Path, name: str, *, device: str = "cpu", arithmetic: Arithmetic
         name=name,
         parameters=weights.parameters,
         device=device,
-        digest=digest,
+        digest=digest.result(),
         passes=family.usual.passes_max,
         span_tokens=form.canvas_tokens - 2 - (form.near_suffix_tokens if form.middle_id is None else 0),
         languages=languages,
     )
     return family(network, tokenizer, form, info, fitted_weights(folder, family.usual_weights))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()[:12]
 
 
 def read_published(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

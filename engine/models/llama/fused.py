@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from ... import threads
 from .network import LlamaConfig, rotary_table
 from .quantized import WHOLE_BYTE, Quantized, dequantize
 
@@ -33,8 +35,8 @@ INTEGER_ENGINES = ("x86", "fbgemm")
 """Torch's kernels that take 8-bit weights and round inputs as they come."""
 
 Weights = Callable[[str], Tensor | Quantized]
-"""A weight by its joined name, float32 or as a file has it; asked for once each, so that no more than one is held in
-float32."""
+"""A weight by its joined name, float32 or as a file has it; asked for once each, so that no thread holds more than one
+in float32."""
 
 
 class Arithmetic(Enum):
@@ -110,18 +112,26 @@ class FusedLlama:
     """Weights folded and laid out once."""
 
     def __init__(
-        self, config: LlamaConfig, weights: Weights, arithmetic: Arithmetic, device: torch.device | str = "cpu"
+        self,
+        config: LlamaConfig,
+        weights: Weights,
+        arithmetic: Arithmetic,
+        device: torch.device | str = "cpu",
+        pool: ThreadPoolExecutor | None = None,
     ) -> None:
+        """Args: pool: lays layers out; without one they are laid out in turn."""
         self.config, self.device = config, torch.device(device)
         project, inner = projection(arithmetic, self.device), projection(arithmetic, self.device, sensitive=False)
         self.dtype = torch.float32 if self.device.type == "cpu" else torch.bfloat16
         table = weights("embed_tokens.weight")
         self.embedding = _float(table).to(torch.bfloat16 if arithmetic is not Arithmetic.FLOAT32 else torch.float32)
         self.embedding = self.embedding.to(self.device)
-        self.layers = [
-            _FusedLayer(config, _below(weights, f"layers.{index}."), project, inner)
-            for index in range(config.num_layers)
-        ]
+
+        def laid_out(index: int) -> _FusedLayer:
+            return _FusedLayer(config, _below(weights, f"layers.{index}."), project, inner)
+
+        numbers = range(config.num_layers)
+        self.layers = list((map if pool is None else pool.map)(laid_out, numbers))
         self.norm, self.head = _float(weights("norm.weight")), project(table)
 
     def new_cache(self, capacity: int) -> LlamaCache:
@@ -151,8 +161,9 @@ class FusedLlama:
         rotary = rotary_table(self.config, positions, x.dtype)
         group = self.config.num_heads // self.config.num_kv_heads
         added = None if mask is None else _additive(mask, len(x), x.dtype).repeat(group, 1)[None, None]
-        for index, layer in enumerate(self.layers):
-            x = layer(x, rotary, added, cache.keys[index], cache.values[index], places, count)
+        with threads.watched():
+            for index, layer in enumerate(self.layers):
+                x = layer(x, rotary, added, cache.keys[index], cache.values[index], places, count)
         return x[:count]
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -263,9 +274,12 @@ class _Integers:
             if isinstance(weight, Quantized) and weight.bits == WHOLE_BYTE and weight.scales.shape[1] == 1:
                 whole = _as_stored(weight)
             else:
+                # Two passes over the weights, no tensor of their amounts; it rounds as `quantize_per_channel` does.
                 matrix = _float(weight)
-                scales = (matrix.abs().amax(1).double() / 127).clamp_(min=1e-12)
-                whole = torch.quantize_per_channel(matrix, scales, torch.zeros(len(matrix)).long(), 0, torch.qint8)
+                scales = (torch.maximum(matrix.amax(1), -matrix.amin(1)).double() / 127).clamp_(min=1e-12)
+                integers = (matrix * (1.0 / scales.float())[:, None]).round_().to(torch.int8)
+                zeros = torch.zeros(len(matrix)).long()
+                whole = torch._make_per_channel_quantized_tensor(integers, scales, zeros, 0)
             self.packed: Any = torch.ops.quantized.linear_prepack(whole, None)
 
     def __call__(self, x: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,7 @@ SIZES = LlamaConfig(
     intermediate_size=96,
     rope_theta=10_000.0,
 )
-STORED = [gguf_files.Kind[name] for name in ("F32", "F16", "Q8_0", "Q4_1", "Q4_0")]
+STORED = [gguf_files.F32, gguf_files.F16, gguf_files.Q8_0, gguf_files.Q4_1, gguf_files.Q4_0]
 TEXT = 'def ret(x):\n    return {"é": x, 12: [3]}\n'
 
 
@@ -43,10 +44,10 @@ def write(path: Path, *, stored: gguf_files.Kind = gguf_files.Kind.F32, architec
     return model
 
 
-def logits(config: LlamaConfig, weights: dict[str, Tensor], ids: list[int]) -> Tensor:
+def logits(config: LlamaConfig, weights: Mapping[str, Tensor], ids: list[int]) -> Tensor:
     """What the network of the trainer predicts behind each token."""
     network = LlamaDenoiser(config)
-    network.load_state_dict(own_names(weights))
+    network.load_state_dict(own_names(dict(weights)))
 
     def attend(_: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return attention(q[None], k[None], v[None], causal=True)[0]
