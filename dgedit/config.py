@@ -58,7 +58,7 @@ class Editor:
     reduced_motion: bool = False
     """Show an infill only when it is finished, not its passes."""
     recent: bool = True
-    """Remember which files were opened, to offer them again; the list stays on this machine."""
+    """Remember on this machine which files were opened last, to offer them first."""
     recover: bool = True
     """Keep unsaved work in a journal, so that it survives a crash."""
     watch: bool = True

@@ -102,8 +102,8 @@ def test_a_byte_order_mark_is_no_error(load: Load) -> None:
         ("[keys]\n'infill' = 'g'\n", "config.toml:2: infill: 'g' writes itself; add ctrl or alt"),
         (
             "[keys]\ninfill = 'ctrl+d'\n",
-            "config.toml:2: ctrl+d is bound to infill and to duplicate_line "
-            "(set duplicate_line too: duplicate_line = [] takes its keys away)",
+            "config.toml:2: ctrl+d is bound to infill and to next_match "
+            "(set next_match too: next_match = [] takes its keys away)",
         ),
         ("[keys]\nreload = 'f5'\n\nnext_theme = 'F5'\n", "config.toml:4: f5 is bound to next_theme and to reload"),
         ("[languages]\n'*.x' = 3\n", 'config.toml:2: "*.x" is 3; write a glob and a language'),
@@ -126,8 +126,8 @@ def test_three_problems_are_told_and_the_others_counted(load: Load) -> None:
 
 
 def test_keys_can_change_places(load: Load) -> None:
-    found = load("[keys]\ninfill = 'ctrl+d'\nduplicate_line = 'ctrl+g'\n")
-    assert (found.keys["infill"], found.keys["duplicate_line"]) == (("ctrl+d",), ("ctrl+g",))
+    found = load("[keys]\ninfill = 'ctrl+d'\nnext_match = 'ctrl+g'\n")
+    assert (found.keys["infill"], found.keys["next_match"]) == (("ctrl+d",), ("ctrl+g",))
 
 
 def test_one_key_under_two_names_is_one_key(load: Load) -> None:

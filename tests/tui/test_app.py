@@ -107,12 +107,12 @@ async def test_settings_of_the_editor_are_followed(tmp_path: Path) -> None:
 
 
 async def test_keys_that_are_set_replace_the_defaults(path: Path) -> None:
-    config = Config(editor=QUIET.editor, keys={"toggle_comment": ("f4", "alt+q"), "save": ()})
+    config = Config(editor=QUIET.editor, keys={"toggle_comment": ("f5", "alt+q"), "save": ()})
     async with editor(path, config=config) as host:
         await host.press("x", "ctrl+underscore", "ctrl+s")
         assert host.text == "x" + SOURCE
         assert path.read_text() == SOURCE
-        await host.press("f4")
+        await host.press("f5")
         assert host.text == "# x" + SOURCE
         await host.press("alt+q")
         assert host.text == "x" + SOURCE
@@ -129,10 +129,10 @@ async def test_settings_are_read_again_when_their_file_changes(path: Path) -> No
     config_path().parent.mkdir(parents=True, exist_ok=True)
     config_path().write_text("")
     async with editor(path, config=Config(editor=Editor(watch=True))) as host:
-        config_path().write_text('[editor]\ntheme = "dgedit-light"\n[keys]\nsave = "f4"\n')
+        config_path().write_text('[editor]\ntheme = "dgedit-light"\n[keys]\nsave = "f5"\n')
         await host.until(lambda: host.app.palette.name == "dgedit-light", "the new theme")
         assert "were read again" in host.status
-        await host.press("x", "f4")
+        await host.press("x", "f5")
         assert path.read_text() == "x" + SOURCE
         config_path().write_text("[editor]\nthme = 1\n")
         await host.until(lambda: "thme" in host.status, "the fault to be said")
@@ -158,10 +158,10 @@ async def test_what_is_visible_after_a_jump_is_coloured(tmp_path: Path) -> None:
 
 
 async def test_a_theme_reaches_the_text_at_once(path: Path) -> None:
-    async with editor(path, config=Config(editor=QUIET.editor, keys={"next_theme": ("f4",)})) as host:
+    async with editor(path, config=Config(editor=QUIET.editor, keys={"next_theme": ("f5",)})) as host:
         seen = set[str]()
         for _ in range(3):
-            await host.press("f4")
+            await host.press("f5")
             style = next(style for text, style, _ in host.area.render_line(0) if "total" in text)
             assert style is not None
             assert style.color is not None

@@ -335,10 +335,10 @@ async def test_long_lines_are_wrapped_and_scrolled_again(tmp_path: Path) -> None
 async def test_every_theme_is_reached_by_the_next_one(tmp_path: Path) -> None:
     path = tmp_path / "x.py"
     path.write_text(PYTHON)
-    async with editor(path, config=Config(editor=Editor(watch=False), keys={"next_theme": ("f4",)})) as host:
+    async with editor(path, config=Config(editor=Editor(watch=False), keys={"next_theme": ("f5",)})) as host:
         first, seen = host.app.palette.name, list[str]()
         while not seen or seen[-1] != first:
-            await host.press("f4")
+            await host.press("f5")
             seen.append(host.app.palette.name)
             background = host.app.palette.colour("editor.background")
             assert host.area.styles.background.hex.lower() == background.lower() or host.area.theme == seen[-1]

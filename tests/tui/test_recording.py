@@ -10,7 +10,8 @@ from rich.style import Style
 
 from dgedit.fill.open import load_model
 from dgedit.tui import recording
-from dgedit.tui.recording import COLUMNS, ROWS, Row, Screen
+from dgedit.tui.recording import Row, Screen
+from dgedit.tui.screenshot import COLUMNS, ROWS
 
 SVG = "{http://www.w3.org/2000/svg}"
 BYTES_MAX = 300_000

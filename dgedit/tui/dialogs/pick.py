@@ -117,7 +117,7 @@ class Pick(PanelScreen[int]):
         self._tell(marked)
 
     @on(Input.Submitted)
-    def _submitted(self) -> None:
+    def _submitted(self, event: Input.Submitted) -> None:
         if self._shown:
             self.finish(self._marked())
 

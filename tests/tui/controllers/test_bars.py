@@ -55,13 +55,15 @@ def status_row(host: Host) -> str:
 
 async def test_a_message_fades_and_the_state_stays(path: Path) -> None:
     async with editor(path, size=(50, 12)) as host:
-        host.app.bars.fade_s = 0.05
-        host.app.say("something that is long, and would not fit beside it")
+        said = "something that is long, and would not fit beside it"
+        host.app.say(said)
         await host.settle()
         assert "x.py" in status_row(host)
         assert "1:1" in status_row(host)
         assert "something that is long" in host.status
         assert host.rows[-3].strip() == status_row(host).strip(), "a long message takes a row of the text"
+        host.app.bars.fade_s = 0.05
+        host.app.say(said)
         await host.until(lambda: "something" not in host.status, "the message to fade")
         assert host.rows[-1].rstrip().endswith("F1 Help")
         assert host.rows[-2].strip() == status_row(host).strip()
