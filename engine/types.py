@@ -245,3 +245,5 @@ class ModelInfo:
 
     is_remote: bool = False
     """Whether the text is sent to a server of the network."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """What else a person may want to know of it, each a word and what there is to say."""

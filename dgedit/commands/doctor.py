@@ -1,7 +1,7 @@
 """`dgedit doctor`: what an infill needs of this machine, looked at one by one, and one infill, timed.
 
-Each finding is a line; one that is trouble says what to do. Nothing is kept and nothing is sent anywhere. It must not
-fail where the editor would: whatever is missing or broken is a finding.
+Each finding is a line; one that is trouble says what to do. Nothing is kept, and nothing is sent but an example to a
+server that a person names. It must not fail where the editor would: whatever is missing or broken is a finding.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 Each line begins with ok, note (it works, but you may want to know) or BAD (it does not; the line says what to do).
-Nothing is fetched or sent.
+Nothing is fetched, and nothing sent but two lines of an example to a server that --engine names.
 
 exit codes: 0 nothing is BAD, 2 something is, 130 cancelled by Ctrl+C
 """
@@ -85,6 +85,12 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--model", default=DEFAULT_MODEL, help="the model to look for and to try (default: %(default)s)")
+    made.add_argument(
+        "--engine",
+        default="",
+        metavar="URL",
+        help="look at this server instead of a model here, and try one infill there",
+    )
     made.add_argument("--no-infill", action="store_true", help="do not load the model")
     return made
 
@@ -94,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
     from ..tui.commands import COMMANDS
 
     try:
-        good = report(options.model, COMMANDS, infills=not options.no_infill, say=_print)
+        good = report(options.model, COMMANDS, engine=options.engine, infills=not options.no_infill, say=_print)
     except KeyboardInterrupt:
         return ExitCode.CANCELLED
     return ExitCode.OK if good else ExitCode.ERROR
@@ -105,27 +111,33 @@ def _print(line: str) -> None:
     printed(f"{shown(line)}\n")
 
 
-def report(model: str, keys: Sequence[Bindable], *, infills: bool, say: Callable[[str], None]) -> bool:
+def report(
+    model: str, keys: Sequence[Bindable], *, infills: bool, say: Callable[[str], None], engine: str = ""
+) -> bool:
     """Say every finding; whether none is bad.
 
     Args:
+        engine: the address of a server, which is looked at instead of a model here.
         keys: the commands of the editor, which settings may name.
         infills: whether the model is loaded and tried.
     """
     good = True
-    for finding in examine(model, keys, infills=infills):
+    for finding in examine(model, keys, infills=infills, engine=engine):
         say(finding.line())
         good = good and finding.grade is not Grade.BAD
     return good
 
 
-def examine(model: str, keys: Sequence[Bindable], *, infills: bool) -> Iterator[Finding]:
+def examine(model: str, keys: Sequence[Bindable], *, infills: bool, engine: str = "") -> Iterator[Finding]:
     """All findings, as they are found; the last ones take seconds."""
     yield Finding("python", f"{platform.python_version()} on {platform.platform(terse=True)}")
     yield from packages()
     yield from terminal(os.environ, terminal_size(), sys.stdout.encoding)
     yield settings(keys)
     yield journal()
+    if engine:
+        yield from infill(model, engine, infills=infills)
+        return
     try:
         importlib.import_module("torch")
     except Exception as trouble:  # an ImportError where it is missing, anything where its libraries do not fit
@@ -267,11 +279,11 @@ def devices() -> Iterator[Finding]:
 def weights(model: str) -> Iterator[Finding]:
     """Which checkpoints are at hand, the one that was asked for first."""
     from ..engine.catalog import bundled_models
-    from ..engine.load import AUTO, HUB_NAMES, find
+    from ..engine.load import AUTO, FORMS, HUB_NAMES, find
     from ..engine.types import EngineError
 
     yield Finding("bundled", ", ".join(bundled_models()) or "none")
-    asked = re.sub(r":(bf16|nf4)$", "", model)
+    asked = next((model.removesuffix(form) for form in FORMS if model.endswith(form)), model)
     for name in dict.fromkeys((asked, *HUB_NAMES)):
         if name == AUTO:
             continue
@@ -296,21 +308,26 @@ def warm_processes() -> Iterator[Finding]:
             yield Finding("warm process", f"{hello.model}, {pid}, infills so far: {hello.infills}")
 
 
-def infill(model: str) -> Iterator[Finding]:
-    """Loads the model and fills one expression, twice: the first one warms up."""
-    from ..fill.open import load_model
+def infill(model: str, engine: str = "", *, infills: bool = True) -> Iterator[Finding]:
+    """Loads the model, or asks a server what it is, and fills one expression, twice: the first one warms up."""
+    from ..fill.open import open_model
 
     began = time.perf_counter()
     try:
-        loaded = load_model(model)
+        loaded = open_model(model, engine)
         took_s, info = time.perf_counter() - began, loaded.info
-        yield Finding("model", f"{info.name} {info.digest} on {info.device}, loaded in {took_s:.1f} s")
+        yield Finding("model", " ".join(f"{info.name} {info.digest} on {info.device}, ready in {took_s:.1f} s".split()))
         known = ", ".join(info.languages) or "not said which"
-        yield Finding("languages", f"{known}; in others only pieces of your files are offered unless asked")
+        if not info.is_remote:
+            yield Finding("languages", f"{known}; in others only pieces of your files are offered unless asked")
+        for what, found in info.facts:
+            yield Finding(what, found)
+        if not infills:
+            return
         _, first_ms = _fill(loaded)
         answer, ms = _fill(loaded)
     except DgeditError as error:
-        yield Finding("model", str(error), Grade.BAD, error.hint)
+        yield Finding("server" if engine else "model", str(error), Grade.BAD, error.hint)
         return
     except Exception as trouble:  # whatever is broken in a checkpoint or a driver is what was looked for
         found = f"{type(trouble).__name__}: {' '.join(str(trouble).split())}"

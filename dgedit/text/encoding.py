@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import DgeditError
+from .skim import CONTROLS as CONTROLS
+from .skim import CONTROLS_ALLOWED as CONTROLS_ALLOWED
 
 
 class UnencodableError(DgeditError):
@@ -45,9 +47,6 @@ ENCODINGS = (UTF_8, UTF_8_BOM, UTF_16_LE, UTF_16_BE, LATIN_1)
 
 UTF_32_MARKS = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 
-CONTROLS = bytes([*range(0x20), 0x7F]).translate(None, b"\b\t\n\v\f\r\x1b")
-"""Bytes that texts hardly hold; tabs, line breaks, form feeds, overstrikes and terminal colours are not among them."""
-CONTROLS_ALLOWED = 8
 CONTROL_SHARE = 0.05
 
 

@@ -8,67 +8,73 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..types import EngineError
 from .address import clean
-from .events import Delta, delta_of, deltas, is_count
+from .events import Delta, FailedError, delta_of, deltas
 from .line import Line
+from .probe import CHAT, NOT_A_SERVER, Known
+from .server import Server
 from .wire import Client, RefusedError
 
-_CHAT = "/v1/chat/completions"
-_NAMES_SHOWN = 8
+CONTEXT_TOKENS_MIN = 256
+"""A server that reads less than this is of no use for code."""
+
 TOKEN_ID_MAX = 2**31 - 1
-_FIELDS_DROPPED = ("stream_options", "seed", "stop", "temperature", "chat_template_kwargs")
-"""A server that names one of these as what it cannot take is asked again without."""
-_NOT_A_SERVER = "is this the address of a model server?"
+_FIELDS_DROPPED = {
+    "stream_options": "stream_options",
+    "seed": "seed",
+    "sampling_seed": "seed",
+    "stop": "stop",
+    "temperature": "temperature",
+    "chat_template_kwargs": "chat_template_kwargs",
+    "top_logprobs": "top_logprobs",
+    "logprobs": "logprobs",
+    "return_tokens_as_token_ids": "return_tokens_as_token_ids",
+}
+"""What a server may name as what it cannot take, and the field that it means: it is asked again without."""
+_CONTEXT_SAID = re.compile(r"context (?:length|size|window)[^.\d]{0,30}(\d+)")
+"""How much a server reads, where it refuses a longer request."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """What a server says of the model that is used."""
-
-    name: str
-    owner: str = ""
-    context_tokens: int | None = None
-
-    @property
-    def looks_diffusing(self) -> bool:
-        """Whether it may know a canvas."""
-        return self.is_vllm and "diffusion" in self.name.lower()
-
-    @property
-    def is_vllm(self) -> bool:
-        """Whether it is a vLLM by its own word."""
-        return self.owner == "vllm"
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Api:
     """One model of one server; keeps what the server was found not to take."""
 
     client: Client
-    served: Served
-    dropped: set[str] = field(default_factory=set)
+    known: Known
+
+    @property
+    def server(self) -> Server:
+        """What is known of the server."""
+        return self.known.server
 
     def chat(self, line: Line, body: Mapping[str, Any]) -> Generator[Delta, None, None]:
-        """The answer to a body, sent again without the fields that the server cannot take.
+        """The answer to a body, without the fields that the server does not take; sent again where it names another.
 
         Raises:
             RefusedError: when the server says no to something else.
+            FailedError: when it breaks off with an error.
             EngineError: for any other failure.
         """
         while True:
-            sent = self._body(body)
+            sent, begun = self._body(body), False
             try:
-                reply = self.client.ask(line, "POST", _CHAT, sent)
-                break
-            except RefusedError as refused:
-                refused_field = _field_refused(refused, sent)
-                if refused_field is None:
+                for delta in self._deltas(line, sent):
+                    begun = begun or bool(delta.text or delta.token_ids)
+                    yield delta
+                return
+            except (RefusedError, FailedError) as trouble:
+                # Some servers begin an answer before they look at what is asked.
+                named = None if begun else _field_refused(trouble, sent)
+                if named is None:
                     raise
-                self.dropped.add(refused_field)
+                self.known.dropped.add(named)
+
+    def _deltas(self, line: Line, sent: Mapping[str, Any]) -> Generator[Delta, None, None]:
+        reply = self.client.ask(line, "POST", CHAT, sent)
         try:
             if reply.kind == "text/event-stream":
                 yield from deltas(reply.pieces(), self.client.hide)
@@ -77,20 +83,35 @@ class Api:
             else:
                 kind = clean(self.client.hide(reply.kind), 40)
                 raise EngineError(
-                    f"{self.client.address} answered with {kind} instead of a stream of events", _NOT_A_SERVER
+                    f"{self.client.address} answered with {kind} instead of a stream of events", NOT_A_SERVER
                 )
         finally:
             reply.close()
 
+    def learn_context(self, trouble: RefusedError | FailedError) -> bool:
+        """Whether a refusal says how much the server reads, and that is less than what was known: now it is known."""
+        said, known = _CONTEXT_SAID.search(trouble.detail), self.server.served.context_tokens
+        tokens = int(said[1][:9]) if said else 0
+        if not CONTEXT_TOKENS_MIN <= tokens < (known or tokens + 1):
+            return False
+        self.known.server = self.server.with_context(tokens)
+        return True
+
     def tokenizer(self, line: Line) -> ServerTokenizer:
         """The server's tokenizer."""
-        return ServerTokenizer(self.client, line, self.served.name)
+        return ServerTokenizer(self.client, line, self.server.served.name)
+
+    @property
+    def unsent(self) -> frozenset[str]:
+        """Fields that are not sent."""
+        return self.server.unsent | self.known.dropped
 
     def _body(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        kept = {name: value for name, value in body.items() if name not in self.dropped}
-        if "max_tokens" in self.dropped:
+        unsent = self.unsent
+        kept = {name: value for name, value in body.items() if name not in unsent}
+        if "max_tokens" in unsent:
             kept["max_completion_tokens"] = body["max_tokens"]
-        return {"model": self.served.name, **kept}
+        return {"model": self.server.served.name, **kept}
 
 
 @dataclass(slots=True)
@@ -134,70 +155,23 @@ class ServerTokenizer:
         return _table(self.client.ask(self.line, "POST", path, {"model": self.model, **body}).json())
 
 
-def find_served(client: Client, line: Line, name: str | None) -> Served:
-    """The model of a server that a person means.
-
-    Args:
-        name: none where the server has one alone.
-
-    Raises:
-        EngineError: when that is not clear.
-    """
-    try:
-        models = _models(client.ask(line, "GET", "/v1/models").json())
-    except RefusedError:
-        if name is None:
-            raise
-        # Some servers list nothing; the first infill tells whether the name is right.
-        return Served(name=name)
-    if name is not None:
-        return next((model for model in models if model.name == name), Served(name=name))
-    if len(models) == 1:
-        return models[0]
-    shown = ", ".join(clean(client.hide(model.name), 60) for model in models[:_NAMES_SHOWN])
-    more = ", …" if len(models) > _NAMES_SHOWN else ""
-    raise EngineError(
-        f"{client.address} serves {len(models)} models", f"name one with --model: {shown or 'none'}{more}"
-    )
-
-
-def _models(answer: Any) -> list[Served]:
-    listed = _table(answer).get("data")
-    if not isinstance(listed, list):
-        raise _malformed("/v1/models")
-    found = list[Served]()
-    for each in listed:
-        if isinstance(each, dict) and isinstance(each.get("id"), str):
-            owner, tokens = each.get("owned_by"), each.get("max_model_len")
-            found.append(
-                Served(
-                    name=each["id"],
-                    owner=owner if isinstance(owner, str) else "",
-                    context_tokens=tokens if tokens and is_count(tokens) else None,
-                )
-            )
-    return found
-
-
-def _is_id(token: object) -> bool:
-    return type(token) is int and 0 <= token <= TOKEN_ID_MAX
-
-
 def _table(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise EngineError("the server's answer is malformed", _NOT_A_SERVER)
+        raise EngineError("the server's answer is malformed", NOT_A_SERVER)
     return value
 
 
 def _malformed(path: str) -> EngineError:
-    return EngineError(f"the server's answer to {path} is malformed", _NOT_A_SERVER)
+    return EngineError(f"the server's answer to {path} is malformed", NOT_A_SERVER)
 
 
-def _field_refused(refused: RefusedError, sent: Mapping[str, Any]) -> str | None:
+def _field_refused(trouble: RefusedError | FailedError, sent: Mapping[str, Any]) -> str | None:
     """The field of a body that a server names as what it cannot take."""
-    if refused.status not in (400, 422):
+    if isinstance(trouble, RefusedError) and trouble.status not in (400, 422):
         return None
-    if "max_tokens" in sent and "max_completion_tokens" in refused.detail:
+    if "max_tokens" in sent and "max_completion_tokens" in trouble.detail:
         return "max_tokens"
-    named = (name for name in _FIELDS_DROPPED if name in sent and re.search(rf"\b{name}\b", refused.detail))
+    named = (
+        name for word, name in _FIELDS_DROPPED.items() if name in sent and re.search(rf"\b{word}\b", trouble.detail)
+    )
     return next(named, None)

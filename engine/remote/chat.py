@@ -18,8 +18,11 @@ from .block import BlockReader, CodeBlock
 from .key import Key
 from .prompt import Excerpt
 from .run import RemoteRun, empty_answer
+from .server import Runtime
 
 ANSWER_CHARS_MAX = 100_000
+CHARS_A_TOKEN_MAX = 16
+"""No text has so many characters to a token on the average: a server that says so counts something else."""
 DRAFT_PAUSE_S = 0.03
 """Between two drafts of a long answer: screens show no more."""
 DRAFT_SHARE = 64
@@ -34,6 +37,7 @@ class Chat:
         self._api, self._run, self._around, self._prompt_tokens = api, run, around, prompt_tokens
         self._reader = BlockReader()
         self._finish: str | None = None
+        self._answer_tokens: int | None = None
         self._chars = self._unshown = 0
         self._is_blank = True
         self._shown, self._shown_s = "", 0.0
@@ -55,6 +59,7 @@ class Chat:
             for delta in stream:
                 self._finish = delta.finish or self._finish
                 self._prompt_tokens = delta.prompt_tokens or self._prompt_tokens
+                self._answer_tokens = delta.answer_tokens or self._answer_tokens
                 if delta.text:
                     self._add(delta.text)
                 if self._is_due() and (draft := self._draft()) is not None:
@@ -105,7 +110,7 @@ class Chat:
 
     def _check(self, block: CodeBlock, tokens_max: int) -> None:
         finish = self._finish
-        if not block.closed and finish == "length":
+        if not block.closed and (finish == "length" or self._is_cut_unsaid(block)):
             raise EngineError(
                 f"the server's answer did not end within {tokens_max} tokens",
                 "choose fewer lines, or a model that thinks less",
@@ -117,6 +122,15 @@ class Chat:
             raise empty_answer()
         if not block.opened:
             raise EngineError("the server answered without a code block", "try another --seed, or another model")
+
+    def _is_cut_unsaid(self, block: CodeBlock) -> bool:
+        """Whether an answer was cut although the server says that it stopped by itself.
+
+        transformers serve counts a canvas of DiffusionGemma as one token, so it never sees the limit reached.
+        """
+        counted, server = self._answer_tokens, self._api.server
+        counts_canvases = counted is not None and self._chars > CHARS_A_TOKEN_MAX * counted
+        return counts_canvases or (block.opened and server.diffuses and server.runtime is Runtime.TRANSFORMERS)
 
 
 def refuse_key(key: Key | None, request: InfillRequest) -> None:

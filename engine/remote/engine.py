@@ -9,23 +9,27 @@ can hold tokens of DiffusionGemma's canvas. What is sent is put together in `pro
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from enum import Enum
 from typing import Any
 
 from ..interface import Preparation
 from ..types import CHARS_PER_TOKEN, EngineError, Frame, InfillRequest, ModelInfo, Origin
-from . import pins
 from .address import clean, find_key, parse_address
-from .answer import fit, fit_exactly
-from .api import Api, find_served
-from .chat import Chat, refuse_key
+from .answer import fit
+from .api import Api
+from .chat import Chat
+from .events import FailedError
 from .line import Line
-from .prompt import question
-from .run import RemoteRun, empty_answer
+from .pinned import SCHEDULE_PASSES, PinnedInfill
+from .pins import NotPinnedError
+from .probe import find_server
+from .prompt import ChatQuestion, question
+from .rows import Rows
+from .run import Offer, RemoteRun
+from .server import CANVAS_TOKENS, Runtime
 from .wire import Client, RefusedError
 
 TIMEOUT_S = 120.0
@@ -35,11 +39,14 @@ SAMPLING_TEMPERATURE = 0.7
 """For every seed but 0, as in the local engine."""
 NAME_CHARS_MAX = 120
 """Of a model's name, as a person is shown it."""
-PASSES = 24
-"""Of a pinned canvas; DiffusionGemma needs about twenty for code."""
+FACT_CHARS_MAX = 200
 SPAN_TOKENS_MAX = 1_000
-_IGNORED_SHARE = 0.5
-"""A server that changes more of the pinned tokens does not know pins at all."""
+_CHATS_BESIDE = 2
+"""So many more answers are asked for where a server computes them at once."""
+_SEEDS_APART = 1_000_003
+_NO_SEED_OF_CANVAS = (
+    "the server takes no seed: another one begins from another canvas, the same one may give another answer"
+)
 
 
 class RemoteMode(Enum):
@@ -61,7 +68,6 @@ def connect(
     chunk_timeout_s: float = CHUNK_TIMEOUT_S,
     retries: int = RETRIES,
     share_related: bool = False,
-    canvas_tokens: int = pins.CANVAS_TOKENS,
     environ: Mapping[str, str] = os.environ,
     holding: Callable[[Callable[[], None]], None] | None = None,
 ) -> RemoteEngine:
@@ -85,10 +91,10 @@ def connect(
     if holding is not None:
         holding(line.cut)
     try:
-        api = Api(client, find_served(client, line, model))
+        api = Api(client, find_server(client, line, model, insists_on_pins=mode is RemoteMode.PINNED))
     finally:
         line.release()
-    return RemoteEngine(api, mode=mode, timeout_s=timeout_s, share_related=share_related, canvas_tokens=canvas_tokens)
+    return RemoteEngine(api, mode=mode, timeout_s=timeout_s, share_related=share_related)
 
 
 class RemoteInfill(Iterator[Frame]):
@@ -139,22 +145,21 @@ class RemoteEngine:
         info: what is said of it.
     """
 
-    def __init__(
-        self, api: Api, *, mode: RemoteMode, timeout_s: float, share_related: bool, canvas_tokens: int
-    ) -> None:
+    def __init__(self, api: Api, *, mode: RemoteMode, timeout_s: float, share_related: bool) -> None:
         address = api.client.address
         self.info = ModelInfo(
-            name=clean(api.client.hide(api.served.name), NAME_CHARS_MAX),
+            name=clean(api.client.hide(api.server.served.name), NAME_CHARS_MAX),
             parameters=0,
             device=str(address),
             digest="",
             instructed=True,
-            passes=PASSES,
+            passes=SCHEDULE_PASSES,
             span_tokens=SPAN_TOKENS_MAX,
             is_remote=True,
+            facts=tuple((what, clean(api.client.hide(said), FACT_CHARS_MAX)) for what, said in api.server.facts()),
         )
         self._api, self._mode, self._timeout_s = api, mode, timeout_s
-        self._share_related, self._canvas_tokens = share_related, canvas_tokens
+        self._share_related = share_related
         self._lock = threading.Lock()
         self._lines = set[Line]()
         self._notes = dict[str, None]()
@@ -208,97 +213,90 @@ class RemoteEngine:
             self._notes[text] = None
 
     def _frames(self, run: RemoteRun) -> Generator[Frame, None, None]:
-        if self._tries_pins():
+        canvas_tokens = self._canvas_tokens()
+        if canvas_tokens is not None:
+            pinned = PinnedInfill(self._api, run, canvas_tokens, share_related=self._share_related)
             try:
-                yield self._pinned(run)
+                yield from self._said(run, pinned.frames())
+                self._note(_NO_SEED_OF_CANVAS)
                 return
-            except pins.NotPinnedError as reason:
+            except NotPinnedError as reason:
                 self._knows_no_pins = self._knows_no_pins or reason.lasting
                 self._note(f"asked as a chat, without pins: {reason}")
-        yield from self._chat(run)
+        try:
+            yield from self._said(run, self._chat(run))
+        except (RefusedError, FailedError) as refused:
+            if not self._api.learn_context(refused):
+                raise
+            yield from self._said(run, self._chat(run))
+        if "seed" in self._api.unsent:
+            self._note("the server takes no seed: the same seed may give another answer")
 
-    def _tries_pins(self) -> bool:
+    def _canvas_tokens(self) -> int | None:
+        """The longest canvas of this server; none where it is asked as a chat."""
+        server = self._api.server
         if self._mode is RemoteMode.CHAT or self._knows_no_pins:
-            return False
-        return self._mode is RemoteMode.PINNED or self._api.served.looks_diffusing
+            return None
+        if server.takes_pins:
+            return server.canvas_tokens
+        # It did not say so when it was asked, but its name does: then the answer is looked at with care.
+        named = server.runtime is Runtime.VLLM and server.diffuses
+        return CANVAS_TOKENS if named or self._mode is RemoteMode.PINNED else None
+
+    def _said(self, run: RemoteRun, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """The frames; a person is told where the answer is one that was turned down before."""
+        for frame in frames:
+            if frame.result is not None and frame.result.text in run.request.rejected:
+                self._note("the server gave an answer again that was turned down: another seed changes nothing there")
+            yield frame
 
     def _chat(self, run: RemoteRun) -> Generator[Frame, None, None]:
         """Frames of a chat's answer: the code so far, then the code as it fits."""
         request, tokens_max = run.request, run.tokens_max
         around = run.around(tokens_max, related=self._share_related)
         asked = question(request, around, related=self._share_related)
+        prompt_tokens = round(asked.chars / CHARS_PER_TOKEN)
+        chat = Chat(self._api, run, around, prompt_tokens)
+
+        def other(number: int) -> Callable[[Line], str]:
+            def ask(line: Line) -> str:
+                beside = Chat(self._api, RemoteRun(request, line, self._api), around, prompt_tokens)
+                for _ in beside.frames(self._body(asked, tokens_max, request.seed + number * _SEEDS_APART)):
+                    pass
+                return beside.code(tokens_max)
+
+            return ask
+
+        beside = _CHATS_BESIDE if self._api.server.serves_in_parallel and request.offered > 1 else 0
+        others = Rows([other(number) for number in range(1, beside + 1)], run.line)
+        yield from chat.frames(self._body(asked, tokens_max, request.seed))
+        offers = [Offer(fit(chat.code(tokens_max), request), 0.0, Origin.WRITTEN)]
+        with suppress(EngineError):
+            # One answer is enough.
+            for number, code in others.answers():
+                offers.append(Offer(fit(code, request), -1.0 - number, Origin.WRITTEN))
+        run.line.check()
+        yield run.last(offers, chat.context)
+
+    def _body(self, asked: ChatQuestion, tokens_max: int, seed: int) -> dict[str, Any]:
+        """What is sent for a question; what the server does not take is left out when it is sent."""
+        server = self._api.server
         body: dict[str, Any] = {
             "messages": asked.messages(),
             "stream": True,
             "stream_options": {"include_usage": True},
             "max_tokens": tokens_max,
-            "temperature": SAMPLING_TEMPERATURE if request.seed else 0.0,
-            "seed": request.seed,
+            "temperature": SAMPLING_TEMPERATURE if seed else 0.0,
+            "seed": seed,
             # What follows a closed block; one that opens is hardly ever followed by an empty line.
             "stop": [f"\n{asked.fence}\n\n"],
         }
-        if self._api.served.is_vllm:
-            body["chat_template_kwargs"] = {"enable_thinking": False}
-        chat = Chat(self._api, run, around, round(asked.chars / CHARS_PER_TOKEN))
-        yield from chat.frames(body)
-        if "seed" in self._api.dropped:
-            self._note("the server takes no seed: the same seed may give another answer")
-        yield run.last(fit(chat.code(tokens_max), request), Origin.WRITTEN, chat.context)
-
-    def _pinned(self, run: RemoteRun) -> Frame:
-        """The result from a canvas whose text around the span is held.
-
-        Raises:
-            NotPinnedError: when this server or this span cannot do that.
-            EngineError: when the answer changed what was pinned, or fails otherwise.
-        """
-        request, width = run.request, self._canvas_tokens
-        around = run.around(width, related=self._share_related)
-        tokenizer = self._api.tokenizer(run.line)
-        fence = question(request, around).fence
-        try:
-            near, head, tail = pins.build(tokenizer, f"{fence}{request.language}\n", fence, around, request, width)
-            asked = question(request, around, related=self._share_related, lines=(near.before, near.after))
-            canvas, prompt_tokens = pins.compose(tokenizer, asked.messages(), head, tail, request, width)
-            ids = self._canvas_answer(run, canvas, asked.messages())
-            _check_pins(canvas, ids)
-            text = tokenizer.decode(canvas.span_ids(ids))
-            key = self._api.client.key
-            if key is not None and key.is_in(text):
-                refuse_key(key, request)
-        except RefusedError as refused:
-            lasting = refused.status == 404 or bool(re.search("diffusion|xargs|token_ids", refused.detail))
-            raise pins.NotPinnedError(str(refused), lasting=lasting) from None
-        if not text.strip():
-            raise empty_answer()
-        return run.last(fit_exactly(text, request), Origin.DENOISED, run.context(around, prompt_tokens))
-
-    def _canvas_answer(self, run: RemoteRun, canvas: pins.Canvas, messages: list[dict[str, str]]) -> list[int]:
-        body = {
-            "messages": messages,
-            "stream": True,
-            "max_tokens": canvas.checked,
-            "seed": run.request.seed,
-            "return_token_ids": True,
-            "chat_template_kwargs": {"enable_thinking": False},
-            "vllm_xargs": canvas.arguments(run.request.max_passes),
-        }
-        with closing(self._api.chat(run.line, body)) as stream:
-            return [token for delta in stream for token in delta.token_ids]
-
-
-def _check_pins(canvas: pins.Canvas, ids: list[int]) -> None:
-    """Raise for an answer that does not hold what was pinned."""
-    if not ids:
-        raise pins.NotPinnedError("the server gives no token ids", lasting=True)
-    changed, of = canvas.changed(ids)
-    if changed > of * _IGNORED_SHARE:
-        raise pins.NotPinnedError("the server does not hold pinned tokens", lasting=True)
-    if changed:
-        raise EngineError(
-            f"the server changed {changed} of {of} pinned tokens; its answer is refused",
-            "try another --seed, or ask without pins",
-        )
+        if server.diffuses and seed:
+            # A canvas has a schedule of temperatures, which this would be multiplied with.
+            del body["temperature"]
+        if server.template_arguments:
+            body["chat_template_kwargs"] = server.template_arguments
+        return body
 
 
 __all__ = ["RemoteEngine", "RemoteInfill", "RemoteMode", "connect"]

@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import Enum
 from typing import Any
 
@@ -41,6 +42,7 @@ class Line:
         self._cut = threading.Event()
         self._why: Cut | None = None
         self._socket: socket.socket | None = None
+        self._branches = list[Line]()
         self._timer = threading.Timer(whole_s, self.cut, (Cut.LATE,))
         self._timer.daemon = True
         self._timer.start()
@@ -49,6 +51,16 @@ class Line:
     def remaining_s(self) -> float:
         """Time until it cuts itself."""
         return self._ends - time.monotonic()
+
+    def branch(self) -> Line:
+        """Another connection of the same infill: cut with this one, at the latest when this one's time is over."""
+        other = Line(max(0.0, self.remaining_s))
+        with self._lock:
+            self._branches.append(other)
+            why = self._why
+        if why is not None:
+            other.cut(why)
+        return other
 
     def hold(self, connection: socket.socket) -> None:
         """Take a connection, which may still be connecting, into the hold."""
@@ -65,13 +77,13 @@ class Line:
         with self._lock:
             self._why = self._why or why
             self._cut.set()
-            if self._socket is None:
-                return
-            try:
-                # Closing alone would not wake a thread that reads.
-                self._socket.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return  # not connected yet, or no more
+            branches = list(self._branches)
+            if self._socket is not None:
+                # Closing alone would not wake a thread that reads. It may be not connected yet, or no more.
+                with suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
+        for branch in branches:
+            branch.cut(why)
 
     def pause(self, seconds: float) -> None:
         """Wait, unless it is cut meanwhile.
@@ -93,7 +105,7 @@ class Line:
             raise CancelledError("the infill was cancelled")
         if self._why is Cut.LATE:
             raise EngineError(
-                f"the server did not finish within {self._whole_s:g} s", "try again, or allow more time for an answer"
+                f"the server did not finish within {self._whole_s:.4g} s", "try again, or allow more time for an answer"
             )
 
     def release(self) -> None:
@@ -101,6 +113,9 @@ class Line:
         self._timer.cancel()
         with self._lock:
             held, self._socket = self._socket, None
+            branches, self._branches = self._branches, []
+        for branch in branches:
+            branch.cut()
         if held is not None:
             held.close()
 

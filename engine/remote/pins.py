@@ -4,7 +4,8 @@
 
 The arguments are vLLM's for DiffusionGemma (`diffusion_seed_canvas`, `diffusion_pinned`, `diffusion_max_steps`,
 `diffusion_canvas_length`, `diffusion_read_only`). Ids come from the server's own tokenizer. A server may ignore the
-arguments, and the tokens that it sends are its guesses, not its pins: so every pinned place of an answer is compared.
+arguments, and the tokens that it sends are its guesses, not its pins: the free slots are read, the rest is known.
+What it guesses for the pins behind the span says how well a row's length fits.
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..types import InfillRequest
+from .events import Guess
 from .prompt import Excerpt, head_lines, tail_lines
 
-CANVAS_TOKENS = 256
-"""DiffusionGemma's; a server may be started with another."""
 VOCABULARY = 262_144
 END_OF_TURN = "<turn|>"
 NO_THOUGHT = "<|channel>thought\n<channel|>"
@@ -27,8 +27,18 @@ NO_THOUGHT = "<|channel>thought\n<channel|>"
 PADDING_ID = 0
 _ENDS = (0, 1, 50)
 """Padding and the ends that a canvas may hold beside the end of the turn."""
-_SLOTS_UNKNOWN = 32
-_SLOTS_MAX = 128
+_SLOTS_UNKNOWN = (4, 8, 16, 32, 64)
+"""Lengths of rows where nothing says how long the span is."""
+_SHARES = (0.75, 1.0, 1.25, 1.5)
+"""Lengths of rows as shares of what is expected."""
+_MENDED_ROWS = 3
+"""So often a span that is kept in part is noised, each time elsewhere."""
+_NEAR_TOKENS_MIN = 48
+_CLOSING_TOKENS = 8
+"""Pins behind the span that say whether it ends well."""
+_UNLIKELY = -12.0
+"""The log-probability of a token that is not among the likeliest that a server names."""
+_WIDTH_STEP = 8
 _CONTROL = re.compile(r"<\|[^\s<>]{0,40}>|<[^\s<>|]{0,40}\|>|<(?:bos|eos|pad|unk|mask|unused\d+|(?:start|end)_of_\w+)>")
 _CHARS_A_TOKEN_MIN = 2.0
 """Lines are chosen as if tokens were as short as this, so that they nearly always fit."""
@@ -66,6 +76,14 @@ class Near:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a server says of a canvas: a token for each place, and how likely it finds them where it tells that."""
+
+    ids: tuple[int, ...]
+    guesses: tuple[Guess, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Canvas:
     """What is sent, and what the answer is read by."""
 
@@ -74,7 +92,7 @@ class Canvas:
     """The first free slot."""
     slots: int
     checked: int
-    """So many places from the first on must come back: padding may not."""
+    """So many places from the first on are text: padding follows."""
     end_id: int
 
     @property
@@ -82,45 +100,68 @@ class Canvas:
         """Places that are held."""
         return [place for place in range(len(self.ids)) if not self.start <= place < self.start + self.slots]
 
-    def arguments(self, steps: int) -> dict[str, Any]:
-        """The server's arguments."""
-        return {
+    def arguments(self, steps: int | None) -> dict[str, Any]:
+        """The server's arguments.
+
+        Args:
+            steps: none for the server's own schedule to its end.
+        """
+        given = {
             "diffusion_seed_canvas": list(self.ids),
             "diffusion_pinned": self.pinned,
-            "diffusion_max_steps": steps,
             "diffusion_canvas_length": len(self.ids),
             # One canvas is the whole answer, and an end of turn within it does not cut it short.
             "diffusion_read_only": 1,
         }
+        return given if steps is None else given | {"diffusion_max_steps": steps}
 
-    def changed(self, answer: Sequence[int]) -> tuple[int, int]:
-        """How many pinned places an answer changed or left out, of how many."""
+    def share_held(self, answer: Answer) -> float:
+        """The share of pinned places at which the server says what is pinned; those of padding do not count."""
         places = [place for place in self.pinned if place < self.checked]
-        same = sum(place < len(answer) and answer[place] == self.ids[place] for place in places)
-        return len(places) - same, len(places)
+        same = sum(place < len(answer.ids) and answer.ids[place] == self.ids[place] for place in places)
+        return same / max(1, len(places))
 
-    def span_ids(self, answer: Sequence[int]) -> list[int]:
+    def span_ids(self, answer: Answer) -> list[int]:
         """Ids of the free slots, up to the first that ends a text."""
-        ids = list(answer[self.start : self.start + self.slots])
+        ids = list(answer.ids[self.start : self.start + self.slots])
         ends = [place for place, token in enumerate(ids) if token in (*_ENDS, self.end_id)]
         return ids[: ends[0]] if ends else ids
 
+    def score(self, answer: Answer) -> float:
+        """The mean log-probability of the span's tokens and of the pins that follow it; 0 where nothing is told."""
+        guesses, behind = answer.guesses, self.start + self.slots
+        if len(guesses) < behind:
+            return 0.0
+        logs = [guess.log_probability for guess in guesses[self.start : behind]]
+        for place in range(behind, min(behind + _CLOSING_TOKENS, self.checked, len(guesses), len(answer.ids))):
+            guess, pin = guesses[place], self.ids[place]
+            said = guess.log_probability if answer.ids[place] == pin else _UNLIKELY
+            logs.append(guess.others.get(pin, said))
+        return sum(logs) / len(logs)
 
-def slots_for(request: InfillRequest) -> int:
-    """How many free slots a span gets; what it does not need the model fills with line breaks or padding.
+
+def row_slots(request: InfillRequest, original: Sequence[int], canvas_tokens: int) -> tuple[int, ...]:
+    """How many free slots each row gets, the shortest first.
+
+    Args:
+        original: ids of the text that is kept in part; empty where the span is written anew.
 
     Raises:
         NotPinnedError: when the span is too long for a canvas.
     """
-    if request.exact_tokens is not None:
-        wanted = request.exact_tokens
+    most = canvas_tokens // 2
+    if original:
+        wanted = (len(original),) * _MENDED_ROWS
+    elif request.exact_tokens is not None:
+        wanted = (request.exact_tokens,)
     elif request.expected_tokens is not None:
-        wanted = max(8, round(request.expected_tokens * 1.25) + 4)
+        wanted = tuple(sorted({max(1, round(request.expected_tokens * share)) for share in _SHARES}))
     else:
         wanted = _SLOTS_UNKNOWN
-    if wanted > _SLOTS_MAX:
-        raise NotPinnedError(f"the span is about {wanted} tokens long, a canvas holds {_SLOTS_MAX}")
-    return wanted
+    fitting = tuple(count for count in wanted if count <= most)
+    if not fitting:
+        raise NotPinnedError(f"the span is about {wanted[0]} tokens long, a canvas holds {most}")
+    return fitting[-request.offered :]
 
 
 def near_lines(around: Excerpt, tokens: int) -> Near:
@@ -138,9 +179,13 @@ def near_lines(around: Excerpt, tokens: int) -> Near:
 
 
 def build(
-    tokenizer: PinTokenizer, opening: str, fence: str, around: Excerpt, request: InfillRequest, canvas_tokens: int
+    tokenizer: PinTokenizer, opening: str, fence: str, around: Excerpt, slots: int, canvas_tokens: int
 ) -> tuple[Near, list[int], list[int]]:
     """Lines that are pinned, and the ids before and after the free slots.
+
+    Args:
+        slots: of the longest row.
+        canvas_tokens: the longest canvas of the server; a span that needs less gets less.
 
     Raises:
         NotPinnedError: when they do not fit, or the server's tokenizer is not DiffusionGemma's.
@@ -149,7 +194,8 @@ def build(
     if len(end) != 1:
         raise NotPinnedError(f"the server's tokenizer has no token {END_OF_TURN}", lasting=True)
     # The empty thought may have to stand before the rest; it is known only when the prompt is.
-    room = canvas_tokens - slots_for(request) - len(end) - len(tokenizer.encode(NO_THOUGHT))
+    room = canvas_tokens - slots - len(end) - len(tokenizer.encode(NO_THOUGHT))
+    room = min(room, max(_NEAR_TOKENS_MIN, 2 * slots) + len(tokenizer.encode(opening)))
     budget = room
     for _ in range(_SHRINKS):
         near = near_lines(around, budget)
@@ -161,22 +207,19 @@ def build(
     raise NotPinnedError(f"the lines around the span do not fit into a canvas of {canvas_tokens} tokens")
 
 
-def compose(
-    tokenizer: PinTokenizer,
-    messages: Sequence[dict[str, str]],
-    head: list[int],
-    tail: list[int],
-    request: InfillRequest,
-    canvas_tokens: int,
-) -> tuple[Canvas, int]:
-    """The canvas for messages that are asked, and how many tokens those have."""
-    prompt, silence = tokenizer.encode_chat(messages), tokenizer.encode(NO_THOUGHT)
-    if prompt[-len(silence) :] != silence:
-        head = [*silence, *head]
-    slots = slots_for(request)
-    draw = random.Random(request.seed)
+def free_ids(slots: int, draw: random.Random, original: Sequence[int] = (), strength: float = 1.0) -> list[int]:
+    """What the free slots begin with: noise, or the text that stands there with a share of its tokens noised."""
     noise = [draw.randrange(VOCABULARY) for _ in range(slots)]
-    ids = [*head, *noise, *tail]
+    if len(original) != slots:
+        return noise
+    noised = set(draw.sample(range(slots), max(1, round(slots * strength))))
+    return [noise[place] if place in noised else token for place, token in enumerate(original)]
+
+
+def compose(head: Sequence[int], free: Sequence[int], tail: Sequence[int], canvas_tokens: int) -> Canvas:
+    """The canvas of one row, no wider than it must be: a server computes every place of it in every pass."""
+    ids = [*head, *free, *tail]
     checked = len(ids)
-    ids += [PADDING_ID] * (canvas_tokens - len(ids))
-    return Canvas(ids=tuple(ids), start=len(head), slots=slots, checked=checked, end_id=tail[-1]), len(prompt)
+    width = min(canvas_tokens, -(-checked // _WIDTH_STEP) * _WIDTH_STEP)
+    ids += [PADDING_ID] * (width - checked)
+    return Canvas(ids=tuple(ids), start=len(head), slots=len(free), checked=checked, end_id=tail[-1])

@@ -6,6 +6,8 @@ Turns text into frames; sends nothing.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..guard import judged
 from ..types import (
@@ -40,6 +42,16 @@ _PROMPT_TOKENS = 400
 """What is said around the file."""
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One answer for the span, before it is judged."""
+
+    fitted: FittedAnswer
+    score: float
+    """Higher is better, comparable within one infill."""
+    origin: Origin
+
+
 class RemoteRun:
     """One infill under way: its clock, its count of frames, what it may send."""
 
@@ -56,7 +68,7 @@ class RemoteRun:
 
     def around(self, answer_tokens: int, *, related: bool) -> Excerpt:
         """The text around the span that the server can read beside what else is sent."""
-        context = self._api.served.context_tokens
+        context = self._api.server.served.context_tokens
         share = 1.0
         if context is not None:
             chars = (context - answer_tokens - _PROMPT_TOKENS) * _CHARS_A_TOKEN_SAFE - self._chars_beside(related)
@@ -71,41 +83,58 @@ class RemoteRun:
 
     def context(self, around: Excerpt, prompt_tokens: int) -> ContextUse:
         """How much is read: as the server counts it, or nearly."""
-        limit = self._api.served.context_tokens or round((PREFIX_CHARS_MAX + SUFFIX_CHARS_MAX) / CHARS_PER_TOKEN)
+        limit = self._api.server.served.context_tokens or round((PREFIX_CHARS_MAX + SUFFIX_CHARS_MAX) / CHARS_PER_TOKEN)
         return ContextUse(tokens=prompt_tokens, limit=limit, prefix_cut=around.prefix_cut, suffix_cut=around.suffix_cut)
 
     def draft(self, code: str, context: ContextUse) -> Frame:
         """A frame of the text so far."""
         return self._frame(code, SlotState.DRAFT, 0.5, context, None)
 
-    def last(self, fitted: FittedAnswer, origin: Origin, context: ContextUse) -> Frame:
-        """The frame with the result.
+    def last(self, offers: Sequence[Offer], context: ContextUse) -> Frame:
+        """The frame with the result: each text once, what breaks the file or was turned down behind the others.
 
         Raises:
-            EngineError: when nothing is left of the answer.
+            EngineError: when nothing is left of the answers.
         """
-        if not fitted.text.strip():
+        ranked = sorted((offer for offer in offers if offer.fitted.text.strip()), key=lambda offer: -offer.score)
+        if not ranked:
             raise empty_answer()
+        distinct, found = dict[str, Offer](), dict[str, Candidate]()
+        for offer in ranked:
+            distinct.setdefault(offer.fitted.text, offer)
+        for offer in distinct.values():
+            candidate = self._candidate(offer)
+            found.setdefault(candidate.text, candidate)
         request = self.request
-        kept, verdict = judged(fitted.text, request.prefix, request.suffix, request.language)
-        text = kept if kept.strip() else fitted.text
-        candidate = Candidate(
-            text=text,
-            score=0.0,
-            parses=fitted.parses if verdict.parses is None else verdict.parses,
-            repeats_suffix=fitted.repeats_suffix or text != fitted.text,
-            origins=frozenset({origin}),
-            breaks=verdict.breaks,
-            unknown_names=tuple(sorted(verdict.unknown)),
-        )
+
+        def last_ones(candidate: Candidate) -> tuple[bool, bool, bool]:
+            stands_in = bool(request.stand_in) and request.stand_in in candidate.text
+            return candidate.text in request.rejected, stands_in, candidate.breaks
+
+        candidates = sorted(found.values(), key=last_ones)[: request.offered]
+        text = candidates[0].text
         result = InfillResult(
             text=text,
-            candidates=(candidate,),
+            candidates=tuple(candidates),
             passes=self._passes + 1,
             elapsed_ms=(time.perf_counter() - self._began) * 1e3,
             context=context,
         )
         return self._frame(text, SlotState.FIXED, 1.0, context, result)
+
+    def _candidate(self, offer: Offer) -> Candidate:
+        request, fitted = self.request, offer.fitted
+        kept, verdict = judged(fitted.text, request.prefix, request.suffix, request.language)
+        text = kept if kept.strip() else fitted.text
+        return Candidate(
+            text=text,
+            score=offer.score,
+            parses=fitted.parses if verdict.parses is None else verdict.parses,
+            repeats_suffix=fitted.repeats_suffix or text != fitted.text,
+            origins=frozenset({offer.origin}),
+            breaks=verdict.breaks,
+            unknown_names=tuple(sorted(verdict.unknown)),
+        )
 
     def _frame(
         self, text: str, state: SlotState, confidence: float, context: ContextUse, result: InfillResult | None

@@ -72,6 +72,10 @@ class Reply:
         """Its media type."""
         return self.response.headers.get_content_type()
 
+    def header(self, name: str) -> str:
+        """One of its headers; empty where it has none."""
+        return self.response.getheader(name, "")
+
     def pieces(self, bytes_max: int = ANSWER_BYTES_MAX) -> Iterator[bytes]:
         """The body as it comes; the connection is closed after it, or when the iterator is.
 

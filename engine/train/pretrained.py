@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from ..models.llama import checkpoint
+from ..models.llama import checkpoint, gguf_file
 from ..models.llama.network import LlamaConfig, file_names
 from ..protocol import CanvasFormat
 from ..tokenizer import BOS, EOM, MASK, PAD, PRE, SPECIAL_TOKENS, SUF, TextTokenizer
@@ -133,7 +133,7 @@ def prepare(
         shutil.copyfile(exported / "tokenizer.json", out / "tokenizer.json")
         (out / "start.json").write_text(json.dumps(config.to_dict()), encoding="utf-8")
     if not (out / "start.json").exists():
-        whole = start.read(start.fetch(chosen, out))
+        whole = gguf_file.read(start.fetch(chosen, out))
         # A quarter of the documents tells which tokens are common.
         kept = start.used(whole, vocabulary.documents(out / "train.txt", every=4), USED_AT_LEAST)
         config, weights = start.trim(whole, kept, out / "tokenizer.json")

@@ -16,9 +16,12 @@ import dgedit
 from dgedit import config
 from dgedit.commands import doctor
 from dgedit.commands.doctor import Finding, Grade
+from dgedit.engine.catalog import DEFAULT_MODEL
 from dgedit.errors import ExitCode
 from dgedit.tui.commands import COMMANDS
 
+from ..support.remote_server import serving
+from ..support.runtimes import Vllm
 from ..support.terminal import EDITOR, terminal
 
 ROOT = Path(dgedit.__file__).parents[1]
@@ -249,7 +252,7 @@ def test_an_infill_is_judged(answer: str, ms: float, grade: Grade) -> None:
     assert doctor.timed(answer, ms, 1.0).grade is grade
 
 
-@pytest.mark.parametrize("model", ["nano", "nano:bf16", "auto"])
+@pytest.mark.parametrize("model", ["nano", "nano:bf16", "nano:fp8", "nano:nf4", "auto"])
 def test_names_of_models_are_understood(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert Grade.BAD not in grades(list(doctor.weights(model))).values()
@@ -259,3 +262,39 @@ def test_a_folder_without_weights_is_a_finding(tmp_path: Path) -> None:
     findings = list(doctor.infill(str(tmp_path)))
     assert [(each.what, each.grade) for each in findings] == [("model", Grade.BAD)]
     assert findings[0].remedy
+
+
+@pytest.mark.parametrize("form", ["", ":bf16", ":fp8", ":nf4"])
+def test_a_published_model_that_is_not_here_is_named_without_its_form(form: str, tmp_path: Path) -> None:
+    found = {each.what: each for each in doctor.weights(f"diffusiongemma{form}")}
+    assert found["diffusiongemma"].grade is Grade.BAD
+    assert not any(":" in what for what in found)
+
+
+def test_a_server_is_looked_at_and_asked() -> None:
+    vllm = Vllm(name="dgemma", write=lambda slots: "width * height")
+    with serving(vllm, **vllm.serving()) as server:
+        found = {each.what: each for each in doctor.examine(DEFAULT_MODEL, COMMANDS, infills=True, engine=server.url)}
+    assert found["server"].found == "vLLM 0.33.0"
+    assert "a diffusion model, reads 8192 tokens" in found["served"].found
+    assert "canvas of up to 256 tokens" in found["asked by"].found
+    assert "another seed begins from another canvas" in found["seeds"].found
+    assert "seed, temperature" in found["not sent"].found
+    assert "width * height" in found["one infill"].found
+    assert "bundled" not in found
+
+
+def test_a_server_may_be_looked_at_alone() -> None:
+    with serving() as server:
+        found = {each.what: each for each in doctor.examine(DEFAULT_MODEL, COMMANDS, infills=False, engine=server.url)}
+        assert server.chats() == []
+    assert found["asked by"].found == "chat, without pins"
+    assert "one infill" not in found
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense", "http://user:pw@host"])
+def test_a_server_that_cannot_be_asked_is_a_finding(url: str) -> None:
+    (finding,) = doctor.infill(DEFAULT_MODEL, url)
+    assert (finding.what, finding.grade) == ("server", Grade.BAD)
+    assert finding.remedy
+    assert "pw" not in finding.line()

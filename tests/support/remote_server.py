@@ -99,6 +99,8 @@ class ModelServer:
     routes: dict[str, TokenRoute] = field(default_factory=dict)
     """JSON in, JSON out, for other paths."""
     gets: dict[str, Answer] = field(default_factory=dict)
+    program: str = "uvicorn"
+    """What it calls itself in the `Server` header."""
     sent: list[Sent] = field(default_factory=list)
     url: str = ""
     left: threading.Event = field(default_factory=threading.Event)
@@ -222,6 +224,9 @@ def serving(*answers: Answer, certificate: str | None = None, **more: Any) -> It
                 respond(Wire(self, body), self.path)
             except ConnectionError:
                 server.left.set()
+
+        def version_string(self) -> str:
+            return server.program
 
         def log_message(self, *_: Any) -> None:
             """Nothing is written."""

@@ -57,7 +57,7 @@ EDITS = [
     "ctrl+shift+k",
 ]
 LETTERS = [*"abdefklqrsuxy01(){}[]:'\"#*\\+?^$ ", "é", "漢", "😀"]
-OPENING = {"ctrl+n", "ctrl+o", "ctrl+s", "alt+s", "ctrl+w", "ctrl+q", "ctrl+l", "ctrl+t", "ctrl+p", "f1", "alt+g"}
+OPENING = {"ctrl+n", "ctrl+o", "ctrl+s", "alt+s", "ctrl+w", "ctrl+q", "ctrl+l", "ctrl+t", "ctrl+p", "f1", "f4", "alt+g"}
 COMMAND_KEYS = [key for command in COMMANDS for key in command.keys]
 STEERING = ["accept_word", "accept_line", "infill", "branch", "pin", "later", "earlier", "next", "less", "more", "wait"]
 STEERING += ["show_replaced", "step", "decide", "type", "back"]
