@@ -58,13 +58,15 @@ class Race:
     """Whether another program saved meanwhile, and before which call of the save."""
 
     before: str = ""
+    after: str = ""
+    """The call of the save that came next but one: at the rename the last look had been taken already."""
     replaced: bool = False
     """The save had put its file there already."""
 
     @property
     def is_seen(self) -> bool:
         """Whether the save could know of it: nothing looks between the last look and the rename that follows it."""
-        return bool(self.before) and self.before != "replace" and not self.replaced
+        return bool(self.before) and "replace" not in (self.before, self.after) and not self.replaced
 
 
 @contextlib.contextmanager
@@ -78,6 +80,8 @@ def broken(case: Case, path: Path) -> Iterator[Race]:
             count += 1
             if count > case.at and case.how == "death":
                 raise OSError(case.number, os.strerror(case.number))
+            if race.before and not race.after:
+                race.after = name
             if count == case.at:
                 if case.how == "kill":
                     os._exit(KILLED)

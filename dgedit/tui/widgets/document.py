@@ -37,7 +37,7 @@ class TextDocument(Document):
         """Args: newline: what splits the text, where that is not for its own line endings to say."""
         self._newline: Newline = newline or line_ending(text)
         self._lines = text.split(self._newline)
-        self._returns = _returns(self._lines)
+        self._returns = _returns(self._lines) if "\r" in text else 0
         """Rows that end in a carriage return: in a text of line feeds it belongs to the line break."""
         self._text: str | None = text
         self._starts: RowStarts | None = None
@@ -119,7 +119,9 @@ class TextDocument(Document):
         """Cells of the widest row, and how many rows there are."""
         if self._widths_tab != tab_width:
             self._widths_tab = tab_width
-            self._widths = Counter(self._width(line) for line in self._lines)
+            plain = self.text.isascii() and self.text.replace(self._newline, "").isprintable()
+            # Of a text without tabs and signs that are wider a row is as wide as it is long.
+            self._widths = Counter(map(len if plain else self._width, self._lines))
         return Size(max(self._widths), len(self._lines))
 
     def get_index_from_location(self, location: Location) -> int:
