@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test check attack format bench eval screenshot clean
+.PHONY: run test check attack format bench eval screenshot recording clean
 
 run: $(VENV)/.installed
 	@if [ -t 0 ] && [ -t 1 ]; then \
@@ -40,6 +40,9 @@ eval: $(VENV)/.installed
 
 screenshot: $(VENV)/.installed
 	$(BIN)/python -m dgedit.tui.screenshot themes
+
+recording: $(VENV)/.installed
+	$(BIN)/python -m dgedit.tui.recording themes/infill.svg
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -57,6 +57,8 @@ class Editor:
     """Show beside the lines of Python where they do not parse and what pyflakes finds."""
     reduced_motion: bool = False
     """Show an infill only when it is finished, not its passes."""
+    recent: bool = True
+    """Remember which files were opened, to offer them again; the list stays on this machine."""
     recover: bool = True
     """Keep unsaved work in a journal, so that it survives a crash."""
     watch: bool = True

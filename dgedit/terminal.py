@@ -7,9 +7,13 @@ characters, signs that turn the direction of text. Whoever writes such words wri
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO, cast
+
+WEB_DRIVER = "textual.drivers.web_driver:WebDriver"
+"""What textual-serve asks Textual to draw with."""
 
 
 def shown(words: str, *, keep: str = "", in_place: bool = False) -> str:
@@ -70,6 +74,11 @@ def guarded() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+def in_browser() -> bool:
+    """Whether this process is an editor that a browser shows through `dgedit web`, and no terminal."""
+    return os.environ.get("TEXTUAL_DRIVER") == WEB_DRIVER
 
 
 def say(message: str) -> None:

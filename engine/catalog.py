@@ -1,4 +1,4 @@
-"""The checkpoints that ship with dgedit, and what a model's name stands for on disk. Imports no torch."""
+"""The checkpoints that ship with dgedit, those that were fetched, and what a model's name is on disk. No torch."""
 
 from __future__ import annotations
 
@@ -22,6 +22,23 @@ def is_bundled(model: str) -> bool:
     return Path(model).name == model and (CHECKPOINTS / model / "infill_config.json").is_file()
 
 
+def own_models_folder() -> Path:
+    """Of what was fetched or added on request, by the XDG convention; it need not exist."""
+    given = os.environ.get("XDG_DATA_HOME", "")
+    # A relative path in the variable is to be ignored, says the convention.
+    data = Path(given) if os.path.isabs(given) else Path(os.path.expanduser("~")) / ".local" / "share"
+    return data / "dgedit" / "models"
+
+
+def own_models() -> list[str]:
+    """Names of the models that were fetched or added."""
+    return sorted(path.parent.name for path in own_models_folder().glob("*/infill_config.json"))
+
+
 def checkpoint_folder(model: str) -> Path:
-    """The folder that a bundled model's name, or a path, stands for; it need not exist."""
-    return CHECKPOINTS / model if is_bundled(model) else Path(os.path.expanduser(model))
+    """The folder that a bundled or fetched model's name, or a path, stands for; it need not exist."""
+    if is_bundled(model):
+        return CHECKPOINTS / model
+    own = own_models_folder() / model
+    is_own = Path(model).name == model and (own / "infill_config.json").is_file()
+    return own if is_own else Path(os.path.expanduser(model))

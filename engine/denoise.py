@@ -17,10 +17,12 @@ from torch import Tensor
 
 from ..kernels.formats import Choice, Chosen
 from .encoded import EncodedInfill
+from .guidance import breaks_inside
 from .protocol import Denoiser, PackedInfill
 from .samplers.canvas import CanvasSampler
 from .samplers.step import SamplerStep, Step
 from .settings import Settings
+from .types import UNDECIDED
 
 
 @torch.inference_mode()
@@ -103,12 +105,27 @@ def closing_tokens(packed: PackedInfill, model: Denoiser) -> Tensor:
     return ends
 
 
+def whole_tokens(bias: Tensor, model: Denoiser) -> Tensor:
+    """A bias [V] that also forbids tokens with a line break behind what belongs to a line that ends."""
+    return torch.where(breaks_inside(model.tokenizer), -math.inf, bias)
+
+
+def _is_one_line(packed: PackedInfill, model: Denoiser) -> bool:
+    """Whether a canvas ends with its line: a network that only writes on would go on with the lines behind it."""
+    if model.format.middle_id is None or int(closing_tokens(packed, model).sum()) == 1:
+        return False
+    breaks = model.tokenizer.begins_line()
+    return not any(bool(breaks[token]) for start in packed.starts for token in start[1:] if token != UNDECIDED)
+
+
 def _rules(packed: PackedInfill, model: Denoiser, free: Tensor) -> tuple[Tensor, Tensor]:
     """Biases [B, V] and which of them each free slot [F] has; both on the model's device.
 
     After a borrowed line break stands neither another nor the end.
     """
     first_bias, later = edge_bias(packed, model)
+    if _is_one_line(packed, model):
+        later = whole_tokens(later, model).masked_fill(model.tokenizer.begins_line(), -math.inf)
     rule = torch.zeros(int(free.sum()), dtype=torch.long)
     counts = free.sum(-1)
     first = counts.cumsum(0) - counts

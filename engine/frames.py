@@ -27,11 +27,6 @@ class Piece:
     confidence: float
 
 
-def best_row(step: Step) -> int:
-    """The row that is worth looking at: the one whose span is most certain."""
-    return int(step.mean_entropy().argmin())
-
-
 def span_ids(step: Step, row: int, form: CanvasFormat, *, exact: bool) -> list[int]:
     """Guessed ids of a row's span, up to its first end-of-span token."""
     ids = [int(i) for i in step.guess[row][step.free[row]]]
@@ -48,8 +43,19 @@ def slot_ids(step: Step, row: int) -> tuple[int, ...]:
     return tuple(token if accepted else UNDECIDED for token, accepted in kept)
 
 
-def frame_spans(step: Step, row: int, encoded: EncodedInfill) -> tuple[FrameSpan, ...]:
-    """The row's span as runs of equal state; the slots behind its likely end are not shown."""
+def row_text(step: Step, row: int, encoded: EncodedInfill) -> str:
+    """What a row says now, certain or not, without what it borrowed."""
+    packed = encoded.packed
+    ids = span_ids(step, row, encoded.model.format, exact=packed.exact)
+    return encoded.model.tokenizer.decode(ids).removeprefix(packed.borrowed)
+
+
+def frame_spans(step: Step, row: int, encoded: EncodedInfill, *, allowed: bool = True) -> tuple[FrameSpan, ...]:
+    """The row's span as runs of equal state; the slots behind its likely end are not shown.
+
+    Args:
+        allowed: whether what it says may be shown as code; else all of it is noise.
+    """
     model, borrowed = encoded.model, encoded.packed.borrowed
     form = model.format
     pieces: list[Piece] = []
@@ -62,9 +68,7 @@ def frame_spans(step: Step, row: int, encoded: EncodedInfill) -> tuple[FrameSpan
             pieces.append(Piece(NOISE_GLYPH * 2, SlotState.NOISE, confidence))
             continue
         pieces.append(_piece(model.tokenizer.decode([token]), accepted, bool(step.changed[row, place]), confidence))
-    if borrowed and pieces:
-        pieces[0] = Piece(pieces[0].text.removeprefix(borrowed), pieces[0].state, pieces[0].confidence)
-    return _merge(pieces)
+    return merged(pieces if allowed else [_noise(piece.text, piece.confidence) for piece in pieces], borrowed)
 
 
 def _piece(text: str, accepted: bool, changed: bool, confidence: float) -> Piece:
@@ -72,13 +76,20 @@ def _piece(text: str, accepted: bool, changed: bool, confidence: float) -> Piece
         return Piece(text, SlotState.NEW if changed else SlotState.FIXED, confidence)
     if confidence < DRAFT_CONFIDENCE or "\n" in text:
         # A guessed line break would make the text below jump in every pass.
-        return Piece(NOISE_GLYPH * max(1, min(len(text.strip()), NOISE_WIDTH_MAX)), SlotState.NOISE, confidence)
+        return _noise(text, confidence)
     return Piece(text, SlotState.DRAFT, confidence)
 
 
-def _merge(pieces: list[Piece]) -> tuple[FrameSpan, ...]:
-    """Neighbours of one state and nearly one confidence become one span."""
+def _noise(text: str, confidence: float) -> Piece:
+    """Noise about as wide as a text."""
+    return Piece(NOISE_GLYPH * max(1, min(len(text.strip()), NOISE_WIDTH_MAX)), SlotState.NOISE, confidence)
+
+
+def merged(pieces: list[Piece], borrowed: str) -> tuple[FrameSpan, ...]:
+    """Neighbours of one state and nearly one confidence become one span; what is borrowed is taken off the first."""
     spans: list[FrameSpan] = []
+    if borrowed and pieces:
+        pieces[0] = Piece(pieces[0].text.removeprefix(borrowed), pieces[0].state, pieces[0].confidence)
     for piece in pieces:
         last = spans[-1] if spans else None
         if last and last.state is piece.state and abs(last.confidence - piece.confidence) < 0.1:

@@ -17,6 +17,7 @@ from torch import Tensor
 from .guard.lexing import CLOSING, comment_signs
 from .guard.place import HolePlace, PlaceKind
 from .protocol import Tokenizer
+from .tokenizer import TextTokenizer
 
 _texts: WeakKeyDictionary[Tokenizer, list[str]] = WeakKeyDictionary()
 _OPERATOR_ENDS = tuple("([{,=+-*/%<>&|.@")
@@ -25,6 +26,8 @@ _OPERATOR_ENDS = tuple("([{,=+-*/%<>&|.@")
 
 def token_texts(tokenizer: Tokenizer) -> list[str]:
     """The text of every token by itself; made once for each tokenizer."""
+    if isinstance(tokenizer, TextTokenizer):
+        return tokenizer.texts
     if tokenizer not in _texts:
         _texts[tokenizer] = [tokenizer.decode([index]) for index in range(tokenizer.vocab_size)]
     return _texts[tokenizer]
@@ -57,6 +60,11 @@ def _cannot_begin(text: str, place: HolePlace) -> bool:
     if not place.is_mid_line:
         return False
     return said.startswith(tuple(CLOSING)) or (head.endswith(_OPERATOR_ENDS) and said.startswith((",", ";")))
+
+
+def breaks_inside(tokenizer: Tokenizer) -> Tensor:
+    """Tokens with a line break behind something else, boolean [V]: half of them is in a line that ends."""
+    return torch.tensor(["\n" in text.lstrip("\n") for text in token_texts(tokenizer)])
 
 
 def without(bias: Tensor, tokens: Sequence[int]) -> Tensor:

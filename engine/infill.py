@@ -16,10 +16,11 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
-from .denoise import closing_tokens, denoise, edge_bias
+from .denoise import closing_tokens, denoise, edge_bias, whole_tokens
 from .encoded import EncodedInfill, encode_infill
-from .frames import best_row, frame_spans, slot_ids, span_ids
+from .frames import span_ids
 from .guard import Guard, Notebook, notebook_of
 from .guidance import ends_before, without
 from .packing import with_drafts
@@ -28,6 +29,7 @@ from .rank import Proposal, from_memory, from_names, from_row, rank
 from .recall import Recalled, recall
 from .samplers.step import Step
 from .settings import Settings
+from .spotlight import Spotlight
 from .types import Frame, FrameSpan, InfillRequest, InfillResult, Origin, SlotState
 
 SAMPLING_TEMPERATURE = 0.7
@@ -105,13 +107,15 @@ def infill(
     taken = 0
     for number in range(1, count + 1):
         watch = Watch(began=began, taken=taken, left=(count - number) * settings.passes_max)
-        step = yield from _denoise(encoded, settings, generator, watch)
+        known = ready.known if count == 1 and not is_foreign(request, model) else ()
+        light = Spotlight(encoded=encoded, known=known, judges=count == 1)
+        step = yield from _denoise(encoded, settings, generator, watch, light)
         taken += step.pass_index - encoded.packed.passes
         if number < count:
             written = (*encoded.packed.committed_ids, *span_ids(step, 0, model.format, exact=True))
             encoded = encoded.next_canvas(written)
     before = time.perf_counter()
-    candidates = rank(encoded, gathered(encoded, denoised(encoded, step), ready.known))
+    candidates = rank(encoded, gathered(encoded, denoised(encoded, step), ready.known), light.scored)
     if notebook is not None:
         candidates = [replace(each, text=notebook.written(each.text)) for each in candidates]
     result = InfillResult(
@@ -121,7 +125,7 @@ def infill(
         elapsed_ms=(time.perf_counter() - began) * 1e3,
         context=encoded.packed.context,
     )
-    last = _frame(step, encoded, settings, watch, took=time.perf_counter() - before)
+    last = _frame(step, encoded, settings, watch, light, took=time.perf_counter() - before)
     spans = (FrameSpan(result.text, SlotState.FIXED, 1.0),) if result.text else ()
     yield replace(last, spans=spans, result=result)
 
@@ -172,6 +176,7 @@ def _written_otherwise(encoded: EncodedInfill, proposals: Sequence[Proposal]) ->
     ends = closing_tokens(packed, model) | ends_before(encoded.guard.place.rest, model.tokenizer)
     how = model.defaults
     allowed = without(first, sorted(begun))
+    allowed, later = (_of_a_line(bias, ends, model) for bias in (allowed, later))
     written = model.write(encoded.context, allowed, later, ends, tokens_max=how.written_tokens, beams=how.beams)
     return [from_row(encoded, ids, Origin.WRITTEN, place) for place, ids in enumerate(written)]
 
@@ -188,13 +193,13 @@ class Watch:
 
 
 def _denoise(
-    encoded: EncodedInfill, settings: Settings, generator: torch.Generator, watch: Watch
+    encoded: EncodedInfill, settings: Settings, generator: torch.Generator, watch: Watch, light: Spotlight
 ) -> Generator[Frame, None, Step]:
     """Frames of one canvas; returns its last step."""
     step: Step | None = None
     before = time.perf_counter()
     for step in denoise(encoded, settings, generator):
-        yield _frame(step, encoded, settings, watch, took=time.perf_counter() - before)
+        yield _frame(step, encoded, settings, watch, light, took=time.perf_counter() - before)
         before = time.perf_counter()
     assert step is not None, "passes_max is above the passes of a start, so there is a step"
     return step
@@ -217,7 +222,10 @@ def fill_text(prefix: str, suffix: str, model: Denoiser, *, seed: int = 0) -> st
 def default_settings(request: InfillRequest, model: Denoiser) -> Settings:
     """The model's own, with the passes of the request; seed 0 is greedy, every other seed samples."""
     temperature = model.defaults.temperature or SAMPLING_TEMPERATURE
-    return replace(model.defaults, passes_max=request.max_passes, temperature=temperature if request.seed else 0.0)
+    passes = request.max_passes
+    if denoises_alone(request) and passes >= model.info.passes:
+        passes = max(passes, model.defaults.passes_alone)
+    return replace(model.defaults, passes_max=passes, temperature=temperature if request.seed else 0.0)
 
 
 def denoises_alone(request: InfillRequest) -> bool:
@@ -255,7 +263,8 @@ def written_spans(encoded: EncodedInfill) -> list[list[int]]:
     model, context, packed = encoded.model, encoded.context, encoded.packed
     first, later = edge_bias(packed, model)
     ends, how = closing_tokens(packed, model), model.defaults
-    written = model.write(context, first, later, ends, tokens_max=how.written_tokens, beams=how.beams)
+    begin, then = (_of_a_line(bias, ends, model) for bias in (first, later))
+    written = model.write(context, begin, then, ends, tokens_max=how.written_tokens, beams=how.beams)
     if not how.long_tokens or not written or not goes_on(encoded, written[0]):
         return written
     closing = torch.zeros_like(ends)
@@ -264,10 +273,16 @@ def written_spans(encoded: EncodedInfill) -> list[list[int]]:
     return [*(ids for ids in long if ids not in written), *written]
 
 
+def _of_a_line(bias: Tensor, ends: Tensor, model: Denoiser) -> Tensor:
+    """A bias [V], without the tokens that are only half in the line where a line break ends the span."""
+    return bias if int(ends.sum()) == 1 else whole_tokens(bias, model)
+
+
 def goes_on(encoded: EncodedInfill, ids: list[int]) -> bool:
-    """Whether what follows a span that was written is likelier another line than the end."""
+    """Whether the model finds it unlikely that a span that was written ends there."""
     model = encoded.model
-    return float(model.score(encoded.context, [[*ids, model.format.eom_id]])[0][-1]) < math.log(0.5)
+    below = math.log(model.defaults.long_below)
+    return float(model.score(encoded.context, [[*ids, model.format.eom_id]])[0][-1]) < below
 
 
 def drafts(known: list[Proposal]) -> list[list[int]]:
@@ -283,18 +298,22 @@ def denoised(encoded: EncodedInfill, step: Step) -> list[Proposal]:
     return [from_row(encoded, ids, Origin.DENOISED, place) for place, ids in enumerate(rows)]
 
 
-def _frame(step: Step, encoded: EncodedInfill, settings: Settings, watch: Watch, *, took: float) -> Frame:
-    row, elapsed, packed = best_row(step), time.perf_counter() - watch.began, encoded.packed
+def _frame(
+    step: Step, encoded: EncodedInfill, settings: Settings, watch: Watch, light: Spotlight, *, took: float
+) -> Frame:
+    light.follow(step)
+    elapsed, packed = time.perf_counter() - watch.began, encoded.packed
     written = encoded.model.tokenizer.decode(packed.committed_ids)
-    spans = frame_spans(step, row, encoded)
+    spans = light.spans(step)
     return Frame(
         pass_index=watch.taken + step.pass_index,
         passes_max=watch.taken + settings.passes_max + watch.left,
         spans=(FrameSpan(written, SlotState.FIXED, 1.0), *spans) if written else spans,
-        mean_entropy=float(step.mean_entropy()[row]),
+        mean_entropy=float(step.mean_entropy()[light.row]),
         elapsed_ms=elapsed * 1e3,
         pass_ms=took * 1e3,
-        tokens_per_second=(len(packed.committed_ids) + int((step.accepted[row] & step.span[row]).sum())) / elapsed,
+        tokens_per_second=(len(packed.committed_ids) + int((step.accepted[light.row] & step.span[light.row]).sum()))
+        / elapsed,
         context=packed.context,
-        slots=slot_ids(step, row) if not (watch.taken or watch.left) else (),
+        slots=light.slots(step) if not (watch.taken or watch.left) else (),
     )

@@ -2,6 +2,8 @@
 
 mini                     the bundled checkpoint, a pretrained network tuned to infill
 nano                     the small bundled one
+coder                    1.5B, the most accurate without a GPU; `dgedit models get coder` fetches it
+NAME                     what `dgedit models add FILE.gguf NAME` made of a file
 diffusiongemma[:FORM]    the published 26B, from Hugging Face's cache; FORM is bf16, fp8 or nf4, else the best that fits
 OWNER/NAME[:FORM]        another checkpoint of the class from that cache
 FOLDER[:FORM]            a folder of either kind
@@ -16,12 +18,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from .catalog import DEFAULT_MODEL, bundled_models, checkpoint_folder
+from .catalog import DEFAULT_MODEL, bundled_models, checkpoint_folder, own_models
+from .packaged import PACKAGED
 from .protocol import Denoiser
 from .types import EngineError
 
-LLAMA = "llama"
-"""The `model_type` of mini's family."""
+LLAMA = ("llama", "qwen2")
+"""The `model_type` of mini's family, and of its networks with biases."""
 AUTO = "auto"
 HUB_NAMES = {"diffusiongemma": "google/diffusiongemma-26B-A4B-it"}
 HUB_GB = {"google/diffusiongemma-26B-A4B-it": 51.7}
@@ -59,7 +62,7 @@ def load(model: str = DEFAULT_MODEL, *, device: str | None = None, report: Repor
 
 def _load_bundled(folder: Path, device: str) -> Denoiser:
     """A checkpoint of one of the families that dgedit trains; which one, its config.json says."""
-    if _model_type(folder / "config.json") == LLAMA:
+    if _model_type(folder / "config.json") in LLAMA:
         from .models.llama.checkpoint import load as load_llama
 
         return load_llama(folder, folder.name, device=device)
@@ -88,7 +91,9 @@ def find(model: str) -> Path:
     repository = HUB_NAMES.get(model, model)
     if HUB_ID.fullmatch(repository):
         return _cached(repository)
-    names = ", ".join((*bundled_models(), *HUB_NAMES))
+    if model in PACKAGED:
+        raise EngineError(f"the model {model!r} is not on this machine", f"to have it: dgedit models get {model}")
+    names = ", ".join((*bundled_models(), *own_models(), *HUB_NAMES))
     raise EngineError(f"unknown model {model!r}", f"known: {names}, auto; or give the folder of a checkpoint")
 
 

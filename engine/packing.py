@@ -69,20 +69,20 @@ def pack(request: InfillRequest, tokenizer: Tokenizer, form: CanvasFormat) -> Pa
 
 
 def with_drafts(
-    packed: PackedInfill, drafts: Sequence[Sequence[int]], form: CanvasFormat, noise_rows: int = 0
+    packed: PackedInfill, drafts: Sequence[Sequence[int]], form: CanvasFormat, noise_rows: int | None = None
 ) -> PackedInfill:
     """The same request with one more row for each draft, which begins with those ids instead of noise.
 
     Drafts that do not fit the canvas beside the pinned suffix are left out, and all where the length is exact.
 
     Args:
-        noise_rows: the rows of noise are replaced by so many of the lengths of the last drafts; 0 keeps them.
+        noise_rows: the rows of noise are replaced by so many of the lengths of the last drafts; none keeps them.
     """
     room = form.canvas_tokens - len(packed.pinned_ids) - DRAFT_SLACK
     fitting = [ids for ids in drafts if 0 < len(ids) <= room and not packed.exact]
     lengths = tuple(len(ids) + DRAFT_SLACK for ids in fitting)
     slots = packed.slots
-    if noise_rows and fitting:
+    if noise_rows is not None and fitting:
         slots = tuple(dict.fromkeys(lengths[::-1]))[:noise_rows]
     return replace(
         packed,

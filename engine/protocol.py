@@ -43,6 +43,9 @@ class CanvasFormat:
     prefix_id: int
     start_id: int
     """Stands before a prefix that begins with the file."""
+    middle_id: int | None = None
+    """Stands behind prefix and suffix where these are one text, and spans are written behind it; none where the two are
+    read apart."""
 
     def __post_init__(self) -> None:
         suffix = self.near_suffix_tokens + self.far_suffix_tokens

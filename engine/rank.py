@@ -30,6 +30,8 @@ ORDINARY_NAMES = frozenset((*keyword.kwlist, *dir(builtins), "self", "cls"))
 NAMES_CHARS = 200_000
 """So much text on either side is looked through for names."""
 UNKNOWN_MAX = 3
+Scored = dict[tuple[str, tuple[int, ...]], Tensor]
+"""What `closing_logs` found of proposals, by their texts and tokens."""
 PROSE = frozenset(("markdown", "text", "html", "rst", "tex", ""))
 """Languages in which a new word is nothing to wonder at."""
 
@@ -76,15 +78,18 @@ class Proposal:
         return known
 
 
-def rank(encoded: EncodedInfill, proposals: Sequence[Proposal]) -> list[Candidate]:
+def rank(encoded: EncodedInfill, proposals: Sequence[Proposal], scored: Scored | None = None) -> list[Candidate]:
     """The best candidates of the proposals, best first; equal texts appear once, blank ones last unless nothing may
     belong there and the model is sure of that.
 
     All of them are judged: what breaks the file, says names that nothing defines or only repeats what stands next to
     it comes after what does not, whatever its number.
+
+    Args:
+        scored: what an earlier ranking of the same request found out, which is added to.
     """
     merged, request, model = merge(proposals), encoded.request, encoded.model
-    known, verdicts = weighed(encoded, merged)
+    known, verdicts = weighed(encoded, merged, scored)
     values = [model.weights.value(each) for each in known]
     told = model.weights.confidence
     sure = [told.of(signs(known, values, place)) if told is not None else None for place in range(len(known))]
@@ -103,12 +108,14 @@ def rank(encoded: EncodedInfill, proposals: Sequence[Proposal]) -> list[Candidat
     return _offered([candidate for candidate, _ in ranked], encoded.guard, request.offered)
 
 
-def weighed(encoded: EncodedInfill, merged: Sequence[Proposal]) -> tuple[list[dict[str, float]], list[GuardVerdict]]:
+def weighed(
+    encoded: EncodedInfill, merged: Sequence[Proposal], scored: Scored | None = None
+) -> tuple[list[dict[str, float]], list[GuardVerdict]]:
     """What is known of each proposal, and the guard's verdict on it."""
     guard = encoded.guard
     least = guard.least_faults([proposal.text for proposal in merged])
     verdicts = [guard.verdict(proposal.text, least) for proposal in merged]
-    known = measure(encoded, merged, verdicts)
+    known = measure(encoded, merged, verdicts, scored)
     mid_line = float(guard.place.is_mid_line)
     return [each | {"mid_line": mid_line} for each in known], verdicts
 
@@ -170,10 +177,13 @@ def merge(proposals: Sequence[Proposal]) -> list[Proposal]:
 
 
 def measure(
-    encoded: EncodedInfill, proposals: Sequence[Proposal], verdicts: Sequence[GuardVerdict]
+    encoded: EncodedInfill,
+    proposals: Sequence[Proposal],
+    verdicts: Sequence[GuardVerdict],
+    scored: Scored | None = None,
 ) -> list[dict[str, float]]:
     """What is known of each proposal: one causal pass over all of them, the names in the file, the guard's verdict."""
-    request, logs = encoded.request, closing_logs(encoded, proposals)
+    request, logs = encoded.request, all_closing_logs(encoded, proposals, {} if scored is None else scored)
     around = request.prefix[-NAMES_CHARS:] + "\n" + request.suffix[:NAMES_CHARS]
     names = names_in(around) | ORDINARY_NAMES
     unknown_max = 0 if request.language in PROSE else UNKNOWN_MAX
@@ -188,6 +198,15 @@ def measure(
     ]
 
 
+def all_closing_logs(encoded: EncodedInfill, proposals: Sequence[Proposal], scored: Scored) -> list[Tensor]:
+    """`closing_logs` of each proposal; those that were found before are not found again."""
+    keys = [(proposal.text, tuple(proposal.ids)) for proposal in proposals]
+    fresh = {key: proposal for key, proposal in zip(keys, proposals, strict=True) if key not in scored}
+    if fresh:
+        scored.update(zip(fresh, closing_logs(encoded, list(fresh.values())), strict=True))
+    return [scored[key] for key in keys]
+
+
 def closing_logs(encoded: EncodedInfill, proposals: Sequence[Proposal]) -> list[Tensor]:
     """Log-probabilities of each proposal's tokens and of what closes it.
 
@@ -195,18 +214,37 @@ def closing_logs(encoded: EncodedInfill, proposals: Sequence[Proposal]) -> list[
     that hold the last sign of a span and the first one behind it (`]))`) make the span alone look unlikely.
     """
     model, packed = encoded.model, encoded.packed
-    lead = list(packed.lead_ids)
+    lead, others = list(packed.lead_ids), line_breaks(encoded)
     rows = [[*lead, *proposal.ids, *packed.closing_ids] for proposal in proposals]
+    for token in others:
+        rows += [[*lead, *proposal.ids, token] for proposal in proposals]
     if packed.runs_into:
         texts = (packed.borrowed + proposal.text + packed.runs_into for proposal in proposals)
         rows += [[*lead, *model.tokenizer.encode(text)] for text in texts]
     # The lead stands between the context and every candidate alike; its own likelihood tells nothing.
     scored = model.score(encoded.context, rows)
     logs = [each[len(lead) :] if len(each) > len(lead) else torch.zeros(1) for each in scored]
-    alone, on = logs[: len(proposals)], logs[len(proposals) :]
+    alone, on = logs[: len(proposals)], logs[len(proposals) * (1 + len(others)) :]
+    if others:
+        ends = torch.stack([each[-1] for each in logs[: len(proposals) * (1 + len(others))]])
+        ends = ends.view(1 + len(others), -1).logsumexp(0, keepdim=True)
+        alone = [torch.cat((each[:-1], end)) for each, end in zip(alone, ends.T, strict=True)]
     if not on:
         return alone
     return [max(pair, key=lambda each: float(each.sum())) for pair in zip(alone, on, strict=True)]
+
+
+def line_breaks(encoded: EncodedInfill) -> list[int]:
+    """Tokens that end a span as well as what closes it: to a network that only writes on, a break ends a line.
+
+    Those of breaks alone, as far as the span ends with its line.
+    """
+    model, packed = encoded.model, encoded.packed
+    if model.format.middle_id is None or not packed.suffix_ids or packed.runs_into:
+        return []
+    breaks = model.tokenizer.begins_line()
+    found = {model.tokenizer.encode(text)[0] for text in ("\n", "\n\n")} | {packed.suffix_ids[0]}
+    return sorted(token for token in found if bool(breaks[token]))
 
 
 def of_verdict(verdict: GuardVerdict) -> dict[str, float]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import lru_cache
 from heapq import nlargest
+from sys import intern
 from typing import NamedTuple
 
 WORD = re.compile(r"\w+|[^\w\s]")
@@ -50,10 +51,11 @@ class Recalled:
     """Names in it were changed as those around it differ from those around the span."""
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 15)
 def words(line: str) -> frozenset[str]:
     """The words and signs of a line."""
-    return frozenset(WORD.findall(line))
+    # The same few words stand in most lines: one string for each, or a large text holds a hundred megabytes of them.
+    return frozenset(map(intern, WORD.findall(line)))
 
 
 def alike(a: frozenset[str], b: frozenset[str]) -> float:

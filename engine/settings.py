@@ -18,6 +18,8 @@ class Settings:
     """
 
     passes_max: int = 8
+    passes_alone: int = 0
+    """Passes where rows are all there is (a length is given, a text is mended), if that is more."""
     sampler: EntropyBound = field(default_factory=EntropyBound)
     temperature: float = 0.0
     """0 takes the likeliest token; above it tokens are drawn, from a distribution flattened by so much."""
@@ -34,8 +36,9 @@ class Settings:
     stops_settled: bool = True
     """A row is also finished when all its slots are accepted and a pass changes none."""
 
-    noise_rows: int = 0
-    """So many rows of noise alone, of the lengths of drafts, where there are drafts; 0 takes the request's lengths."""
+    noise_rows: int | None = None
+    """So many rows of noise alone, of the lengths of drafts, where there are drafts; none takes the request's
+    lengths."""
     beams: int = 4
     """Spans that are written left to right beside the rows."""
     written_tokens: int = 24
@@ -43,6 +46,8 @@ class Settings:
     long_tokens: int = 0
     """Of a span that is written over several lines, where the model finds that likelier than its end after the first;
     with 0 it always ends there."""
+    long_below: float = 0.5
+    """The probability of its end under which it is."""
     recalled: int = 10
     """Pieces of the file that are ranked with the denoised rows."""
     rows_kept: int = 3
@@ -52,7 +57,7 @@ class Settings:
     def __post_init__(self) -> None:
         if min(self.rows_kept, self.prune_after) < 1:
             raise ValueError(f"rows_kept and prune_after must be at least 1, got {self.rows_kept}, {self.prune_after}")
-        if min(self.noise_rows, self.recalled, self.long_tokens) < 0:
+        if min(self.noise_rows or 0, self.recalled, self.long_tokens) < 0:
             given = f"{self.noise_rows}, {self.recalled} and {self.long_tokens}"
             raise ValueError(f"noise_rows, recalled and long_tokens must not be negative, got {given}")
         if min(self.beams, self.written_tokens) < 1:
@@ -128,15 +133,15 @@ class RankWeights:
         return sum(float(getattr(self, name, 0.0)) * amount for name, amount in known.items())
 
 
-def fitted_weights(folder: Path) -> RankWeights:
-    """The weights that are stored beside a checkpoint, or the usual ones.
+def fitted_weights(folder: Path, usual: RankWeights | None = None) -> RankWeights:
+    """The weights that are stored beside a checkpoint, or the usual ones of its family.
 
     Raises:
         EngineError: when they cannot be read.
     """
     found = read_fitted(folder)
     if found is None:
-        return RankWeights()
+        return usual or RankWeights()
     known = names_of(RankWeights)
     return RankWeights(
         **{name: value for name, value in found.weights.items() if name in known}, confidence=found.confidence

@@ -2,7 +2,8 @@
 
 Every parallel region ends when its last thread does, and a thread whose core another program has comes back
 milliseconds later; a pass has some hundred regions of less than a tenth of a millisecond. On two busy cores an infill
-took 13 s with two threads and 1 s with one. So the choice is measured, on the work of a pass, before each infill.
+took 13 s with two threads and 1 s with one. So the choice is measured, on the work of a pass, before each infill; and
+what comes to the machine meanwhile is noticed by what every run over the network waits for, and left the field.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
@@ -21,9 +24,13 @@ THREADS_MAX = 8
 ROUNDS = 10
 MARGIN = 0.9
 """More threads must take less than this share of the time to be chosen."""
-
+WAITED_SHARE = 0.2
+"""Of a run over the network: a thread that does nothing for longer waits for another one's core, or for its own."""
+WAITED_S = 0.002
+"""So long at least: what is shorter, a timer of the system takes now and then."""
 
 _is_steady = False
+_is_watched = True
 
 
 def cores() -> int:
@@ -51,10 +58,37 @@ def use_one_thread() -> None:
     torch.set_num_threads(1)
 
 
+def use(count: int) -> None:
+    """Use so many threads until the next `settle`, whatever they wait for; for comparison."""
+    global _is_watched
+    _is_watched = False
+    torch.set_num_threads(count)
+
+
 def settle() -> None:
     """Use as many threads as pay at this moment, unless the answers are to be the same at every moment."""
+    global _is_watched
+    _is_watched = True
     if not _is_steady:
         use_fastest(most())
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """Go on with one thread after a run in here that mostly waited; the next `settle` tries more again.
+
+    It costs two looks at the clocks, and nothing where there is one thread. The clock of this thread stands still while
+    it sleeps: where a region ends late, and where another program has its core.
+    """
+    if _is_steady or not _is_watched or torch.get_num_threads() == 1:
+        yield
+        return
+    began, worked = time.perf_counter(), time.thread_time()
+    yield
+    took = time.perf_counter() - began
+    waited = took - (time.thread_time() - worked)
+    if waited > max(WAITED_S, WAITED_SHARE * took):
+        torch.set_num_threads(1)
 
 
 def use_fastest(threads_max: int) -> int:

@@ -7,6 +7,7 @@ stays a source file. It must know nothing of models.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -49,9 +50,16 @@ class TextTokenizer:
     def begins_with(self, text: str) -> Tensor:
         """Which tokens start with a text, boolean [V]."""
         if text not in self._begins:
-            pieces = (self.decode([index]) for index in range(self.vocab_size))
-            self._begins[text] = torch.tensor([piece.startswith(text) for piece in pieces])
+            self._begins[text] = torch.tensor([piece.startswith(text) for piece in self.texts])
         return self._begins[text]
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The text of every token by itself, nothing for those that have a role."""
+        roles = len(SPECIAL_TOKENS)
+        decode = self._backend.decode
+        # One by one: a batch starts threads, which costs more than all of this.
+        return [""] * roles + [decode([index], skip_special_tokens=False) for index in range(roles, self.vocab_size)]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of the ids, special ones left out; bytes that form no character become U+FFFD."""

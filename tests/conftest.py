@@ -63,6 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of this suite."""
     parser.addoption("--kills", type=int, default=200, help="how often the tests of lost power kill a process")
     parser.addoption("--attack-minutes", type=float, default=0, help="how long tests/attack go on; 0: a slice of each")
+    parser.addoption("--keys-seed", type=int, default=0, help="another number, other random keys")
     parser.addoption("--keys", type=int, default=20_000, help="how many random keys are pressed")
 
 

@@ -11,8 +11,8 @@ HEAVY = ("torch", "transformers", "tokenizers", "numpy")
 
 PROBES = {
     "help": (
-        "import importlib; from dgedit import config; from dgedit.commands import editor;"
-        " editor.parser(config.Infill()).format_help();"
+        "import importlib; from dgedit.commands import editor;"
+        " editor.parser().format_help();"
         " [importlib.import_module('dgedit.commands.' + name).parser().format_help() for name in editor.COMMANDS]"
     ),
     "types": "import dgedit.engine.types",

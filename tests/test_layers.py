@@ -144,3 +144,20 @@ def test_the_checks_see_what_they_should(tmp_path: Path) -> None:
         *("dgedit.tui.app", "dgedit.engine.types", "dgedit.batch.fill"),
     ]
     assert room_of("dgedit.tui.app") == "tui"
+
+
+CHECKS_SYNTAX = "dgedit.engine.parsing"
+READ_SOURCES = ("dgedit.config", "dgedit.engine.evals")
+"""Read trees of what is known to parse: the docstrings of the settings, sources that spans are drawn from."""
+
+
+def test_a_check_of_syntax_has_one_home(found: dict[str, Path]) -> None:
+    """Which errors count, and that warnings are not printed, is decided once."""
+    elsewhere = [
+        module
+        for module, path in found.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("ast.parse", "compile")
+        if not module.startswith((CHECKS_SYNTAX, *READ_SOURCES))
+    ]
+    assert elsewhere == []

@@ -33,6 +33,8 @@ class PipeOptions:
 
     sources: tuple[str, ...]
     """Paths, or - for standard input."""
+    passed: int = 0
+    """So many other sources were looked through already, and hold nothing."""
     mode: Mode = Mode.FILTER
     records: bool = False
     """Standard output carries records, not a text or a diff."""
@@ -143,7 +145,7 @@ class FillTask:
             return []
         counts = [done.count.holes for done in all_done if done.count is not None]
         count, files_with = sum(counts), sum(found > 0 for found in counts)
-        sources = len(self._options.sources)
+        sources = len(self._options.sources) + self._options.passed
         where = f"{files_with} of {sources} files" if sources > 1 else "1 file"
         what = "1 hole" if count == 1 else f"{count} holes"
         if not count and code is not ExitCode.OK:

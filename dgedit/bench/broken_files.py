@@ -7,13 +7,11 @@ models, nor of how a file is mended: that is measured by `python -m dgedit.bench
 
 from __future__ import annotations
 
-import ast
 import gzip
 import io
 import json
 import random
 import tokenize
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.evals.spans import SPANS_FILE, code_lines
+from ..engine.parsing import error_in
 
 FILE_CHARS_MAX = 30_000
 DRAWS_MAX = 40
@@ -112,13 +111,7 @@ def broken(text: str, kind: Breakage, draw: random.Random) -> tuple[str, int] | 
 
 def parses(text: str) -> bool:
     """Whether Python's own parser takes the text."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
+    return error_in(text) is None
 
 
 def _places(text: str, kind: Breakage, draw: random.Random) -> Iterator[tuple[int, int, str]]:

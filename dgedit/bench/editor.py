@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 COLUMNS, ROWS = 100, 30
 TIMEOUT_S = 60.0
 PAUSE_S = 0.03
+GHOST_PAUSE_S = 0.45
+"""Between two keys that each come while ghost text is computed, which begins 0.3 s after the one before."""
 """Between two keys, about as between those of a fast typist."""
 TYPED = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
 HELD_S = 0.5
@@ -39,7 +41,7 @@ ESCAPE_MS = 100
 STARTS, PAGES = 5, 40
 LONG_LINES, HUGE_LINES = 20_000, 100_000
 MARKER = "<FILL_ME>"
-NEXT_HOLE, INFILL, ESCAPE, PAGE_DOWN, ENTER = b"\x1b[19~", b"\x07", b"\x1b", b"\x1b[6~", b"\r"
+NEXT_HOLE, INFILL, ESCAPE, PAGE_DOWN, ENTER, END = b"\x1b[19~", b"\x07", b"\x1b", b"\x1b[6~", b"\r", b"\x1b[F"
 _SEQUENCE = re.compile(r"\x1b\[[0-9;:?<>=]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()].")
 SOURCE = f"""\
 import os
@@ -61,7 +63,7 @@ def run(model_name: str) -> int:
     else:
         _row("first paint", _middle(paints))
         with tempfile.TemporaryDirectory() as folder:
-            for measure in (_keys_idle, _keys_in_long_file, _huge_file, _first_frames, _cancelling):
+            for measure in (_keys_idle, _keys_beside_ghost, _keys_in_long_file, _huge_file, _first_frames, _cancelling):
                 measure(Path(folder), model_name)
     with tempfile.TemporaryDirectory() as folder, _own_folders(Path(folder)):
         asyncio.run(_beside_an_infill(Path(folder), model_name))
@@ -148,24 +150,37 @@ def _keys_idle(folder: Path, model_name: str) -> None:
         _report("keystroke, idle", _typing(terminal), 30)
 
 
+def _keys_beside_ghost(folder: Path, model_name: str) -> None:
+    path, settings = folder / "ghost.py", folder / "dgedit" / "config.toml"
+    path.write_text(SOURCE, encoding="utf-8")
+    settings.parent.mkdir(exist_ok=True)
+    settings.write_text("[infill]\nghost = true\nghost_on_battery = true\n", encoding="utf-8")
+    with editor(folder, "--model", model_name, f"{path}:5") as terminal:
+        terminal.shown(_has_model)
+        terminal.press(END)
+        terminal.rest(HELD_S)
+        _report("keystroke, while ghost text is computed", _typing(terminal, GHOST_PAUSE_S), 30)
+    settings.unlink()
+
+
 def _keys_in_long_file(folder: Path, model_name: str) -> None:
     path = folder / "long.py"
     path.write_text(_python(LONG_LINES), encoding="utf-8")
     with editor(folder, "--model", model_name, f"{path}:{LONG_LINES // 2}") as terminal:
         terminal.shown(_has_model)
         terminal.rest(2 * HELD_S)
-        terminal.press(b"\x1b[F" + ENTER)
+        terminal.press(END + ENTER)
         terminal.rest(HELD_S)
         _report(f"typing in {LONG_LINES:,} lines of Python", _typing(terminal), 16)
 
 
-def _typing(terminal: PseudoTerminal) -> list[float]:
+def _typing(terminal: PseudoTerminal, pause_s: float = PAUSE_S) -> list[float]:
     """Type a word letter by letter; milliseconds until each is shown."""
     times = []
     for length in range(1, len(TYPED) + 1):
         terminal.press(TYPED[length - 1])
         times.append(terminal.shown(partial(_holds, TYPED[:length])))
-        terminal.rest(PAUSE_S)
+        terminal.rest(pause_s)
     return times
 
 

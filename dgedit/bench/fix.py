@@ -8,7 +8,6 @@ files that the measure does not use.
 from __future__ import annotations
 
 import argparse
-import ast
 import gzip
 import json
 import random
@@ -16,7 +15,6 @@ import statistics
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from operator import mul
@@ -24,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..engine.evals import fresh, spans
+from ..engine.parsing import meaning
 from ..errors import DgeditError
 from ..fill.open import load_model
 from ..fix.candidates import mends
@@ -169,12 +168,7 @@ def insert_asked(broken: Broken) -> str:
 
 def same_program(text: str, other: str) -> bool:
     """Whether Python reads the same program in two texts."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.dump(ast.parse(text)) == ast.dump(ast.parse(other))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
+    return meaning(text) is not None and meaning(text) == meaning(other)
 
 
 def fit(model: Engine, heldout: Path, count: int) -> int:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import config
 from ..batch.output import printed
 from ..engine.catalog import bundled_models
 from ..text.languages import EXTENSIONS
@@ -89,7 +88,7 @@ def script(shell: str) -> str:
 
 def commands() -> list[CommandLine]:
     """The editor, then every command and what is below it."""
-    whole = _command("dgedit", editor.parser(config.Infill()))
+    whole = _command("dgedit", editor.parser())
     words = {name: what for name, (_, what) in editor.COMMANDS.items()}
     found = [CommandLine(whole.name, whole.options, words, whole.takes_files)]
     for name in editor.COMMANDS:

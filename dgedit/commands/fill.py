@@ -6,7 +6,10 @@ import argparse
 import math
 from pathlib import Path
 
+from .. import terminal
 from ..engine.catalog import DEFAULT_MODEL
+from ..errors import ExitCode
+from ..text.skim import is_plainly_empty
 from .arguments import CommandParser, add_engine, number
 
 EPILOG = """\
@@ -133,6 +136,11 @@ def _add_holes(made: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Fill; returns the exit code."""
     _refuse_misfits(options)
+    sources = tuple(_looked_at(options))
+    if not sources:
+        if not options.quiet:
+            terminal.say("nothing to fill")
+        return ExitCode.OK
     from ..batch.fill import Mode, PipeOptions
     from ..batch.fill import run as fill
     from ..fill.loop import FillOptions, Limits
@@ -144,7 +152,8 @@ def run(options: argparse.Namespace) -> int:
     )
     return fill(
         PipeOptions(
-            sources=tuple(options.sources),
+            sources=sources,
+            passed=len(options.sources) - len(sources),
             mode=next((mode for mode, is_chosen in chosen.items() if is_chosen), Mode.FILTER),
             records=options.json,
             stdin_name=options.stdin_filename,
@@ -164,6 +173,14 @@ def run(options: argparse.Namespace) -> int:
             warm=options.warm,
         )
     )
+
+
+def _looked_at(options: argparse.Namespace) -> list[str]:
+    """The sources without those in which a check surely finds nothing; all of them where more is asked than that."""
+    named = (options.lines or options.span or options.hole) and not options.marker_only
+    if not options.check or options.json or named:
+        return list(options.sources)
+    return [name for name in options.sources if name == "-" or not is_plainly_empty(name)]
 
 
 def _refuse_misfits(options: argparse.Namespace) -> None:

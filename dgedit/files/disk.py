@@ -11,19 +11,16 @@ import contextlib
 import errno
 import hashlib
 import os
-import re
-import secrets
 import stat
 import sys
 import time
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import DgeditError
-from .process import Process, this_process
+from . import temporary
 
 MAX_BYTES = 20_000_000
 """More than this is not edited."""
@@ -31,11 +28,6 @@ MAX_READ_BYTES = 200_000_000
 """More than this is not even shown."""
 COARSEST_CLOCK_NS = 2_000_000_000
 """The coarsest times that a file system keeps (FAT)."""
-FOREIGN_LEFTOVER_S = 24 * 3600
-"""How old another machine's temporary file must be to count as left over."""
-NAME_KEPT = 40
-"""Characters of a file's name in the name of its temporary file, which may not be longer than 255 bytes."""
-LEFTOVER = re.compile(r"\.dgedit-(?P<pid>\d+)-(?P<start>\d+)-(?P<host>[0-9a-f]{8})-[0-9a-f]{8}\.tmp$")
 LANGUAGES = {".py": "python", ".pyi": "python", ".pyw": "python"}
 
 ELSEWHERE = "your text is still in the editor; save elsewhere"
@@ -245,7 +237,7 @@ def write_atomically(
     try:
         target = Path(os.path.realpath(path))
         before = _replaceable(target)
-        remove_leftovers(target.parent, target.name)
+        temporary.remove_leftovers(target.parent, target.name)
         stamp = _replace(target, raw, before, new_mode, unchanged or (lambda: True))
     except (OSError, ValueError) as error:
         number, reason = (error.errno, error.strerror) if isinstance(error, OSError) else (None, str(error))
@@ -254,38 +246,6 @@ def write_atomically(
         raise DgeditError(f"cannot save {path}: {reason}", HINTS.get(number or 0, ELSEWHERE)) from error
     _sync_directory(target.parent)
     return stamp
-
-
-def remove_leftovers(folder: Path, name: str = "") -> None:
-    """Take away temporary files that ended processes left in a folder: those of one file, or all."""
-    prefix = f".{name[:NAME_KEPT]}." if name else "."
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            # The name is looked at first: a folder may hold very many.
-            if entry.name.startswith(prefix) and _is_left_over(entry):
-                with contextlib.suppress(OSError):
-                    os.unlink(entry.path)
-
-
-def _is_left_over(entry: os.DirEntry[str]) -> bool:
-    found = LEFTOVER.search(entry.name)
-    if found is None:
-        return False
-    here = this_process()
-    if int(found["host"], 16) != _host_number(here):
-        return time.time() - entry.stat(follow_symlinks=False).st_mtime > FOREIGN_LEFTOVER_S
-    return not Process(int(found["pid"]), int(found["start"]), here.host).is_running
-
-
-def _temporary_name(name: str) -> str:
-    """A name that says which process writes, so that a later save can tell what was left over."""
-    here = this_process()
-    owner = f"{here.pid}-{here.start_ticks}-{_host_number(here):08x}"
-    return f".{name[:NAME_KEPT]}.dgedit-{owner}-{secrets.token_hex(4)}.tmp"
-
-
-def _host_number(process: Process) -> int:
-    return zlib.crc32(process.host.encode("utf-8", "surrogateescape"))
 
 
 def _replaceable(target: Path) -> os.stat_result | None:
@@ -313,9 +273,9 @@ def _takes_writing(target: Path) -> bool:
 def _replace(
     target: Path, raw: bytes, before: os.stat_result | None, new_mode: int, unchanged: Callable[[], bool]
 ) -> Stamp:
-    temporary = target.with_name(_temporary_name(target.name))
+    partial = target.with_name(temporary.name_beside(target.name))
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    handle = os.open(temporary, flags, new_mode if before is None else 0o600)
+    handle = os.open(partial, flags, new_mode if before is None else 0o600)
     try:
         write_all(handle, raw)
         if before is not None:
@@ -323,10 +283,10 @@ def _replace(
         os.fsync(handle)
         if not unchanged():
             raise ChangedError(f"{target} was changed by another program just now", "save again to see how")
-        os.replace(temporary, target)
+        os.replace(partial, target)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            os.unlink(partial)
         with contextlib.suppress(OSError):
             os.close(handle)
         raise

@@ -23,7 +23,7 @@ from typing import Any
 from ..errors import DgeditError
 from ..paths import state_folder
 from ..text.encoding import UTF_8, Encoding, encode, named
-from . import disk
+from . import disk, temporary
 from .disk import Fingerprint
 from .process import Process, this_process
 
@@ -238,7 +238,7 @@ def clean_up() -> None:
         for kept in [*folder().glob(f"*{TORN_SUFFIX}"), *folder().glob(f"*{DISCARDED_SUFFIX}")]:
             if _modified_s(kept) < oldest_s:
                 _unlink(kept)
-    disk.remove_leftovers(folder())
+    temporary.remove_leftovers(folder())
 
 
 def _recoverable(entries: Iterator[_Entry]) -> list[Recovered]:

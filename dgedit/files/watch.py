@@ -79,6 +79,7 @@ class _Inbox:
     """Events by the path that they are of; written to by the observer's thread."""
 
     clock: Callable[[], float]
+    told: Callable[[], object] = lambda: None
     wanted: frozenset[str] = frozenset()
     """Events of other paths are dropped: a folder may hold files that are written to all the time."""
     guard: threading.Lock = field(default_factory=threading.Lock)
@@ -89,7 +90,10 @@ class _Inbox:
         if place in self.wanted:
             with self.guard:
                 now = self.clock()
+                is_first = not self.changes
                 self.changes.setdefault(place, _Change(now, now)).last_s = now
+            if is_first:
+                self.told()
 
     def take_settled(self) -> set[str]:
         """Places that nothing more happens to."""
@@ -108,10 +112,11 @@ class _Inbox:
 class Watcher:
     """Watched paths; all but the observer's own thread belongs to the thread that polls."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, told: Callable[[], object] = lambda: None) -> None:
+        """Args: told: called, from another thread, when events begin to come; `poll` then has something soon."""
         self.note = ""
         """What a person should know of how the files are watched; mostly nothing."""
-        self._clock, self._inbox = clock, _Inbox(clock)
+        self._clock, self._inbox = clock, _Inbox(clock, told)
         self._watched: dict[str, _Watched] = {}
         self._folders: dict[str, _Folder] = {}
         self._observer: Any = None
@@ -181,6 +186,11 @@ class Watcher:
         for watched in changed:
             self._told(watched)
         return [watched.path for watched in changed]
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something happened that is not told of before it settles."""
+        return bool(self._inbox.changes)
 
     def stop(self) -> None:
         """End the observer's thread."""

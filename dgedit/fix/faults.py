@@ -9,13 +9,12 @@ line feeds. This module must know neither models nor files.
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import dataclass
 
 from ..engine.grammars import JUDGING
-from ..judges.data import json_error, loose, toml_error
+from ..engine.parsing import error_in, json_error
+from ..judges.data import loose, toml_error
 from ..judges.grammar import error_nodes, first_error, reads, tree_of
-from ..judges.python import error_in
 
 JUDGED_CHARS_MAX = 400_000
 """A longer text is not looked at: mending it would take minutes."""
@@ -70,17 +69,6 @@ def fault_in(text: str, language: str) -> Fault | None:
     else:
         found = None if reads(text, language) else first_error(text, language)
     return found and _with_suspects(text, language, *found)
-
-
-def compiles(text: str) -> bool:
-    """Whether Python would also take what a text that parses means: no `return` outside of a function."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(text, "text", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
 
 
 def _python_fault(text: str) -> Fault | None:

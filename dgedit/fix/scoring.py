@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
+from ..engine.parsing import compiles
 from .candidates import Kind, Mend, line_starts
-from .faults import Fault, compiles
+from .faults import Fault
 
 if TYPE_CHECKING:
     from ..engine import Engine

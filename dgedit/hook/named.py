@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DgeditError, ExitCode
@@ -30,48 +31,59 @@ from .words import Say, say_problems, say_skipped
 from .writing import Effort, Work, is_missing
 
 
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A named file: what was found in it, and what it is written in."""
+
+    problems: tuple[Problem, ...]
+    language: str
+
+    @property
+    def markers(self) -> tuple[Problem, ...]:
+        """The places that are marked."""
+        return tuple(problem for problem in self.problems if problem.kind is ProblemKind.MARKER)
+
+
 def check(repository: Repository, paths: Sequence[str], say: Say) -> ExitCode:
     """Fail where a marked place is not filled."""
-    found = _marked(_look(repository, paths, say))
-    for path, problems in found.items():
+    marked = {path: looked.markers for path, looked in _look(repository, paths, say).items() if looked.markers}
+    for path, problems in marked.items():
         say_problems(path, problems, say)
-    return STOPPED if found else ExitCode.OK
+    return STOPPED if marked else ExitCode.OK
 
 
 def fill(repository: Repository, paths: Sequence[str], effort: Effort, say: Say) -> ExitCode:
     """Fill the marked places of Python files; fails where a file was changed, or a place is left."""
-    found = _look(repository, paths, say)
-    marked = _marked(found)
-    return _mend(writing.fill, repository, {path: found[path] for path in marked}, effort, say)
+    marked = {path: looked for path, looked in _look(repository, paths, say).items() if looked.markers}
+    return _mend(writing.fill, repository, marked, effort, say)
 
 
 def fix(repository: Repository, paths: Sequence[str], effort: Effort, say: Say) -> ExitCode:
     """Mend Python files that do not parse; fails where a file was changed, or still does not parse."""
-    found = _look(repository, paths, say)
-    marked = _marked(found)
-    faulty = {path: problems for path, problems in found.items() if stopping(problems) and path not in marked}
+    found = _look(repository, paths, say).items()
+    faulty = {path: looked for path, looked in found if stopping(looked.problems) and not looked.markers}
     return _mend(writing.fix, repository, faulty, effort, say)
 
 
-def _mend(work: Work, repository: Repository, found: Mapping[str, list[Problem]], effort: Effort, say: Say) -> ExitCode:
-    python = [path for path in found if language_of(path, disk.read(repository.root / path)) == "python"]
+def _mend(work: Work, repository: Repository, found: Mapping[str, NamedFile], effort: Effort, say: Say) -> ExitCode:
+    python = [path for path, looked in found.items() if looked.language == "python"]
     if not python or is_missing(effort, say):
         return ExitCode.OK
     changed = work(repository.root, python, effort, say)
     for path in python:
-        left = problems_in(path, changed[path], judge=True) if path in changed else found[path]
+        left = problems_in(path, changed[path], judge=True) if path in changed else found[path].problems
         say_problems(path, left, say, "still ")
     return STOPPED
 
 
-def _look(repository: Repository, paths: Sequence[str], say: Say) -> dict[str, list[Problem]]:
-    """The problems of each file, by its path from the top of the repository; what is left alone is said."""
+def _look(repository: Repository, paths: Sequence[str], say: Say) -> dict[str, NamedFile]:
+    """What is found in each file, by its path from the top of the repository; what is left alone is said."""
     named = {_from_top(repository, path) for path in paths}
     attributes = repository.attributes(named, ATTRIBUTES)
     unmerged = repository.unmerged()
     merges = bool(unmerged) or repository.merges()
     reasons = {path: "conflicted" for path in unmerged if path in named}
-    found = dict[str, list[Problem]]()
+    found = dict[str, NamedFile]()
     for path in sorted(named - set(reasons)):
         raw = _read(repository.root / path)
         reason = attribute_reason(attributes[path]) or (
@@ -80,18 +92,9 @@ def _look(repository: Repository, paths: Sequence[str], say: Say) -> dict[str, l
         if isinstance(raw, str) or reason:
             reasons[path] = reason
         else:
-            found[path] = problems_in(path, raw, judge=True)
+            found[path] = NamedFile(tuple(problems_in(path, raw, judge=True)), language_of(path, raw))
     say_skipped(reasons, say)
     return found
-
-
-def _marked(found: dict[str, list[Problem]]) -> dict[str, list[Problem]]:
-    """The problems that are markers, of the files that have some."""
-    markers = {
-        path: [problem for problem in problems if problem.kind is ProblemKind.MARKER]
-        for path, problems in found.items()
-    }
-    return {path: problems for path, problems in markers.items() if problems}
 
 
 def _read(path: Path) -> bytes | str:

@@ -49,6 +49,8 @@ class Looked:
 
     file: StagedFile
     problems: tuple[Problem, ...]
+    language: str = ""
+    """What it is written in; empty where that does not matter."""
 
     def has(self, kind: ProblemKind) -> bool:
         """Whether it has a problem of this kind."""
@@ -66,8 +68,8 @@ def run(repository: Repository, options: HookOptions, say: Say) -> ExitCode:
         say_problems(looked.file.path, looked.problems, say)
     found = [looked for looked in looked_at if stopping(looked.problems)]
     # A marker in the way may be all that is wrong, so what holds one is not fixed.
-    marked = [looked.file for looked in found if looked.has(ProblemKind.MARKER)]
-    faulty = [looked.file for looked in found if looked.has(ProblemKind.FAULT) and not looked.has(ProblemKind.MARKER)]
+    marked = [looked for looked in found if looked.has(ProblemKind.MARKER)]
+    faulty = [looked for looked in found if looked.has(ProblemKind.FAULT) and not looked.has(ProblemKind.MARKER)]
     changed = {
         **_mend(fill, repository, marked if options.fill else [], options, say),
         **_mend(fix, repository, faulty if options.fix else [], options, say),
@@ -103,7 +105,7 @@ def _look(repository: Repository, options: HookOptions, say: Say) -> Iterator[Lo
             reasons[file.path] = reason
             continue
         problems = problems_in(file.path, raw, judge=options.parse)
-        yield Looked(file, tuple(_new(problems, file, repository, say)))
+        yield Looked(file, tuple(_new(problems, file, repository, say)), language_of(file.path, raw))
     if reasons:
         say_skipped(reasons, say)
 
@@ -127,12 +129,13 @@ def _new(problems: Sequence[Problem], file: StagedFile, repository: Repository, 
 
 
 def _mend(
-    work: Work, repository: Repository, wanted: Sequence[StagedFile], options: HookOptions, say: Say
+    work: Work, repository: Repository, wanted: Sequence[Looked], options: HookOptions, say: Say
 ) -> Mapping[str, bytes]:
     """What files hold now that were changed, of those whose working tree holds nothing but what is staged."""
     paths = list[str]()
-    for file in wanted:
-        if language_of(file.path, repository.blob(file.blob)) != "python":
+    for looked in wanted:
+        file = looked.file
+        if looked.language != "python":
             say(f"{shown(file.path)}: left as it is: a hook writes Python alone")
         elif not repository.is_as_staged(file):
             say(f"{shown(file.path)}: left as it is: it has changes that are not staged; stage them first")

@@ -6,16 +6,14 @@ tomli, which knows TOML 1.1, else by the standard library. YAML by its grammar a
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+from ..engine import parsing
+from ..engine.parsing import Error, json_error
 from .verdict import Verdict, broken, unknown, valid
-
-Error = tuple[int, int, str]
-"""Line and column from 0, and what is wrong."""
 
 _COMMENTED = re.compile(
     r"(?:ts|js)config(?:[.-].*)?\.json|\.(?:eslint|babel|jshint|jscs|swc|oxlint|hint|markdownlint)(?:rc)?(?:\.json)?"
@@ -50,17 +48,6 @@ def judge(text: str, language: str, path: Path | None, grammar_reads: Callable[[
     return found
 
 
-def json_error(text: str) -> Error | None:
-    """Why a text is no JSON; none where it is."""
-    try:
-        json.loads(text, parse_int=len, parse_float=len)
-    except json.JSONDecodeError as error:
-        return error.lineno - 1, error.colno - 1, error.msg
-    except RecursionError:
-        return 0, 0, "too deep to parse"
-    return None
-
-
 def loose(text: str) -> str:
     """JSON with its comments and trailing commas blanked, every place kept."""
     return _LOOSE.sub(lambda match: match[1] or re.sub(r"[^\n]", " ", match[0]), text)
@@ -68,15 +55,7 @@ def loose(text: str) -> str:
 
 def toml_error(text: str) -> Error | None:
     """Why a text is no TOML; none where it is."""
-    try:
-        _toml_loads()(text)
-    except ValueError as error:
-        message, _, place = str(error).partition(" (at ")
-        numbers = [int(number) - 1 for number in re.findall(r"\d+", place)]
-        return (numbers[0], numbers[1], message) if len(numbers) == 2 else (text.count("\n"), 0, message)
-    except RecursionError:
-        return 0, 0, "too deep to parse"
-    return None
+    return parsing.toml_error(text, _toml_loads())
 
 
 def _json(text: str, language: str, path: Path | None) -> Verdict:

@@ -6,13 +6,12 @@ never waits for it. A hole that is still to be filled stands for any value.
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import sys
-import warnings
 from dataclasses import asdict, dataclass
 
+from ..engine.parsing import module_of
 from ..text.holes import MARKER
 from . import python
 
@@ -36,11 +35,8 @@ class Doubt:
 def problems(text: str) -> list[Doubt]:
     """What is found in a text, in order; nothing where pyflakes is not installed and the text parses."""
     source = text.replace(MARKER, STANDS_IN)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = module_of(source)
+    if tree is None:
         verdict = python.judge(source)
         return [Doubt(row=verdict.line, column=verdict.column, message=verdict.message)] if verdict.is_broken else []
     try:

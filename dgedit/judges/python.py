@@ -8,14 +8,13 @@ alone, the others where they are there.
 
 from __future__ import annotations
 
-import ast
 import io
 import json
 import re
 import sys
 import tokenize
-import warnings
 
+from ..engine.parsing import error_in
 from . import programs
 from .verdict import Verdict, broken, unknown, valid
 
@@ -83,19 +82,6 @@ def _no_python(line: str) -> str:
     if _MAGIC.match(line):
         return "a command of IPython, which Python does not read"
     return "a line of a template from which Python is made" if _TEMPLATE.search(line) else ""
-
-
-def error_in(source: str | bytes) -> SyntaxError | None:
-    """Why this interpreter does not read a text; none where it does."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(source)
-    except SyntaxError as error:
-        return error
-    except (ValueError, RecursionError, MemoryError) as error:
-        return SyntaxError(str(error) or "too deep to parse")
-    return None
 
 
 def _of_others(text: str, own: Verdict) -> Verdict:

@@ -9,6 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import DgeditError
+from .skim import CONTROLS as CONTROLS
+from .skim import CONTROLS_ALLOWED as CONTROLS_ALLOWED
+
+
+class UnencodableError(DgeditError):
+    """The encoding has no bytes for a character of the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +47,6 @@ ENCODINGS = (UTF_8, UTF_8_BOM, UTF_16_LE, UTF_16_BE, LATIN_1)
 
 UTF_32_MARKS = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 
-CONTROLS = bytes([*range(0x20), 0x7F]).translate(None, b"\b\t\n\v\f\r\x1b")
-"""Bytes that texts hardly hold; tabs, line breaks, form feeds, overstrikes and terminal colours are not among them."""
-CONTROLS_ALLOWED = 8
 CONTROL_SHARE = 0.05
 
 
@@ -83,7 +86,7 @@ def encode(text: str, encoding: Encoding) -> bytes:
     """The bytes of a text, byte order mark included.
 
     Raises:
-        DgeditError: when the encoding has no bytes for a character; it says which and where.
+        UnencodableError: when the encoding has no bytes for a character; it says which and where.
     """
     try:
         return encoding.bom + text.encode(encoding.codec)
@@ -91,13 +94,13 @@ def encode(text: str, encoding: Encoding) -> bytes:
         raise _unencodable(text, error.start, encoding) from error
 
 
-def _unencodable(text: str, index: int, encoding: Encoding) -> DgeditError:
+def _unencodable(text: str, index: int, encoding: Encoding) -> UnencodableError:
     character = text[index]
     line = text.count("\n", 0, index) + 1
     column = index - text.rfind("\n", 0, index)
     surrogate = "\ud800" <= character <= "\udfff"
     shown = f"U+{ord(character):04X}" if surrogate else f"{character} (U+{ord(character):04X})"
-    return DgeditError(
+    return UnencodableError(
         f"{encoding.name} has no {shown}, at line {line:,}, column {column:,}",
         "remove it" if surrogate else f"save as {UTF_8.name}, or remove it",
     )

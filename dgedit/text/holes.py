@@ -14,8 +14,8 @@ from itertools import pairwise
 from ..errors import DgeditError
 from .line_breaks import lines_fed
 from .markers import Marker, find_markers
+from .skim import MARKER as MARKER
 
-MARKER = "<FILL_ME>"
 STAND_IN = "..."
 """What a model sees where another hole is: valid as an expression and as a statement."""
 TOKENS_A_LINE = 8

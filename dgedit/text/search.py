@@ -1,9 +1,9 @@
 """Find and replace over a text: queries, matches, replacements, places.
 
-Offsets count code points of the text as given. A query sees each CRLF as one line feed, so `$`, `.`, `\\s` and `\\n`
-behave as elsewhere and a carriage return is never left over; in a text without line feeds a carriage return ends a
-line. Offsets are those of the text as given all the same, and lines that are not replaced keep their own endings. `^`
-and `$` belong to lines; the empty row after the last line break is no line to them.
+Offsets count code points of the text as given. A query sees each CRLF as one line feed, so `$`, `.`, `\\s`, `\\n` and
+`\\r\\n` behave as elsewhere and a carriage return is never left over; in a text without line feeds a carriage return
+ends a line. Lines that are not replaced keep their own endings. `^` and `$` belong to lines; the empty row after the
+last line break is no line to them.
 
 Python's `re` holds the interpreter while it matches, so a thread does not keep a bad pattern from freezing an editor;
 `time_limit` stops it. Nothing here knows a widget.
@@ -46,6 +46,14 @@ FAULTS = {
     "unknown extension": "what follows (? is unknown",
 }
 """How `re` begins its messages, in plain words."""
+_CR, _LF = r"(?:(?<!\\)\\(?:r|x0[dD]|u000[dD]|015)|\r)", r"(?:\\(?:n|x0[aA]|u000[aA]|012)|\n)"
+_RETURN = re.compile(_CR)
+"""A carriage return as a regular expression may write it."""
+_SIGNS = re.compile(
+    rf"(?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<either>{_CR}{_LF}\?[?+]?)|(?P<pair>{_CR}{_LF})|(?P<return>{_CR})|\\.",
+    re.DOTALL,
+)
+"""A set, CR with LF or none, CRLF, CR, and any other escape of a regular expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +118,8 @@ def find_all(text: str, query: Query, within: tuple[int, int] | None = None, lim
     Raises:
         DgeditError: when the pattern is wrong.
     """
-    flat, pattern = Flat.of(text), compiled(_flat_query(query))
+    flat = Flat.of(text)
+    pattern = flat.compiled(query)
     found = islice(_scan(flat.text, pattern, flat.bounds(within)), limit + 1) if query.pattern else ()
     spans = [match.span() for match in found]
     starts = flat.offsets(start for start, _ in spans[:limit])
@@ -145,7 +154,9 @@ def parse_replacement(query: Query, replacement: str) -> Replacement:
     pattern = compiled(query)
     parts: list[str | int] = []
     at = 0
-    for escape in re.finditer(r"\\(?:g<(?P<name>[^>]*)>|(?P<number>[0-9]{1,2})|(?P<sign>.?))", replacement, re.DOTALL):
+    for escape in re.finditer(
+        r"\\(?:g<(?P<name>[^>]*)>|(?P<number>[0-9]{1,2})|(?P<sign>r\\n|.?))", replacement, re.DOTALL
+    ):
         parts += [replacement[at : escape.start()], *_escaped(escape, pattern)]
         at = escape.end()
     return Replacement((*parts, replacement[at:]))
@@ -159,7 +170,8 @@ def replace_all(text: str, query: Query, replacement: str, within: tuple[int, in
     Raises:
         DgeditError: when the pattern or the replacement is wrong.
     """
-    flat, pattern = Flat.of(text), compiled(_flat_query(query))
+    flat = Flat.of(text)
+    pattern = flat.compiled(query)
     template = parse_replacement(query, _plain_breaks(replacement))
     pieces: list[str] = []
     count = at = 0
@@ -177,7 +189,8 @@ def replace_one(text: str, query: Query, start: int, replacement: str) -> tuple[
     Raises:
         DgeditError: when the pattern or the replacement is wrong.
     """
-    flat, pattern = Flat.of(text), compiled(_flat_query(query))
+    flat = Flat.of(text)
+    pattern = flat.compiled(query)
     template = parse_replacement(query, _plain_breaks(replacement))
     match = pattern.match(flat.text, flat.flattened(start)) if query.pattern else None
     if match is None:
@@ -244,7 +257,7 @@ def _escaped(escape: re.Match[str], pattern: re.Pattern[str]) -> tuple[str | int
     """What an escape of a replacement stands for."""
     name, number, sign = escape["name"], escape["number"], escape["sign"]
     if sign is not None:
-        known = {"n": "\n", "t": "\t", "\\": "\\"}.get(sign)
+        known = {"n": "\n", "r\\n": "\n", "t": "\t", "\\": "\\"}.get(sign)
         if known is None:
             where = f"at column {escape.start() + 1} of the replacement"
             raise DgeditError(f"{escape[0]} {where} means nothing", REPLACEMENT_HINT)
@@ -265,9 +278,32 @@ def _escaped(escape: re.Match[str], pattern: re.Pattern[str]) -> tuple[str | int
     return (group, rest)
 
 
-def _flat_query(query: Query) -> Query:
-    """The query as it is looked for in a text whose lines all end in line feeds."""
-    return query if query.regex else replace(query, pattern=_plain_breaks(query.pattern))
+def _flat_query(query: Query, *, old_breaks: bool) -> Query:
+    """The query as it is looked for in the flat form of a text."""
+    if not query.regex:
+        plain = _plain_breaks(query.pattern)
+        return replace(query, pattern=plain.replace("\r", "\n") if old_breaks else plain)
+    if not _RETURN.search(query.pattern):
+        return query
+    # What is wrong with a pattern is said of it as it was written.
+    compiled(query)
+    return replace(query, pattern=_with_plain_breaks(query.pattern, old_breaks=old_breaks))
+
+
+def _with_plain_breaks(pattern: str, *, old_breaks: bool) -> str:
+    """A regular expression whose CRLF is the line feed that the flat text has for it.
+
+    Args: old_breaks: whether a carriage return alone is a line break, too, and is a line feed there.
+    """
+
+    def plain(found: re.Match[str]) -> str:
+        if found["set"]:
+            return _RETURN.sub(r"\\n", found[0]) if old_breaks else found[0]
+        if found["either"]:
+            return r"\n" if old_breaks else r"(?:\n|\r)"
+        return r"\n" if found["pair"] or (found["return"] and old_breaks) else found[0]
+
+    return _SIGNS.sub(plain, pattern)
 
 
 def _plain_breaks(text: str) -> str:
@@ -299,6 +335,10 @@ class Flat:
         breaks = text.count("\n")
         usual = "\r\n" if 2 * len(found) > breaks else "\n"
         return cls(text, text.replace("\r\n", "\n"), found, usual, len(found) == breaks)
+
+    def compiled(self, query: Query) -> re.Pattern[str]:
+        """A query as it is looked for in `text`."""
+        return compiled(_flat_query(query, old_breaks=self.usual == "\r"))
 
     def offset(self, at: int) -> int:
         """An offset of `text` in the text as it was given."""

@@ -10,6 +10,7 @@ from .controllers.edits import Edits
 from .controllers.ghost import Ghost
 from .controllers.infill import Infills
 from .controllers.problems import Problems
+from .controllers.project import Project
 from .controllers.saves import Saves
 from .controllers.search import Search
 from .controllers.tabs import FileTabs
@@ -32,7 +33,9 @@ class Actions:
         ghost: Ghost,
         problems: Problems,
         looks: Looks,
+        project: Project,
     ) -> None:
+        self.project = project
         self.app, self.looks, self.ghost, self.problems = app, looks, ghost, problems
         self.files, self.saves, self.edits, self.search, self.infills = files, saves, edits, search, infills
 
@@ -40,7 +43,7 @@ class Actions:
         """What carries out each command, by its id."""
         files, saves, edits, search, infills = self.files, self.saves, self.edits, self.search, self.infills
         named: dict[str, Callable[[], object]] = {
-            "new": files.new, "open": files.open_asked, "save": saves.save_asked, "save_as": saves.save_as_asked,
+            "new": files.new, "open": self.project.open_asked, "save": saves.save_asked, "save_as": saves.save_as_asked,
             "close_tab": files.close_asked, "reload": saves.reload_asked, "quit_guarded": files.quit_asked,
             "next_tab": lambda: files.show(files.at + 1), "previous_tab": lambda: files.show(files.at - 1),
             "find": search.open, "replace": lambda: search.open(replacing=True),
@@ -54,7 +57,7 @@ class Actions:
             "earlier_pass": lambda: infills.scrub(-1), "later_pass": lambda: infills.scrub(1),
             "weaker": lambda: infills.change_strength(-1), "stronger": lambda: infills.change_strength(1),
         }  # fmt: skip
-        parts = (edits, infills, self.problems)
+        parts = (edits, infills, self.problems, self.project)
         for command in COMMANDS:
             if command.id not in named:
                 named[command.id] = next(getattr(part, command.id) for part in parts if hasattr(part, command.id))

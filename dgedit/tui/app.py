@@ -30,7 +30,7 @@ from ..config import Config
 from ..errors import DgeditError
 from ..files import journal
 from ..files.locations import OpenAt
-from ..files.watch import WatchKind
+from ..files.watch import LOOK_S, WatchKind
 from ..fill.loop import FillOptions
 from ..stats import Event, Stats
 from ..text.languages import detect_original
@@ -43,6 +43,7 @@ from .controllers.edits import Edits
 from .controllers.ghost import Ghost
 from .controllers.infill import WARM_AFTER_S, Infills
 from .controllers.problems import Problems
+from .controllers.project import Project
 from .controllers.recovery import Recovery
 from .controllers.saves import Saves
 from .controllers.search import Search
@@ -51,7 +52,7 @@ from .dialogs import FindBar, Question, TabBar, keyboard_is_taken
 from .drawable import Drawable
 from .infill import typing
 from .infill.thread import InfillJobs
-from .shell import Shell
+from .routes import Routes
 from .sixteen import FEW, Sixteen
 from .theme import DEFAULT_THEME, find_theme
 from .typeahead import TypeAhead
@@ -59,19 +60,19 @@ from .widgets.code_area import CodeArea
 
 QUIET_S = 0.1
 """After so long without a key it is found out whether the text differs from the file."""
-LOOK_EVERY_S = 0.5
 EDITED_WITHIN_S = 10.0
 GONE_S = 3.0
 OF_INFILL = frozenset(command.id for command in COMMANDS if command.group == "Infill") - {"cancel"}
 """Commands that speak of the open infill, which may be in another text."""
 TAKES_GHOST = ("tab", "accept_word")
+KEEPS_CURSORS = ("next_match", "paste", "paste_whole", "copy", "save", "help", "command_palette")
 IN_FIND_BAR = frozenset(
     {"save", "quit_guarded", "find", "replace", "help", "command_palette", "next_tab", "previous_tab"}
 )
 """Commands that work while the find bar has the keyboard; the other keys are its own."""
 
 
-class DgeditApp(Shell):
+class DgeditApp(Routes):
     """The text areas in tabs, a find bar, a status line, a line of keys."""
 
     TITLE = "dgedit"
@@ -94,8 +95,9 @@ class DgeditApp(Shell):
         config: Config | None = None,
         options: FillOptions | None = None,
         warm_up: bool | None = None,
+        root: Path | None = None,
     ) -> None:
-        """Open files; the first one is shown.
+        """Open files; the first one is shown. Without any, those of a folder `root` are offered.
 
         Raises:
             DgeditError: when a file is not readable.
@@ -118,7 +120,7 @@ class DgeditApp(Shell):
         self.recovery: Recovery = Recovery(self)
         self.edits, self.search = Edits(self), Search(self, self.find_bar)
         self.infills: Infills = Infills(self, self.jobs, self._options)
-        self.problems = Problems(self)
+        self.problems, self.project = Problems(self), Project(self, root)
         self.ghost: Ghost = Ghost(self, self._options)
         self.bars: Bars = Bars(self)
         self.looks = Looks(self)
@@ -132,6 +134,7 @@ class DgeditApp(Shell):
             looks=self.looks,
             ghost=self.ghost,
             problems=self.problems,
+            project=self.project,
         ).table()
         self._quiet: Timer | None = None
         self._hold: Timer | None = None
@@ -148,6 +151,7 @@ class DgeditApp(Shell):
         self.stats = Stats()
         wanted = [OpenAt(places)] if isinstance(places, Path) else list(places)
         self._places: list[OpenAt | None] = [*wanted] or [None]
+        self._root = root
         for place in self._places:
             self.files.tabs.append(self.files.make_tab(place.path if place is not None else None))
 
@@ -193,16 +197,18 @@ class DgeditApp(Shell):
             self.looks.start_watching()
         for tab, place in zip(list(self.files.tabs), self._places, strict=True):
             if place is not None:
-                tab.area.go_to_place(place.row, place.column)
+                self.files.go_to_place(tab, place)
             self.files.started(tab)
         if self.complaint:
             self.bars.say(self.complaint, lasting=True)
         if self._warm_up:
             self.jobs.load()
         self.run_worker(self.recovery.run(), group="journal")
-        self.set_interval(LOOK_EVERY_S, self.looks.look)
+        self.set_interval(LOOK_S, self.looks.look)
         self.problems.look()
         self.ask(self._recover())
+        if self._root is not None and self._places == [None]:
+            self.project.open_asked()
 
     async def _recover(self) -> None:
         for tab in list(self.files.tabs):
@@ -349,39 +355,12 @@ class DgeditApp(Shell):
         self.problems.look()
         self.refresh_status()
 
-    @on(FindBar.Changed)
-    def _find_changed(self, event: FindBar.Changed) -> None:
-        self.search.changed(event.settings)
-
-    @on(FindBar.Next)
-    def _find_next(self, event: FindBar.Next) -> None:
-        self.search.step(backwards=event.backwards)
-
-    @on(FindBar.ReplaceOne)
-    def _replace_one(self, event: FindBar.ReplaceOne) -> None:
-        self.search.replace_one(event.replacement)
-
-    @on(FindBar.ReplaceAll)
-    def _replace_all(self, event: FindBar.ReplaceAll) -> None:
-        self.search.replace_all(event.replacement)
-
-    @on(FindBar.Closed)
-    def _find_closed(self) -> None:
-        self.search.closed()
-
-    @on(TabBar.Selected)
-    def _tab_selected(self, event: TabBar.Selected) -> None:
-        self.files.show(event.index)
-
-    @on(TabBar.CloseWanted)
-    def _tab_close_wanted(self, event: TabBar.CloseWanted) -> None:
-        self.files.show(event.index)
-        self.files.close_asked()
-
     async def action_run(self, command: str) -> None:
         """Carry out a command."""
         if command not in TAKES_GHOST:
             self.ghost.clear()
+        if command not in KEEPS_CURSORS and self.area.cursors.drop() and command == "cancel":
+            return
         if command in OF_INFILL and (said := self.infills.elsewhere()):
             self.say(said)
         else:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from .. import terminal
 from ..config import Config
@@ -17,10 +18,14 @@ from .app import DgeditApp
 MIN_COLUMNS, MIN_ROWS = 40, 8
 
 
-def run(places: Sequence[OpenAt], *, config: Config, options: FillOptions, complaint: str = "") -> int:
+def run(
+    places: Sequence[OpenAt], *, config: Config, options: FillOptions, complaint: str = "", root: Path | None = None
+) -> int:
     """Run the editor on the terminal; returns the exit code.
 
-    Args: complaint: what is wrong with the settings.
+    Args:
+    complaint: what is wrong with the settings.
+    root: a folder whose files are offered.
 
     Raises:
         DgeditError: when a file cannot be opened, or the terminal is too small or cannot move its cursor.
@@ -31,13 +36,13 @@ def run(places: Sequence[OpenAt], *, config: Config, options: FillOptions, compl
             "set TERM to what it is; in a pipe, use: dgedit fill -",
         )
     size = shutil.get_terminal_size()
-    if size.columns < MIN_COLUMNS or size.lines < MIN_ROWS:
+    if not terminal.in_browser() and (size.columns < MIN_COLUMNS or size.lines < MIN_ROWS):
         raise DgeditError(
             f"the terminal has {size.columns}x{size.lines} cells", f"make it at least {MIN_COLUMNS}x{MIN_ROWS}"
         )
-    app = DgeditApp(places, config=config, options=options)
+    app = DgeditApp(places, config=config, options=options, root=root)
     app.complaint = complaint or app.complaint
-    if os.name == "posix":
+    if os.name == "posix" and not terminal.in_browser():
         from .driver import TerminalDriver
 
         app.driver_class = TerminalDriver

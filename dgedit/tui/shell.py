@@ -14,6 +14,7 @@ from textual.app import App
 from textual.widgets import ContentSwitcher
 
 from ..config import Config
+from ..files.locations import OpenAt
 from ..stats import Event
 from ..text.encoding import Encoding
 from .colourless import Colourless
@@ -42,6 +43,12 @@ class OpenFiles(Protocol):
 
     def tab_of(self, area: CodeArea) -> Tab | None:
         """The tab of a text area; none where it is closed."""
+
+    def show(self, number: int) -> None:
+        """Make a tab the active one."""
+
+    async def open(self, place: OpenAt) -> bool:
+        """Show a file, in a new tab where it is not open yet; false when it cannot be opened, which is said."""
 
     def listed(self) -> list[OpenFile]:
         """As the tab bar shows them."""
@@ -82,6 +89,16 @@ class UnsavedWork(Protocol):
         """The same for any text of a file."""
 
 
+class OpenProject(Protocol):
+    """The project around the open files."""
+
+    def opened(self, tab: Tab) -> None:
+        """Remember a file for the next time."""
+
+    def leave(self) -> None:
+        """Remember the place of the cursor; what follows goes elsewhere."""
+
+
 class OpenInfill(Protocol):
     """The infill that is under way or looked at."""
 
@@ -116,6 +133,7 @@ class Shell(App[int]):
     files: OpenFiles
     saves: SavedFiles
     recovery: UnsavedWork
+    project: OpenProject
     typed: TypeAhead
     infills: OpenInfill
     bars: StatusLines

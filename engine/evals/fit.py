@@ -86,8 +86,11 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help=f"a folder for {RANKING_FILE} (default: the checkpoint's)")
     parser.add_argument("--keep", type=Path, help="a file that examples are kept in, to go on from")
     options = parser.parse_args()
-    examples = collect(load(options.model), options.spans, options.keep)
-    fitted = fitted_on(examples)
+    model = load(options.model)
+    # What was fitted before is not where a new fit begins: without a file these are the family's own.
+    start = model.weights if model.weights.confidence is None else RankWeights()
+    examples = collect(model, options.spans, options.keep)
+    fitted = fitted_on(examples, start)
     (options.out or checkpoint_folder(options.model)).joinpath(RANKING_FILE).write_text(
         json.dumps(fitted, indent=1) + "\n", encoding="utf-8"
     )
@@ -162,7 +165,7 @@ def hash_of(text: str) -> int:
     return sum(map(ord, text[:2_000])) + len(text)
 
 
-def fit(examples: Sequence[Example], pull: float = 2.0) -> RankWeights:
+def fit(examples: Sequence[Example], pull: float = 2.0, start: RankWeights | None = None) -> RankWeights:
     """Weights of greatest likelihood among candidates that the guard treats alike, pulled towards the usual ones."""
     choices, right = list[list[list[float]]](), list[int]()
     for example in examples:
@@ -172,8 +175,9 @@ def fit(examples: Sequence[Example], pull: float = 2.0) -> RankWeights:
         alike = [place for place, tier in enumerate(tiers) if tier == tiers[example.right]]
         choices.append([[example.known[place].get(name, 0.0) for name in NAMES] for place in alike])
         right.append(alike.index(example.right))
-    usual = [float(getattr(RankWeights(), name)) for name in NAMES]
-    found = softmax_weights(choices, right, pull, usual) if choices else usual
+    known = start or RankWeights()
+    before = [float(getattr(known, name)) for name in NAMES]
+    found = softmax_weights(choices, right, pull, before) if choices else before
     fitted: dict[str, Any] = dict(zip(NAMES, found, strict=True))
     return RankWeights(**fitted)
 
@@ -288,24 +292,25 @@ def parted(examples: Sequence[Example], part: int) -> tuple[list[Example], list[
     return own, [each for each in examples if each.file % PARTS != part]
 
 
-def first_shares(examples: Sequence[Example]) -> tuple[float, float, int]:
+def first_shares(examples: Sequence[Example], start: RankWeights) -> tuple[float, float, int]:
     """Shares of right candidates that come first: by weights fitted to other spans, by the usual ones; of how many."""
     hits, having = 0.0, 0
     for part in range(PARTS):
         own, others = parted(examples, part)
         count = sum(each.right is not None for each in own)
-        hits, having = hits + accuracy(own, fit(others)) * count, having + count
-    return hits / max(1, having), accuracy(examples, RankWeights()), having
+        hits, having = hits + accuracy(own, fit(others, start=start)) * count, having + count
+    return hits / max(1, having), accuracy(examples, start), having
 
 
-def fitted_on(examples: Sequence[Example]) -> dict[str, Any]:
+def fitted_on(examples: Sequence[Example], start: RankWeights | None = None) -> dict[str, Any]:
     """What is written beside the checkpoint, after it was told how good it is on what did not fit it."""
     said, right, first = list[float](), list[bool](), list[bool]()
-    hits, usual, having = first_shares(examples)
+    start = start or RankWeights()
+    hits, usual, having = first_shares(examples, start)
     fits = hits > usual
     for part in range(PARTS):
         own, others = parted(examples, part)
-        weights = fit(others) if fits else RankWeights()
+        weights = fit(others, start=start) if fits else start
         found, truth, is_first = judged(own, weights)
         told = fit_confidence(*judged(others, weights)[:2])
         said, right, first = said + [told.of(each) for each in found], right + truth, first + is_first
@@ -316,7 +321,7 @@ def fitted_on(examples: Sequence[Example]) -> dict[str, Any]:
     print(f"expected calibration error: {expected_error(bins):.3f} of first answers, ", end="")
     print(f"{expected_error(reliability(said, right)):.3f} of the first {FIRST}")
     print("  said   right  count\n" + "\n".join(f"{b.said:6.1%} {b.right:7.1%} {b.count:6}" for b in bins))
-    weights = fit(examples) if fits else RankWeights()
+    weights = fit(examples, start=start) if fits else start
     told = fit_confidence(*judged(examples, weights)[:2])
     return {
         "version": VERSION,

@@ -18,11 +18,11 @@ from typing import Any
 
 from ..guard import Guard, GuardVerdict
 from ..guard.overlap import repeats
-from ..guard.parse import faults, reads, source_of
+from ..guard.parse import faults, source_of
 from ..guard.scope import look
 from ..infill import infill, prepare
 from ..load import load
-from ..parsing import parses
+from ..parsing import parses, reads
 from ..protocol import Denoiser
 from ..rank import is_refused
 from ..settings import RankWeights

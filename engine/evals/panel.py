@@ -9,7 +9,6 @@ of so few holes a difference below some 15 points tells nothing.
 from __future__ import annotations
 
 import argparse
-import ast
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 from ..catalog import DEFAULT_MODEL
 from ..infill import fill
 from ..load import load as load_model
+from ..parsing import meaning
 from ..protocol import Denoiser
 from ..types import EngineError, InfillRequest
 
@@ -50,8 +50,8 @@ class PanelHole:
 
     def accepts(self, answer: str) -> bool:
         """Whether a reviewer would take the answer."""
-        said = _tree(self.text.replace(MARK, answer.strip()))
-        return said is not None and any(_tree(self.text.replace(MARK, line)) == said for line in self.accepted)
+        said = meaning(self.text.replace(MARK, answer.strip()))
+        return said is not None and any(meaning(self.text.replace(MARK, line)) == said for line in self.accepted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,14 +113,6 @@ def ask(model: Denoiser, holes: tuple[PanelHole, ...]) -> Iterator[PanelRow]:
         result = fill(hole.request(model.info.passes), model)
         texts = dict.fromkeys(text.strip() for text in (result.text, *(found.text for found in result.candidates)))
         yield PanelRow(hole=hole, answers=tuple(texts)[:IN_THREE])
-
-
-def _tree(source: str) -> str | None:
-    """What a file means; none where it does not parse."""
-    try:
-        return ast.dump(ast.parse(source))
-    except (SyntaxError, ValueError):
-        return None
 
 
 if __name__ == "__main__":

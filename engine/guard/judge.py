@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from .. import parsing
 from . import escaping, overlap, parse
 from .attributes import Attributes, attributes_of
 from .indentation import fitted
@@ -169,9 +170,9 @@ class Guard:
             return None
         if self.language == "python":
             window = self._window
-            return lambda text: parse.compiles(window.source(text))
+            return lambda text: parsing.compiles(window.source(text), awaits=True)
         if self.language in ("json", "toml"):
-            return lambda text: bool(parse.reads(self.prefix + text + self.suffix, self.language))
+            return lambda text: bool(parsing.reads(self.prefix + text + self.suffix, self.language))
         return None
 
     @cached_property
@@ -220,12 +221,12 @@ class Guard:
             return True
         if not self._sound_outside:
             return True
-        return bool(parse.reads(self.prefix + text + self.suffix, self.language))
+        return bool(parsing.reads(self.prefix + text + self.suffix, self.language))
 
     @cached_property
     def _sound_outside(self) -> bool:
         """Whether the rest of the text parses, so that only the answer could break it."""
-        return parse.compiles(self._window.outside)
+        return parsing.compiles(self._window.outside, awaits=True)
 
     def has_good(self, texts: list[str]) -> bool:
         """Whether there is a text among some that nothing is to be said against."""

@@ -7,10 +7,6 @@ around the hole alone, so that a long file costs no more than a short one.
 
 from __future__ import annotations
 
-import ast
-import json
-import tomllib
-import warnings
 from dataclasses import dataclass
 
 from tree_sitter import Node, Parser, Point, Tree
@@ -156,30 +152,3 @@ def _statements_around(root: Node, at: int) -> tuple[int, int]:
     if not children:
         return 0, len(root.text or b"")
     return children[first].start_byte, children[last].end_byte
-
-
-def compiles(text: str) -> bool:
-    """Whether Python takes a text, an `await` outside of functions included: notebooks have them."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(text, "text", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
-
-
-def reads(text: str, language: str) -> bool | None:
-    """Whether the standard library's parser takes a whole text; none for a language that it has no parser of."""
-    try:
-        if language == "python":
-            return compiles(text)
-        if language == "json":
-            json.loads(text)
-        elif language == "toml":
-            tomllib.loads(text)
-        else:
-            return None
-    except (ValueError, RecursionError):
-        return False
-    return True

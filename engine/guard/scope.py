@@ -7,12 +7,12 @@ given to pyflakes as if it were built in.
 from __future__ import annotations
 
 import ast
-import warnings
 from dataclasses import dataclass, field
 
 from pyflakes import messages
 from pyflakes.checker import Checker
 
+from ..parsing import module_of
 from .parse import FILLER, Window
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
@@ -58,11 +58,8 @@ def scope_of(window: Window, filler: str) -> Scope:
 
 def bound_outside(text: str) -> frozenset[str] | None:
     """Every name that the statements of a module bind; none where one of them binds names that it does not say."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = module_of(text)
+    if tree is None:
         return None
     names, waiting = set[str](), list[ast.AST](tree.body)
     while waiting:
@@ -94,12 +91,12 @@ def _bound(node: ast.AST) -> set[str] | None:
 
 def look(text: str, known: frozenset[str]) -> Names | None:
     """What pyflakes says of a part of a module; none where it does not parse or imports what it does not name."""
+    tree = module_of(text)
+    if tree is None:
+        return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
         found = Checker(tree, builtins=known).messages
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (ValueError, RecursionError, MemoryError):
         return None
     if any(isinstance(message, messages.ImportStarUsed) for message in found):
         return None

@@ -11,10 +11,8 @@ import copy
 import json
 import os
 import sys
-import sysconfig
 import time
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -25,7 +23,7 @@ from ..models.nano.checkpoint import NanoInfiller
 from ..models.nano.network import NanoConfig, NanoDenoiser
 from ..tokenizer import TextTokenizer
 from ..types import ModelInfo
-from . import bundle, corpus, data, pretrained, vocabulary
+from . import bundle, corpus, data, options, pretrained, vocabulary
 from .card import model_card
 from .export import canvas_format, export
 from .trainer import Recipe, Trainer
@@ -42,16 +40,7 @@ PROBE_SPANS = 60
 def parser() -> argparse.ArgumentParser:
     """The command line; recipe fields are options of the same names."""
     out = argparse.ArgumentParser(prog="python -m dgedit.engine.train", description=__doc__.split("\n\n")[0])
-    out.add_argument(
-        "--out", type=Path, default=Path("runs/nano"), help="where everything is kept (default: runs/nano)"
-    )
-    out.add_argument(
-        "--roots",
-        type=Path,
-        nargs="+",
-        default=[Path(sysconfig.get_path("purelib"))],
-        help="directories of installed packages",
-    )
+    options.add_common(out, Path("runs/nano"))
     out.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
     out.add_argument(
         "--stop-at-tokens",
@@ -67,13 +56,8 @@ def parser() -> argparse.ArgumentParser:
     )
     out.add_argument("--write-bundle", type=Path, default=None, help="only pack the corpus into this file, a tar.xz")
     out.add_argument("--bundle", type=Path, default=None, help="take the corpus from such a file, not from --roots")
-    out.add_argument("--no-compile", action="store_true", help="do not compile the training step")
-    out.add_argument("--card-note", default="", help="a sentence for the model card")
-    for cls in (Recipe, NanoConfig):
-        for field in fields(cls):
-            if field.name != "vocab_size":
-                kind = type(field.default)
-                out.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default)
+    options.add_fields(out, Recipe)
+    options.add_fields(out, NanoConfig)
     return out
 
 
@@ -84,35 +68,32 @@ def main() -> int:
         os.execve(sys.executable, [sys.executable, "-m", "dgedit.engine.train", *sys.argv[1:]], os.environ | ALLOCATOR)
     if any(argument.split("=")[0] == "--start" for argument in sys.argv[1:]):
         return pretrained.main()
-    options = parser().parse_args()
-    if options.bundle:
-        bundle.read(options.bundle, options.out)
-    prepare(options.out, options.roots)
-    if options.write_bundle:
-        print(
-            f"{options.write_bundle}: {bundle.write(options.out, options.write_bundle) / 1e6:.1f} MB", file=sys.stderr
-        )
+    chosen = parser().parse_args()
+    if chosen.bundle:
+        bundle.read(chosen.bundle, chosen.out)
+    prepare(chosen.out, chosen.roots)
+    if chosen.write_bundle:
+        print(f"{chosen.write_bundle}: {bundle.write(chosen.out, chosen.write_bundle) / 1e6:.1f} MB", file=sys.stderr)
         return 0
-    tokenizer = TextTokenizer.load(options.out / "tokenizer.json")
-    recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
-    sizes = {f.name: getattr(options, f.name) for f in fields(NanoConfig) if f.name != "vocab_size"}
+    tokenizer = TextTokenizer.load(chosen.out / "tokenizer.json")
+    recipe = options.values_of(chosen, Recipe)
     trainer = Trainer(
-        options.out / "run",
-        NanoConfig(vocab_size=tokenizer.vocab_size, **sizes),
+        chosen.out / "run",
+        options.values_of(chosen, NanoConfig, vocab_size=tokenizer.vocab_size),
         recipe,
-        data.TokenCorpus.load(options.out / "train", tokenizer),
-        data.TokenCorpus.load(options.out / "heldout", tokenizer),
-        device=_device(options.device),
-        compile_model=not options.no_compile,
-        exact_match=exact_match_probe(options.out / "tokenizer.json", recipe),
+        data.TokenCorpus.load(chosen.out / "train", tokenizer),
+        data.TokenCorpus.load(chosen.out / "heldout", tokenizer),
+        device=_device(chosen.device),
+        compile_model=not chosen.no_compile,
+        exact_match=exact_match_probe(chosen.out / "tokenizer.json", recipe),
     )
     if trainer.done < 1:
-        minutes = options.leg_minutes
+        minutes = chosen.leg_minutes
         trainer.run(
-            stop_at_tokens=options.stop_at_tokens,
+            stop_at_tokens=chosen.stop_at_tokens,
             stop_at_time=None if minutes is None else BEGAN + minutes * 60,
         )
-    write_checkpoint(trainer.model, recipe, options.out, note=options.card_note)
+    write_checkpoint(trainer.model, recipe, chosen.out, note=chosen.card_note)
     return 0
 
 

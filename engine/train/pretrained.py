@@ -10,18 +10,17 @@ import argparse
 import json
 import shutil
 import sys
-import sysconfig
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 
-from ..models.llama import checkpoint
+from ..models.llama import checkpoint, gguf_file
 from ..models.llama.network import LlamaConfig, file_names
 from ..protocol import CanvasFormat
 from ..tokenizer import BOS, EOM, MASK, PAD, PRE, SPECIAL_TOKENS, SUF, TextTokenizer
-from . import corpus, data, start, vocabulary
+from . import corpus, data, options, start, vocabulary
 from .card import tuned_card
 from .tuning import LONG, Tuning, TuningRecipe, weights_for_export
 
@@ -33,47 +32,35 @@ def parser() -> argparse.ArgumentParser:
     """The command line; recipe fields are options of the same names."""
     out = argparse.ArgumentParser(prog="python -m dgedit.engine.train --start", description=__doc__.split("\n\n")[0])
     out.add_argument("--start", choices=sorted(start.STARTS), required=True, help="the pretrained network")
-    out.add_argument(
-        "--out", type=Path, default=Path("runs/mini"), help="where everything is kept (default: runs/mini)"
-    )
+    options.add_common(out, Path("runs/mini"))
     out.add_argument("--checkpoint", type=Path, default=None, help="begin with the weights of this exported folder")
-    out.add_argument(
-        "--roots",
-        type=Path,
-        nargs="+",
-        default=[Path(sysconfig.get_path("purelib"))],
-        help="directories of installed packages to train on",
-    )
     out.add_argument("--device", default="cpu", help="cpu or cuda (cuda was never run)")
     out.add_argument("--threads", type=int, default=1, help="of torch (default: 1, beside other work)")
     out.add_argument("--stop-at-step", type=int, default=None, help="end this leg there; the same command goes on")
     out.add_argument("--export-only", action="store_true", help="write the checkpoint of the state that is there")
-    out.add_argument("--card-note", default="", help="a sentence for the model card")
-    out.add_argument("--no-compile", action="store_true", help="do not compile the layers")
-    for each in fields(TuningRecipe):
-        out.add_argument(f"--{each.name.replace('_', '-')}", type=type(each.default), default=each.default)
+    options.add_fields(out, TuningRecipe)
     return out
 
 
 def main() -> int:
     """Build what is missing, train what is left of the budget, write the checkpoint."""
-    options = parser().parse_args()
-    torch.set_num_threads(options.threads)
-    config, weights = prepare(options.out, options.roots, start.STARTS[options.start], options.checkpoint)
-    tokenizer = TextTokenizer.load(options.out / "tokenizer.json")
+    chosen = parser().parse_args()
+    torch.set_num_threads(chosen.threads)
+    config, weights = prepare(chosen.out, chosen.roots, start.STARTS[chosen.start], chosen.checkpoint)
+    tokenizer = TextTokenizer.load(chosen.out / "tokenizer.json")
     tuning = Tuning(
-        options.out / "run",
+        chosen.out / "run",
         config,
         weights,
-        TuningRecipe(**{each.name: getattr(options, each.name) for each in fields(TuningRecipe)}),
-        data.TokenCorpus.load(options.out / "train", tokenizer),
-        data.TokenCorpus.load(options.out / "heldout", tokenizer),
-        device=torch.device(options.device),
-        compiled=not options.no_compile,
+        options.values_of(chosen, TuningRecipe),
+        data.TokenCorpus.load(chosen.out / "train", tokenizer),
+        data.TokenCorpus.load(chosen.out / "heldout", tokenizer),
+        device=torch.device(chosen.device),
+        compiled=not chosen.no_compile,
     )
-    if tuning.done < 1 and not options.export_only:
-        tuning.run(stop_at_step=options.stop_at_step)
-    write_checkpoint(tuning, options.out, start.STARTS[options.start], options.card_note)
+    if tuning.done < 1 and not chosen.export_only:
+        tuning.run(stop_at_step=chosen.stop_at_step)
+    write_checkpoint(tuning, chosen.out, start.STARTS[chosen.start], chosen.card_note)
     return 0
 
 
@@ -146,7 +133,7 @@ def prepare(
         shutil.copyfile(exported / "tokenizer.json", out / "tokenizer.json")
         (out / "start.json").write_text(json.dumps(config.to_dict()), encoding="utf-8")
     if not (out / "start.json").exists():
-        whole = start.read(start.fetch(chosen, out))
+        whole = gguf_file.read(start.fetch(chosen, out))
         # A quarter of the documents tells which tokens are common.
         kept = start.used(whole, vocabulary.documents(out / "train.txt", every=4), USED_AT_LEAST)
         config, weights = start.trim(whole, kept, out / "tokenizer.json")

@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 
 from dgedit.errors import ExitCode
-from dgedit.files import disk
+from dgedit.files import temporary
 
 from ..support.pipe_host import ANSWER
 from .budget import Budget
@@ -109,7 +109,7 @@ def wrong(case: Case, path: Path, code: int, out: bytes, said: bytes, *, real: b
     was_killed = case.number is signal.SIGKILL and not case.of_child
     if was_killed:
         # What it left beside the file goes with the next save.
-        disk.remove_leftovers(path.parent, path.name)
+        temporary.remove_leftovers(path.parent, path.name)
     left = [each.name for each in path.parent.iterdir() if each != path]
     whole = text == TEXT or (text.startswith(BEFORE) and AFTER in text and text.count(b"def f") >= 30)
     found = [

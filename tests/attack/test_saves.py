@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,12 +53,26 @@ def cases(seed: int) -> Iterator[Case]:
         )
 
 
-@contextlib.contextmanager
-def broken(case: Case, path: Path) -> Iterator[None]:
-    """Let the n-th call of this process go wrong."""
-    count = 0
+@dataclass(slots=True)
+class Race:
+    """Whether another program saved meanwhile, and before which call of the save."""
 
-    def wrapped(call: Callable[..., Any]) -> Callable[..., Any]:
+    before: str = ""
+    replaced: bool = False
+    """The save had put its file there already."""
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the save could know of it: nothing looks between the last look and the rename that follows it."""
+        return bool(self.before) and self.before != "replace" and not self.replaced
+
+
+@contextlib.contextmanager
+def broken(case: Case, path: Path) -> Iterator[Race]:
+    """Let the n-th call of this process go wrong."""
+    count, race = 0, Race()
+
+    def wrapped(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def one(*arguments: Any, **named: Any) -> Any:
             nonlocal count
             count += 1
@@ -68,16 +83,19 @@ def broken(case: Case, path: Path) -> Iterator[None]:
                     os._exit(KILLED)
                 if case.how in ("fault", "death"):
                     raise OSError(case.number, os.strerror(case.number))
+                race.before = name
                 theirs(path)
-            return call(*arguments, **named)
+            done = call(*arguments, **named)
+            race.replaced = race.replaced or (name == "replace" and not race.before)
+            return done
 
         return one
 
     real = {name: getattr(os, name) for name in CALLS}
     for name, call in real.items():
-        setattr(os, name, wrapped(call))
+        setattr(os, name, wrapped(name, call))
     try:
-        yield
+        yield race
     finally:
         for name, call in real.items():
             setattr(os, name, call)
@@ -88,37 +106,37 @@ def theirs(path: Path) -> None:
         file.write(THEIRS)
 
 
-def save(case: Case, path: Path) -> int:
+def save(case: Case, path: Path) -> tuple[int, Race]:
     """One save, as the editor does it; where it is killed, in a process of its own."""
     if case.how != "kill":
         return saved(case, path)
     child = os.fork()
     if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), Race()
     code = FAILED
     try:
-        code = saved(case, path)
+        code, _ = saved(case, path)
     finally:
         os._exit(code)
 
 
-def saved(case: Case, path: Path) -> int:
-    """How a save ends."""
+def saved(case: Case, path: Path) -> tuple[int, Race]:
+    """How a save ends, and the race that came."""
     buffer, _ = Buffer.open(path)
     buffer.in_place = case.in_place
-    try:
-        with broken(case, path):
+    with broken(case, path) as race:
+        try:
             buffer.save(NEW.decode())
-    except disk.ChangedError:
-        return CHANGED
-    except DgeditError:
-        return FAILED
-    except OSError:
-        return RAISED
-    return SAVED
+        except disk.ChangedError:
+            return CHANGED, race
+        except DgeditError:
+            return FAILED, race
+        except OSError:
+            return RAISED, race
+    return SAVED, race
 
 
-def wrong(case: Case, path: Path, code: int) -> str:
+def wrong(case: Case, path: Path, code: int, race: Race) -> str:
     """What is wrong with how a save ended; empty where nothing is."""
     stands = path.read_bytes()
     found = journal.pending(path)
@@ -126,8 +144,12 @@ def wrong(case: Case, path: Path, code: int) -> str:
     if case.how == "race" and case.in_place and code == SAVED:
         # Two programs that write into one file at once: nothing can be promised of it.
         return ""
-    if code == SAVED and stands != NEW and not (case.how == "race" and stands == THEIRS):
+    if code == SAVED and stands != NEW and not (race.before and stands == THEIRS):
         return "said to be saved, and is not"
+    if code == SAVED and race.is_seen:
+        return f"saved over what another program saved before {race.before}"
+    if code == CHANGED and case.how == "race" and not race.before:
+        return "said to be changed by another program, and none did"
     if code == CHANGED and case.how == "race" and stands != THEIRS:
         return "what another program saved is gone"
     if code == FAILED and case.how in ("fault", "death") and stands != OLD and OLD not in offered:
@@ -144,12 +166,18 @@ def test_a_save_that_goes_wrong_anywhere_loses_nothing(
     budget: Budget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    path, failures = tmp_path / "x.txt", list[str]()
+    path, failures, came = tmp_path / "x.txt", list[str](), Counter[str]()
     for case in budget.cases(cases, few=FEW, all_=ALL):
         path.write_bytes(OLD)
-        said = wrong(case, path, save(case, path))
+        code, race = save(case, path)
+        said = wrong(case, path, code, race)
         budget.count(f"saves, {case.how}", failed=bool(said))
+        if case.how == "race":
+            seen = "seen" if race.is_seen else "at the rename or later" if race.before else "never came"
+            budget.count(f"saves, race {seen}", failed=bool(said))
+            came.update([seen] if not case.in_place else [])
         failures += [f"{case}: {said}"] if said else []
         for left in [*journal.folder().glob("*"), *tmp_path.glob(".x.txt*")]:
             os.unlink(left)
     assert failures == []
+    assert came["seen"] >= FEW // 40, "some races came before the last look"

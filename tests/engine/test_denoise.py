@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dgedit.engine.denoise import denoise
-from dgedit.engine.frames import best_row, span_ids
+from dgedit.engine.frames import span_ids
 from dgedit.engine.packing import pack, with_drafts
 from dgedit.engine.protocol import Denoiser, PackedInfill
 from dgedit.engine.samplers.entropy_bound import EntropyBound
@@ -169,7 +169,6 @@ def test_nano_keeps_pins_exactly_in_every_pass(nano: Denoiser) -> None:
     packed = pack(request, nano.tokenizer, nano.format)
     start = starting_noise(packed, nano.format, nano.tokenizer.vocab_size, generator())
     steps = run(nano, packed, Settings(passes_max=5, temperature=0.8), seed=7)
-    assert best_row(steps[-1]) in range(len(packed.slots))
     for step in steps:
         assert torch.equal(step.canvas[~step.free], start.canvas[~step.free])
         assert (step.entropy[~step.free] == 0).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -56,3 +57,27 @@ def test_the_number_that_a_person_allows_is_not_exceeded(monkeypatch: pytest.Mon
     monkeypatch.setattr(threads, "cores", lambda: 4)
     monkeypatch.setenv("OMP_NUM_THREADS", said)
     assert threads.most() == most
+
+
+def test_a_run_that_mostly_waits_is_followed_by_one_thread() -> None:
+    threads.settle()
+    torch.set_num_threads(2)
+    with threads.watched():
+        time.sleep(0.05)
+    assert threads.in_use() == 1
+
+
+def test_a_run_that_works_keeps_its_threads() -> None:
+    threads.settle()
+    torch.set_num_threads(2)
+    with threads.watched():
+        pass
+    assert threads.in_use() == 2
+
+
+def test_a_number_that_is_asked_for_stays() -> None:
+    threads.use(2)
+    with threads.watched():
+        time.sleep(0.05)
+    assert threads.in_use() == 2
+    threads.settle()

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dgedit.files import disk as files
-from dgedit.files import journal
+from dgedit.files import journal, temporary
 from dgedit.files.journal import Journal
 from dgedit.files.process import Process, this_process
 from dgedit.text.encoding import UTF_8
@@ -105,7 +104,7 @@ def test_only_old_work_that_is_saved_is_cleaned_up(
 def test_claims_and_temporary_files_of_ended_processes_are_cleaned_up(path: Path, state: Path, dead: Process) -> None:
     Journal(path).claim()
     left_by(state, dead)
-    left = files._temporary_name("x.journal").replace(f"-{os.getpid()}-", f"-{dead.pid}-")
+    left = temporary.name_beside("x.journal").replace(f"-{os.getpid()}-", f"-{dead.pid}-")
     (state / left).write_bytes(b"half")
     kept = Journal(path)
     kept.claim()

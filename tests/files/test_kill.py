@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from dgedit.files import disk, journal
+from dgedit.files import disk, journal, temporary
 from dgedit.files.process import Process
 
 from ..support.journals import ended_process
@@ -148,7 +148,7 @@ def dead() -> Process:
 
 def leave(folder: Path, pid: int, name: str = "x.py", *, host: str = "", age_s: int = 0) -> str:
     """A temporary file as a process that was killed leaves it."""
-    left = disk._temporary_name(name).replace(f"-{os.getpid()}-", f"-{pid}-")
+    left = temporary.name_beside(name).replace(f"-{os.getpid()}-", f"-{pid}-")
     if host:
         left = left[: -len("01234567-01234567.tmp")] + host + left[-len("-01234567.tmp") :]
     path = folder / left
@@ -177,6 +177,6 @@ def test_the_next_save_takes_away_what_ended_processes_left_and_nothing_else(tmp
 def test_leftovers_of_all_files_of_a_folder_can_be_taken_away(tmp_path: Path, dead: Process) -> None:
     for name in ("x.py", "y.py", "é" * 127):
         leave(tmp_path, dead.pid, name)
-    disk.remove_leftovers(tmp_path)
+    temporary.remove_leftovers(tmp_path)
     assert os.listdir(tmp_path) == []
-    disk.remove_leftovers(tmp_path / "gone")
+    temporary.remove_leftovers(tmp_path / "gone")

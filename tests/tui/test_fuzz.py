@@ -57,7 +57,7 @@ EDITS = [
     "ctrl+shift+k",
 ]
 LETTERS = [*"abdefklqrsuxy01(){}[]:'\"#*\\+?^$ ", "é", "漢", "😀"]
-OPENING = {"ctrl+n", "ctrl+o", "ctrl+s", "alt+s", "ctrl+w", "ctrl+q", "ctrl+l", "ctrl+t", "ctrl+p", "f1", "alt+g"}
+OPENING = {"ctrl+n", "ctrl+o", "ctrl+s", "alt+s", "ctrl+w", "ctrl+q", "ctrl+l", "ctrl+t", "ctrl+p", "f1", "f4", "alt+g"}
 COMMAND_KEYS = [key for command in COMMANDS for key in command.keys]
 STEERING = ["accept_word", "accept_line", "infill", "branch", "pin", "later", "earlier", "next", "less", "more", "wait"]
 STEERING += ["show_replaced", "step", "decide", "type", "back"]
@@ -194,7 +194,7 @@ async def burst(host: Host, draw: random.Random) -> None:
 async def test_random_keys(
     tmp_path: Path, nano: Engine, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config, part: int
 ) -> None:
-    draw = random.Random(part)
+    draw = random.Random(part + 4 * pytestconfig.getoption("--keys-seed"))
     folder = tmp_path.resolve()
     for name, text in FILES.items():
         (folder / name).write_bytes(text.encode())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ... import config as settings
 from ...errors import DgeditError
-from ...files.watch import Watcher, WatchKind
+from ...files.watch import SETTLE_S, Watcher, WatchKind
 from ..commands import COMMANDS
 from ..shell import Shell
 from ..theme import Theme, find_theme, list_themes
@@ -36,7 +36,8 @@ class Looks:
 
     def start_watching(self) -> None:
         """Hear of changes to the settings and to every theme."""
-        self.watcher = Watcher()
+        # Nothing wakes the editor up to see whether something happened; that comes by itself.
+        self.watcher = Watcher(told=lambda: self.app.call_later(self._look_soon))
         self.watcher.start()
         self.watcher.watch(settings.config_path(), WatchKind.CONFIG)
         for path in list_themes(own_themes()).values():
@@ -61,6 +62,15 @@ class Looks:
                 self._read_theme_again()
             if WatchKind.CONFIG in kinds:
                 self._read_settings_again()
+
+    def _look_soon(self) -> None:
+        """Look when what happens now has settled."""
+        self.app.set_timer(SETTLE_S, self._look_settled)
+
+    def _look_settled(self) -> None:
+        self.look()
+        if self.watcher is not None and self.watcher.is_waiting:
+            self._look_soon()
 
     def next_theme(self) -> None:
         """Draw in the next theme by name, until the editor ends."""

@@ -54,6 +54,17 @@ class Edits:
         """Write the touched lines once more below."""
         self._apply(edits.duplicate_lines(self.app.area.document.lines, self.app.area.selection))
 
+    def next_match(self) -> None:
+        """Select the word, then with one more cursor the next place that says the same."""
+        if self.app.area.locked:
+            self.app.say(self.app.area.locked)
+        elif self.app.area.cursors.add_next():
+            self.app.area.scroll_cursor_visible()
+            count = len(self.app.area.cursors.others) + 1
+            self.app.say(f"{count} cursors; {self.app.key('cancel')} leaves one" if count > 1 else "")
+        else:
+            self.app.say("no other place says this")
+
     def delete_line(self) -> None:
         """Delete the touched lines."""
         self._apply(edits.delete_lines(self.app.area.document.lines, self.app.area.selection))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from textual.timer import Timer
 
 from ...fill.loop import FillOptions, Gap, unlearned
+from ...judges.statement import spoils
 from ...stats import Event
 from ...text.edits import Change
 from ..dialogs import keyboard_is_taken
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ..widgets.code_area import CodeArea
 
 PAUSE_S = 0.3
+LEAST = 0.05
+"""What nobody asked for is shown only where it is at least so likely right; a person may want more, never less."""
 WHOLE = re.compile(r".+", re.DOTALL)
 POWER = Path("/sys/class/power_supply")
 
@@ -39,6 +42,7 @@ class Ghost:
         self._pause: Timer | None = None
         self._asked: tuple[CodeArea, int] | None = None
         """The text that an answer is computed for, or shown in, and its version."""
+        self._lacked_model = False
 
     def moved(self) -> None:
         """The cursor or the text is another one: what does not go on with what is shown ends, and a pause begins."""
@@ -63,7 +67,10 @@ class Ghost:
             self.app.jobs.cancel()
 
     def arrived(self) -> None:
-        """Take what the engine delivered."""
+        """Take what the engine delivered, the model too."""
+        if self._lacked_model and self.app.jobs.model is not None:
+            self._lacked_model = False
+            self.moved()
         for delivery in self.app.jobs.poll():
             if delivery.frame is not None and delivery.frame.result is not None:
                 self._show(delivery.frame.result)
@@ -78,6 +85,7 @@ class Ghost:
 
     def _begin(self) -> None:
         area = self.app.area
+        self._lacked_model = self.app.jobs.model is None
         if not self._is_wanted(area):
             return
         cursor, document = area.cursor_location, area.document
@@ -103,9 +111,11 @@ class Ghost:
         area = self.app.area
         if self._asked != (area, area.version) or not self._is_wanted(area) or not result.candidates:
             return
-        best, least = result.candidates[0], self.app.config.infill.min_confidence / 100
-        line = best.text.split("\n")[0].rstrip()
-        if line and not best.breaks and (best.confidence is None or best.confidence >= least):
+        best, least = result.candidates[0], max(LEAST, self.app.config.infill.min_confidence / 100)
+        line, (row, column) = best.text.split("\n")[0].rstrip(), area.cursor_location
+        is_likely = best.confidence is None or best.confidence >= least
+        # A file is seldom whole while it is written, so the line is looked at by itself.
+        if line and is_likely and not best.breaks and not spoils(area.document[row][:column], line, area.syntax_name):
             area.suggestion = line
             area.refresh()
 

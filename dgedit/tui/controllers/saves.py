@@ -16,8 +16,7 @@ from ...errors import DgeditError
 from ...files import disk
 from ...files.buffer import Buffer, Outside, stamp_of
 from ...files.journal import Journal
-from ...text import encoding as encodings
-from ...text.encoding import UTF_8
+from ...text.encoding import UTF_8, UnencodableError
 from ..dialogs import Ask, Choose, Compare
 from ..paths import completions
 from ..shell import Shell
@@ -94,13 +93,13 @@ class Saves:
             ChangedError: when another program wrote to the file meanwhile.
         """
         text = tab.area.true_text()
-        if not await self._is_encodable(tab, text):
-            return False
         renamed = path != tab.buffer.path
         try:
             size_bytes = self._write(tab, path, text, unchanged)
         except disk.ChangedError:
             raise
+        except UnencodableError as error:
+            return await self._may_be_utf_8(tab, error) and await self._written(tab, path, unchanged)
         except disk.FixedPlaceError as error:
             return await self._may_write_in_place(tab, error) and await self._written(tab, path, unchanged)
         except DgeditError as error:
@@ -108,7 +107,8 @@ class Saves:
             return False
         if renamed:
             self._renamed(tab, path)
-        tab.dirty, tab.gone = tab.buffer.is_dirty(tab.area.true_text()), False
+        # Nothing was awaited since the text was taken, so it is what the file holds.
+        tab.dirty, tab.gone = False, False
         self.app.recovery.forget(tab)
         self.app.say(f"saved {size_bytes:,} bytes{' in place' * tab.buffer.in_place}")
         return True
@@ -118,14 +118,15 @@ class Saves:
             return tab.buffer.save(text)
         return tab.buffer.save_as(path, text, unchanged=unchanged)
 
-    async def _is_encodable(self, tab: Tab, text: str) -> bool:
-        try:
-            encodings.encode(text, tab.buffer.encoding)
-        except DgeditError as error:
-            question = Choose(f"{tab.name}: {error}", [("u", "Save as UTF-8")])
-            if await self.app.answer_to(question) != "u":
-                return False
-            tab.buffer.encoding = UTF_8
+    async def _may_be_utf_8(self, tab: Tab, error: UnencodableError) -> bool:
+        if tab.buffer.encoding == UTF_8:
+            # Half of a pair of surrogates: nothing can hold it.
+            self.app.say(error.line())
+            return False
+        question = Choose(f"{tab.name}: {error}", [("u", "Save as UTF-8")])
+        if await self.app.answer_to(question) != "u":
+            return False
+        tab.buffer.encoding = UTF_8
         return True
 
     async def _may_write_in_place(self, tab: Tab, error: DgeditError) -> bool:

@@ -146,6 +146,7 @@ class Search:
         def go(value: str | None) -> None:
             if value is not None:
                 row, _, column = value.strip().partition(":")
+                self.app.project.leave()
                 self.app.area.go_to(int(row) - 1, int(column or 1) - 1)
 
         self.app.push_screen(Ask(f"Go to line (1-{lines:,})", check=check), go)
@@ -158,6 +159,7 @@ class Search:
             self.app.say("no symbols in this text")
             return
         before = area.selection
+        self.app.project.leave()
         items = [Item(symbol.name, f"{symbol.kind}  {symbol.row + 1}", symbol.depth) for symbol in symbols]
         here = max((number for number, symbol in enumerate(symbols) if symbol.row <= before.end[0]), default=0)
 

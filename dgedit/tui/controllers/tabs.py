@@ -14,8 +14,7 @@ from ...files import journal
 from ...files.buffer import Buffer
 from ...files.journal import Journal
 from ...files.locations import OpenAt
-from ..dialogs import DISCARD, Ask, Choose, OpenFile
-from ..paths import completions
+from ..dialogs import DISCARD, Choose, OpenFile
 from ..shell import Shell
 from ..tab import UNTITLED, Tab
 from ..widgets.code_area import CodeArea
@@ -59,7 +58,7 @@ class FileTabs:
         for number, tab in enumerate(self.tabs):
             if tab.buffer.path is not None and os.path.realpath(tab.buffer.path) == real:
                 self.show(number)
-                tab.area.go_to_place(place.row, place.column)
+                self.go_to_place(tab, place)
                 return True
         try:
             tab = self.make_tab(place.path)
@@ -67,9 +66,14 @@ class FileTabs:
             self.app.say(error.line())
             return False
         await self.add(tab)
-        tab.area.go_to_place(place.row, place.column)
+        self.go_to_place(tab, place)
         await self.app.recovery.offer(tab)
         return True
+
+    def go_to_place(self, tab: Tab, place: OpenAt) -> None:
+        """Go to a place of the command line, where it names one."""
+        if place.row is not None:
+            tab.area.go_to(place.row, place.column or 0)
 
     async def add(self, tab: Tab) -> None:
         """Put a tab on the screen; an untouched new text makes room for it."""
@@ -85,6 +89,7 @@ class FileTabs:
         """What happens once a tab is there: it is watched and claimed; what should be known of it is said."""
         if tab.buffer.path is not None:
             self.app.watch_file(tab.buffer.path)
+            self.app.project.opened(tab)
             other = journal.open_elsewhere(tab.buffer.path) if self.app.config.editor.recover else None
             if other is not None:
                 self.app.say(f"{tab.name} is also open in another dgedit (process {other})")
@@ -97,17 +102,6 @@ class FileTabs:
     def new(self) -> None:
         """A new text without a name."""
         self.app.ask(self.add(self.make_tab(None)))
-
-    def open_asked(self) -> None:
-        """Ask for a file and open it."""
-        self.app.ask(self._open_asked())
-
-    async def _open_asked(self) -> None:
-        folder = self.tab.buffer.path.parent if self.tab.buffer.path is not None else Path()
-        start = "" if folder in (Path(), Path.cwd()) else f"{folder}/"
-        name = await self.app.push_screen_wait(Ask("Open", start, complete=completions))
-        if name:
-            await self.open(OpenAt(Path(name).expanduser()))
 
     def show(self, number: int) -> None:
         """Make a tab the active one."""

@@ -11,8 +11,10 @@ from ..widgets.tab_bar import OpenFile, TabBar, tab_names
 from .ask import Ask
 from .choose import Choose
 from .compare import Compare
+from .find_in_project import FindInProject
 from .help import HelpScreen
 from .keyboard import keyboard_is_taken
+from .open_file import PickFile
 from .pick import Item, Pick
 from .question import DISCARD, Question
 
@@ -22,11 +24,13 @@ __all__ = [
     "Choose",
     "Compare",
     "FindBar",
+    "FindInProject",
     "FindSettings",
     "HelpScreen",
     "Item",
     "OpenFile",
     "Pick",
+    "PickFile",
     "Question",
     "TabBar",
     "keyboard_is_taken",

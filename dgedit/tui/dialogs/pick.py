@@ -47,6 +47,8 @@ class Pick(PanelScreen[int]):
     Pick Field { margin: 0 1; }
     Pick #count { width: auto; height: 1; padding: 0 1; }
     """
+    none_said = "no match"
+    """Stands where the count would, without a match."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Up", show=False),
         Binding("down", "move(1)", "Down", show=False),
@@ -71,14 +73,18 @@ class Pick(PanelScreen[int]):
             on_highlight: told the item that is marked whenever that becomes another one, for a preview.
         """
         super().__init__()
-        self._label, self._items = label, items
-        self._texts = [drawn(item.label) for item in items]
-        self._folded = [fold(text) for text in self._texts]
+        self._label = label
+        self._take(items)
         self._on_highlight = on_highlight or (lambda number: None)
         self._field, self._rows = Field(placeholder="type to filter"), Rows(self._draw)
         self._shown: Sequence[int] = range(len(items))
         self._query = ""
         self._at = min(max(start, 0), max(len(items) - 1, 0))
+
+    def _take(self, items: Sequence[Item]) -> None:
+        self._items = items
+        self._texts = [drawn(item.label) for item in items]
+        self._folded = [fold(text) for text in self._texts]
 
     def compose(self) -> ComposeResult:
         """The filter over the list."""
@@ -119,6 +125,12 @@ class Pick(PanelScreen[int]):
     def _clicked(self, message: Rows.Clicked) -> None:
         self.finish(self._shown[message.row])
 
+    def _ranked(self) -> Sequence[int]:
+        """The items that fit the query, best first; all of them without one."""
+        if not self._query.strip():
+            return range(len(self._items))
+        return rank(self._query, self._texts, self._folded, range(len(self._items)))
+
     def action_move(self, step: int) -> None:
         """Mark the next item, from the last one on to the first."""
         self.action_go((self._at + step) % max(1, len(self._shown)))
@@ -147,7 +159,7 @@ class Pick(PanelScreen[int]):
     def _show_rows(self) -> None:
         self._rows.show(len(self._shown), self._at if self._shown else None)
         found, total = len(self._shown), len(self._items)
-        count = "no match" if not found else f"{found:,}" if found == total else f"{found:,} of {total:,}"
+        count = self.none_said if not found else f"{found:,}" if found == total else f"{found:,} of {total:,}"
         self.query_one("#count", Static).update(Content(count))
 
     def _draw(self, row: int, width: int) -> Line:

@@ -27,6 +27,7 @@ from ..infill.review import Piece
 from ..infill.spans import changed_range
 from ..syntax import Symbol
 from ..theme import Theme
+from .cursors import Cursors
 from .document import line_ending
 from .pairing import Pairing
 from .preview import BAR, DOUBT, GONE, Preview
@@ -70,7 +71,7 @@ class CodeArea(SourceArea):
         self._read_only_reason = ""
         self.problems: Sequence[Doubt] = ()
         self._problem_rows, self._problems_in = dict[int, Doubt](), 0
-        self._pairing = Pairing(self)
+        self._pairing, self.cursors = Pairing(self), Cursors(self)
         self._grown = list[tuple[Selection, Selection]]()
         super().__init__(palette, editor)
 
@@ -145,9 +146,7 @@ class CodeArea(SourceArea):
         left_out = Counter() if whole else controls.unseen(text)
         if left_out:
             text = controls.without_unseen(text)
-        start, end = sorted(self.selection)
-        after = self.end_of(start, text)
-        self.apply(Change(start, end, text, (after, after)))
+        self.cursors.write(text.split("\n"))
         self.scroll_cursor_visible()
         if left_out:
             self.post_message(self.Refused(f"pasted without {controls.told(left_out)}"))
@@ -157,11 +156,6 @@ class CodeArea(SourceArea):
         row = min(max(0, row), self.document.line_count - 1)
         column = min(max(0, column), len(self.document[row]))
         self.move_cursor((row, column), center=not self.shows_row(row))
-
-    def go_to_place(self, row: int | None, column: int | None) -> None:
-        """Go to a place of the command line, where it names one."""
-        if row is not None:
-            self.go_to(row, column or 0)
 
     def action_document_edge(self, end: bool, select: bool) -> None:
         """Go to the start or the end of the text."""
@@ -218,6 +212,10 @@ class CodeArea(SourceArea):
             event.stop()
             open_in_it = self.preview is not None
             self.post_message(self.Typed(self, event) if open_in_it else self.Refused(self.locked))
+        elif not self.locked and self.cursors.takes(event.key, event.character if event.is_printable else None):
+            event.prevent_default()
+            event.stop()
+            self.scroll_cursor_visible()
         elif not self.locked and event.is_printable and self._pairing.takes(event.character or ""):
             event.prevent_default()
             event.stop()
@@ -262,8 +260,19 @@ class CodeArea(SourceArea):
         else:
             super().action_delete_left()
 
+    async def _on_mouse_down(self, event: events.MouseDown) -> None:
+        """With Alt one more cursor, else one alone."""
+        if event.meta and not self.locked:
+            event.prevent_default()
+            place = self.get_target_document_location(event)
+            self.cursors.add((place, place))
+        else:
+            self.cursors.drop()
+
     async def _on_click(self, event: events.Click) -> None:
         """Twice selects a word, three times a line."""
+        if event.meta:
+            return
         if event.chain == 2:
             row, column = self.get_target_document_location(event)
             start, end = edits.word_at(self.document[row], column)
@@ -362,6 +371,10 @@ class CodeArea(SourceArea):
         gone = states == {"removed"}
         return (GONE, Style(color=self.palette.colour("editor.error"))) if gone else (BAR, self.palette.mark_style())
 
+    def cursors_of_row(self, row: int) -> list[int]:
+        """Columns of a row at which further cursors stand."""
+        return self.cursors.columns_of(row)
+
     def show_problems(self, problems: Sequence[Doubt]) -> None:
         """Mark doubtful places beside their rows, until a line comes or goes."""
         last = self.document.line_count
@@ -379,6 +392,8 @@ class CodeArea(SourceArea):
     def styles_of_row(self, row: int) -> list[tuple[int, int, Style]]:
         """Search matches, and the states of a span under infill over them."""
         styles = super().styles_of_row(row)
+        selected = Style(bgcolor=self.palette.colour("editor.selection"))
+        styles += [(*ends, selected) for ends in self.cursors.selected_in(row)]
         if self.preview is not None:
             cells = (cell for cell in self.preview.cells.get(row, ()) if cell.state != "plain")
             styles += [(c.start, c.end, self.palette.denoise_style(c.state, c.confidence)) for c in cells]

@@ -9,6 +9,20 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from ...text import controls
+
+MARK_COLUMNS = "  "
+"""Between the number of a row and its text; a sign stands in the first of them."""
+PICTURES = {
+    **{code: 0x2400 + code for code in range(32) if code != 9},
+    0x7F: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+    **dict.fromkeys(map(ord, controls.BIDI), 0x21C4),
+    **dict.fromkeys(range(0xE0000, 0xE0080), 0xFFFD),
+}
+"""Control characters would move the terminal's cursor or start its commands: they are drawn as pictures of one cell.
+So are those that turn the direction of writing, and tags, which would not be seen at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:

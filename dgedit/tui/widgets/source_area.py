@@ -25,13 +25,12 @@ from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
 from ... import config
-from ...text import controls
 from ...text.edits import Indent, matching_bracket
 from ...text.languages import comment_of, indent_of
 from ..infill.overlay import Location
 from ..theme import Theme
 from .document import TextDocument, line_ending
-from .painting import Kept, restyled
+from .painting import MARK_COLUMNS, PICTURES, Kept, restyled
 from .wrapping import WrappedRows
 
 PARSE_MS = 4.0
@@ -44,17 +43,6 @@ PARSE_PAUSE_S = 0.004
 """Between two slices of a parse, for what else is to be done."""
 HIGHLIGHT_MARGIN = 10
 """Rows above and below the visible ones that are highlighted with them."""
-MARK_COLUMNS = "  "
-"""Between the number of a row and its text; a sign stands in the first of them."""
-PICTURES = {
-    **{code: 0x2400 + code for code in range(32) if code != 9},
-    0x7F: 0x2421,
-    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
-    **dict.fromkeys(map(ord, controls.BIDI), 0x21C4),
-    **dict.fromkeys(range(0xE0000, 0xE0080), 0xFFFD),
-}
-"""Control characters would move the terminal's cursor or start its commands: they are drawn as pictures of one cell.
-So are those that turn the direction of writing, and tags, which would not be seen at all."""
 
 
 class Reread(Edit):
@@ -335,6 +323,7 @@ class SourceArea(TextArea):
         key = (
             *(self.document[row], row, section, tuple(self._highlights.get(row, ())), tuple(self.styles_of_row(row))),
             self.mark_of_row(row),
+            tuple(self.cursors_of_row(row)),
             self.suggestion if has_cursor else "",
             selection if selection.contains_line(row) or has_cursor else None,
             bracket if bracket is not None and (has_cursor or bracket[0] == row) else None,
@@ -353,8 +342,8 @@ class SourceArea(TextArea):
         except IndexError:
             return strip
         strip = self._suggested(self._marked(strip, row), row)
-        styles = self.styles_of_row(row)
-        if not styles:
+        styles, cursors = self.styles_of_row(row), self.cursors_of_row(row)
+        if not styles and not cursors:
             return strip
         edges = [0, *self.wrapped_document.get_offsets(row), len(self.document[row])]
         first, last = edges[section], edges[section + 1]
@@ -363,6 +352,13 @@ class SourceArea(TextArea):
             if left < right:
                 cells = self._screen_column(row, left), self._screen_column(row, right - 1, 1)
                 strip = restyled(strip, *cells, style, self._kept)
+        look = Style(
+            color=self.palette.colour("editor.background"), bgcolor=self.palette.colour("editor.cursor_background")
+        )
+        for column in cursors:
+            if first <= column <= last and (column < last or section == len(edges) - 2):
+                left = self._screen_column(row, column)
+                strip = restyled(strip, left, left + 1, look, self._kept)
         return strip
 
     def _suggested(self, strip: Strip, row: int) -> Strip:
@@ -375,6 +371,10 @@ class SourceArea(TextArea):
         rest = Strip([Segment(self.suggestion[1:].translate(PICTURES), self.palette.line_style() + look)])
         drawn = Strip.join([strip.crop(0, first), rest])
         return Strip.join([drawn, strip.crop(drawn.cell_length)]).crop(0, max(strip.cell_length, self.size.width))
+
+    def cursors_of_row(self, row: int) -> list[int]:
+        """Columns of a row at which further cursors stand."""
+        return []
 
     def mark_of_row(self, row: int) -> tuple[str, Style] | None:
         """A sign beside the number of a row, and its look."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ... import threads
 from ...protocol import CanvasFormat
 from ...settings import fitted_weights
 from ...tokenizer import SPECIAL_TOKENS, TextTokenizer
 from ...types import EngineError, ModelInfo
+from .causal import CausalInfiller
 from .fused import Arithmetic, FusedLlama, fastest
-from .infiller import DEFAULTS, LlamaInfiller
+from .infiller import LlamaInfiller
 from .network import LlamaConfig, published
 from .quantized import Quantized, dequantize, quantize
 
-MODEL_TYPE = "llama"
+MODEL_TYPES = {"llama": False, "qwen2": True}
+"""The published classes that are read, and whether queries, keys and values have biases."""
 PUBLISHED = {
     "vocab_size": "vocab_size",
     "hidden_size": "hidden_size",
@@ -45,6 +49,8 @@ WHOLE = frozenset(PUBLISHED) - {"rope_theta", "rms_norm_eps"}
 LARGEST = 1 << 20
 """No size is above it."""
 LAYERS_MAX = 1000
+AT_ONCE = 4
+"""Layers that are laid out at the same time at most: each holds its largest matrix in float32 meanwhile."""
 GROUP = 64
 BITS = {"mlp.gate_up_proj.weight": 5}
 """Bits of the matrices whose names end so; the others have `BITS_ELSE`. Half of all weights, and they bear it best."""
@@ -53,14 +59,14 @@ _REMEDY = "use a folder written by `python -m dgedit.engine.train --start`, or l
 
 
 def save(
-    weights: dict[str, Tensor],
+    weights: Mapping[str, Tensor],
     config: LlamaConfig,
     tokenizer_file: Path,
     folder: Path,
     form: CanvasFormat,
     *,
     bits: int | None = None,
-    group: int = GROUP,
+    group: int | None = GROUP,
     languages: Sequence[str] = ("python",),
 ) -> None:
     """Write a checkpoint folder.
@@ -69,6 +75,7 @@ def save(
         languages: that it was trained on.
         weights: float32, by the joined names of `LlamaConfig.shapes`.
         bits: of every matrix; by default what `BITS` says of each.
+        group: columns that share a scale; none for whole rows.
 
     Raises:
         ValueError: when a weight is missing, has another shape or is not finite.
@@ -76,18 +83,18 @@ def save(
     tensors = dict[str, Tensor]()
     shapes = config.shapes()
     for name, shape in shapes.items():
-        if name not in weights or tuple(weights[name].shape) != shape:
+        weight = weights.get(name)
+        if weight is None or tuple(weight.shape) != shape:
             raise ValueError(f"{name} must have the shape {shape}")
-    for name, shape in shapes.items():
         if len(shape) == 1:
-            tensors[name] = weights[name].detach().float().cpu().contiguous()
+            tensors[name] = weight.detach().float().cpu().contiguous()
             continue
-        matrix = quantize(weights[name].detach().float().cpu(), bits or bits_of(name), group)
+        matrix = quantize(weight.detach().float().cpu(), bits or bits_of(name), group or shape[1])
         tensors |= {f"{name}.codes": matrix.codes, f"{name}.scales": matrix.scales}
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     sizes = config.to_dict()
-    published = {"model_type": MODEL_TYPE, "tie_word_embeddings": True}
+    published = {"model_type": "qwen2" if config.qkv_bias else "llama", "tie_word_embeddings": True}
     published |= {theirs: sizes[own] for theirs, own in PUBLISHED.items()}
     (folder / "config.json").write_text(json.dumps(published, indent=1) + "\n", encoding="utf-8")
     own = asdict(form) | {"languages": list(languages)}
@@ -113,25 +120,30 @@ def load(folder: Path, name: str, *, device: str = "cpu", arithmetic: Arithmetic
     tokenizer = _read_tokenizer(folder / "tokenizer.json", config, form)
     path = folder / "model.safetensors"
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="pt") as file, ThreadPoolExecutor(min(threads.most(), AT_ONCE)) as pool:
+            digest = pool.submit(_digest, path)
             weights = StoredWeights(file, config, path)
-            network = FusedLlama(config, weights.take, arithmetic or fastest(torch.device(device)), device)
-        with path.open("rb") as source:
-            digest = hashlib.file_digest(source, "sha256").hexdigest()[:12]
+            network = FusedLlama(config, weights.stored, arithmetic or fastest(torch.device(device)), device, pool=pool)
     except FileNotFoundError as error:
         raise EngineError(f"{path} is missing", _REMEDY) from error
     except (OSError, SafetensorError) as error:
         raise EngineError(f"{path} is not readable as weights: {error}", _REMEDY) from error
+    family = LlamaInfiller if form.middle_id is None else CausalInfiller
     info = ModelInfo(
         name=name,
         parameters=weights.parameters,
         device=device,
-        digest=digest,
-        passes=DEFAULTS.passes_max,
-        span_tokens=form.canvas_tokens - form.near_suffix_tokens - 2,
+        digest=digest.result(),
+        passes=family.usual.passes_max,
+        span_tokens=form.canvas_tokens - 2 - (form.near_suffix_tokens if form.middle_id is None else 0),
         languages=languages,
     )
-    return LlamaInfiller(network, tokenizer, form, info, fitted_weights(folder))
+    return family(network, tokenizer, form, info, fitted_weights(folder, family.usual_weights))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()[:12]
 
 
 def read_published(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -189,6 +201,15 @@ class StoredWeights:
         Raises:
             EngineError: when it is not what its name says.
         """
+        found = self.stored(name)
+        return dequantize(found) if isinstance(found, Quantized) else found
+
+    def stored(self, name: str) -> Tensor | Quantized:
+        """One weight as the file has it, a vector in float32.
+
+        Raises:
+            EngineError: when it is not what its name says.
+        """
         shape = self._shapes[name]
         if len(shape) == 1:
             norm: Tensor = self._file.get_tensor(name)
@@ -201,7 +222,7 @@ class StoredWeights:
         except ValueError as error:
             raise EngineError(f"{self._path}: {name}: {error}", _REMEDY) from error
         self._finite(f"{name}.scales", scales)
-        return dequantize(matrix)
+        return matrix
 
     def _finite(self, name: str, tensor: Tensor) -> Tensor:
         if not bool(tensor.isfinite().all()):
@@ -223,8 +244,10 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _read_config(path: Path) -> LlamaConfig:
     found = _read_json(path)
-    if found.get("model_type") != MODEL_TYPE:
-        raise EngineError(f"{path}: model_type is {found.get('model_type')!r}, expected {MODEL_TYPE!r}", _REMEDY)
+    kind = found.get("model_type")
+    if not isinstance(kind, str) or kind not in MODEL_TYPES:
+        expected = " or ".join(map(repr, MODEL_TYPES))
+        raise EngineError(f"{path}: model_type is {kind!r}, expected {expected}", _REMEDY)
     if found.get("tie_word_embeddings") is not True:
         raise EngineError(f"{path}: tie_word_embeddings must be true: there is one table for input and output", _REMEDY)
     sizes = dict[str, Any]()
@@ -238,7 +261,7 @@ def _read_config(path: Path) -> LlamaConfig:
             raise EngineError(f"{path}: {theirs} must be above 0 and at most {most:g}, got {value}", _REMEDY)
         sizes[own] = value
     try:
-        return LlamaConfig(**sizes)
+        return LlamaConfig(**sizes, qkv_bias=MODEL_TYPES[kind])
     except ValueError as error:
         raise EngineError(f"{path}: {error}", _REMEDY) from error
 
@@ -248,7 +271,7 @@ def _read_format(path: Path) -> tuple[CanvasFormat, tuple[str, ...]]:
     values = dict[str, int | None]()
     for each in fields(CanvasFormat):
         value = found.get(each.name)
-        if each.name == "mask_id" and value is None and "mask_id" in found:
+        if value is None and (each.name == "middle_id" or (each.name == "mask_id" and "mask_id" in found)):
             values[each.name] = None
             continue
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -21,7 +22,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from ... import threads
 from .network import LlamaConfig, rotary_table
+from .quantized import WHOLE_BYTE, Quantized, dequantize
 
 LENGTH_STEP = 16
 """Sequences longer than `SHORT` are computed at a multiple of so many positions: kernels are kept for every length."""
@@ -31,8 +34,9 @@ PACKED_FOR_TOKENS = 128
 INTEGER_ENGINES = ("x86", "fbgemm")
 """Torch's kernels that take 8-bit weights and round inputs as they come."""
 
-Weights = Callable[[str], Tensor]
-"""A weight in float32 by its joined name; asked for once each, so that no more than one is held in float32."""
+Weights = Callable[[str], Tensor | Quantized]
+"""A weight by its joined name, float32 or as a file has it; asked for once each, so that no thread holds more than one
+in float32."""
 
 
 class Arithmetic(Enum):
@@ -108,19 +112,27 @@ class FusedLlama:
     """Weights folded and laid out once."""
 
     def __init__(
-        self, config: LlamaConfig, weights: Weights, arithmetic: Arithmetic, device: torch.device | str = "cpu"
+        self,
+        config: LlamaConfig,
+        weights: Weights,
+        arithmetic: Arithmetic,
+        device: torch.device | str = "cpu",
+        pool: ThreadPoolExecutor | None = None,
     ) -> None:
+        """Args: pool: lays layers out; without one they are laid out in turn."""
         self.config, self.device = config, torch.device(device)
         project, inner = projection(arithmetic, self.device), projection(arithmetic, self.device, sensitive=False)
         self.dtype = torch.float32 if self.device.type == "cpu" else torch.bfloat16
         table = weights("embed_tokens.weight")
-        self.embedding = table.to(torch.bfloat16 if arithmetic is not Arithmetic.FLOAT32 else torch.float32)
+        self.embedding = _float(table).to(torch.bfloat16 if arithmetic is not Arithmetic.FLOAT32 else torch.float32)
         self.embedding = self.embedding.to(self.device)
-        self.layers = [
-            _FusedLayer(config, _below(weights, f"layers.{index}."), project, inner)
-            for index in range(config.num_layers)
-        ]
-        self.norm, self.head = weights("norm.weight"), project(table)
+
+        def laid_out(index: int) -> _FusedLayer:
+            return _FusedLayer(config, _below(weights, f"layers.{index}."), project, inner)
+
+        numbers = range(config.num_layers)
+        self.layers = list((map if pool is None else pool.map)(laid_out, numbers))
+        self.norm, self.head = _float(weights("norm.weight")), project(table)
 
     def new_cache(self, capacity: int) -> LlamaCache:
         """A cache of nothing yet."""
@@ -149,8 +161,9 @@ class FusedLlama:
         rotary = rotary_table(self.config, positions, x.dtype)
         group = self.config.num_heads // self.config.num_kv_heads
         added = None if mask is None else _additive(mask, len(x), x.dtype).repeat(group, 1)[None, None]
-        for index, layer in enumerate(self.layers):
-            x = layer(x, rotary, added, cache.keys[index], cache.values[index], places, count)
+        with threads.watched():
+            for index, layer in enumerate(self.layers):
+                x = layer(x, rotary, added, cache.keys[index], cache.values[index], places, count)
         return x[:count]
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -168,13 +181,15 @@ class _FusedLayer:
         self,
         config: LlamaConfig,
         weights: Weights,
-        project: Callable[[Tensor], _Projection],
-        inner: Callable[[Tensor], _Projection],
+        project: Callable[[Tensor | Quantized], _Projection],
+        inner: Callable[[Tensor | Quantized], _Projection],
     ) -> None:
         """`inner` makes the projections whose inputs bear rounding best."""
         self.config = config
-        self.input_norm, self.mlp_norm = weights("input_layernorm.weight"), weights("post_attention_layernorm.weight")
+        norms = ("input_layernorm.weight", "post_attention_layernorm.weight")
+        self.input_norm, self.mlp_norm = (_float(weights(name)) for name in norms)
         self.qkv = project(weights("self_attn.qkv_proj.weight"))
+        self.qkv_bias = _float(weights("self_attn.qkv_proj.bias")) if config.qkv_bias else None
         self.out = inner(weights("self_attn.o_proj.weight"))
         self.gate_up, self.down = inner(weights("mlp.gate_up_proj.weight")), project(weights("mlp.down_proj.weight"))
 
@@ -191,7 +206,10 @@ class _FusedLayer:
         """`kept` of the tokens are written to keys and values; those after them only fill up the length."""
         config, count, end = self.config, len(x), places.at + kept
         heads, groups, size = config.num_heads, config.num_kv_heads, config.head_dim
-        joined = self.qkv(_normed(x, self.input_norm, config.norm_eps)).view(count, -1, size)
+        joined = self.qkv(_normed(x, self.input_norm, config.norm_eps))
+        if self.qkv_bias is not None:
+            joined = joined + self.qkv_bias
+        joined = joined.view(count, -1, size)
         turned = joined[:, : heads + groups]
         turned = torch.addcmul(turned * rotary[0], turned.roll(size // 2, -1), rotary[1])
         keys[:, places.at : end] = turned[:kept, heads:].transpose(0, 1)
@@ -212,8 +230,8 @@ _Projection = Callable[[Tensor], Tensor]
 
 def projection(
     arithmetic: Arithmetic, device: torch.device, *, sensitive: bool = True
-) -> Callable[[Tensor], _Projection]:
-    """What makes a projection of a float32 matrix [M, D].
+) -> Callable[[Tensor | Quantized], _Projection]:
+    """What makes a projection of a matrix [M, D], float32 or stored.
 
     Args:
         sensitive: whether rounding of its input costs much, so that `MIXED` does not round it to 8 bits.
@@ -223,7 +241,11 @@ def projection(
     if arithmetic in (Arithmetic.BF16, Arithmetic.MIXED) and device.type == "cpu" and _kernels_take_bfloat16():
         return _PackedBfloat16
     dtype = torch.float32 if arithmetic is Arithmetic.FLOAT32 else torch.bfloat16
-    return lambda weight: _Plain(weight.to(device, dtype))
+    return lambda weight: _Plain(_float(weight).to(device, dtype))
+
+
+def _float(weight: Tensor | Quantized) -> Tensor:
+    return dequantize(weight) if isinstance(weight, Quantized) else weight
 
 
 class _Plain:
@@ -235,8 +257,9 @@ class _Plain:
 
 
 class _PackedBfloat16:
-    def __init__(self, weight: Tensor) -> None:
-        self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.bfloat16().contiguous(), PACKED_FOR_TOKENS)
+    def __init__(self, weight: Tensor | Quantized) -> None:
+        matrix = _float(weight).bfloat16().contiguous()
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(matrix, PACKED_FOR_TOKENS)
 
     def __call__(self, x: Tensor) -> Tensor:
         out: Tensor = torch.ops.mkldnn._linear_pointwise(x.bfloat16(), self.packed, None, "none", [], "")
@@ -244,19 +267,35 @@ class _PackedBfloat16:
 
 
 class _Integers:
-    def __init__(self, weight: Tensor) -> None:
-        scales = (weight.abs().amax(1).double() / 127).clamp_(min=1e-12)
+    def __init__(self, weight: Tensor | Quantized) -> None:
         with warnings.catch_warnings():
             # The tensors, not the kernels, are to go in a later release.
             warnings.simplefilter("ignore", UserWarning)
-            whole = torch.quantize_per_channel(weight, scales, torch.zeros(len(weight)).long(), 0, torch.qint8)
-        self.packed: Any = torch.ops.quantized.linear_prepack(whole, None)
+            if isinstance(weight, Quantized) and weight.bits == WHOLE_BYTE and weight.scales.shape[1] == 1:
+                whole = _as_stored(weight)
+            else:
+                # Two passes over the weights, no tensor of their amounts; it rounds as `quantize_per_channel` does.
+                matrix = _float(weight)
+                scales = (torch.maximum(matrix.amax(1), -matrix.amin(1)).double() / 127).clamp_(min=1e-12)
+                integers = (matrix * (1.0 / scales.float())[:, None]).round_().to(torch.int8)
+                zeros = torch.zeros(len(matrix)).long()
+                whole = torch._make_per_channel_quantized_tensor(integers, scales, zeros, 0)
+            self.packed: Any = torch.ops.quantized.linear_prepack(whole, None)
 
     def __call__(self, x: Tensor) -> Tensor:
         # One scale serves a whole input, and a few tokens have numbers a hundred times as large as all others.
         peaks = x.abs().amax(-1, keepdim=True).clamp_(min=1e-12)
         out: Tensor = torch.ops.quantized.linear_dynamic(x / peaks, self.packed, False)
         return out.mul_(peaks)
+
+
+def _as_stored(weight: Quantized) -> Tensor:
+    """A matrix of whole bytes with a scale a row as torch has it: no number is computed anew."""
+    integers = (weight.codes ^ (1 << (WHOLE_BYTE - 1))).view(torch.int8)
+    scales = weight.scales[:, 0].double().clamp_(min=1e-12)
+    zeros = torch.zeros(len(integers), dtype=torch.long)
+    whole: Tensor = torch._make_per_channel_quantized_tensor(integers, scales, zeros, 0)
+    return whole
 
 
 def _kernels_take_bfloat16() -> bool:

@@ -72,6 +72,9 @@ class LlamaContext:
 class LlamaInfiller:
     """A network of the llama family as the engine asks for it."""
 
+    usual, usual_weights = DEFAULTS, RankWeights()
+    """How its canvases are denoised and its candidates ranked, where nothing else is known."""
+
     def __init__(
         self,
         network: FusedLlama,
@@ -81,9 +84,17 @@ class LlamaInfiller:
         weights: RankWeights | None = None,
     ) -> None:
         self.network, self.tokenizer, self.format, self.info = network, tokenizer, form, info
-        self.defaults, self.weights = DEFAULTS, weights or RankWeights()
-        self._room = suffix_limit(form)
+        self.defaults, self.weights = self.usual, weights or self.usual_weights
+        self._room = self._ahead()
         self._last: tuple[list[int], LlamaContext] | None = None
+
+    def _ahead(self) -> int:
+        """Positions of a cache before the prefix."""
+        return suffix_limit(self.format)
+
+    def _seen(self, row: Tensor, column: Tensor) -> Tensor | None:
+        """Which positions of canvases see each other, boolean [N, N], by row and column [N] of each; none is all."""
+        return None if not bool(row.any()) else row[:, None] == row
 
     @property
     def device(self) -> torch.device:
@@ -177,7 +188,7 @@ class LlamaInfiller:
         # The token of a slot is predicted by the position before it.
         predicts = torch.cat((free, torch.zeros(rows, 1, dtype=torch.bool)), dim=1)
         row, column = read.nonzero().unbind(1)
-        own = None if rows == 1 else row[:, None] == row
+        own = self._seen(row, column)
         ids, positions = led[read].tolist(), (begin + column).tolist()
         hidden = self._run(ids, positions, own, context.cache, context.suffix, context.prefix)
         return self.network.logits(hidden[predicts[read].to(self.device)])

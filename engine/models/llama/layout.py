@@ -44,7 +44,7 @@ def pack(request: InfillRequest, tokenizer: Tokenizer, form: CanvasFormat) -> Pa
         EngineError: when a text to mend is longer than the canvas.
     """
     prefix, borrowed = borrow(request.prefix)
-    body, prefix_cut = _tail(prefix, prefix_limit(form) - 2, tokenizer)
+    body, prefix_cut = tail(prefix, prefix_limit(form) - 2, tokenizer)
     limit = suffix_limit(form) - 1
     kept = request.suffix[: limit * CHARS_PER_TOKEN_MAX]
     whole = tokenizer.encode(kept)
@@ -89,7 +89,7 @@ def borrow(prefix: str) -> tuple[str, str]:
     return kept.removesuffix("\r") if borrowed == "\n" else kept, borrowed
 
 
-def _tail(text: str, limit: int, tokenizer: Tokenizer) -> tuple[list[int], bool]:
+def tail(text: str, limit: int, tokenizer: Tokenizer) -> tuple[list[int], bool]:
     """Ids of the end of `text`, and whether something before them was cut off."""
     over = len(text) - limit * CHARS_PER_TOKEN_MAX
     begin = -(-over // CUT_CHARS) * CUT_CHARS if over > 0 else 0

@@ -1,5 +1,7 @@
 """A Llama network in plain torch whose weights serve twice: causal encoder and bidirectional canvas.
 
+With biases it is a Qwen2 network.
+
 All linear work is done on one flat sequence of tokens; who attends to whom is the caller's, given as a function,
 because a training batch, a context and a canvas differ in nothing else. Names of weights follow transformers'
 `LlamaModel`, with projections of one input joined (`fused`, `published`); `tests/engine/models/llama` holds both equal.
@@ -39,10 +41,12 @@ class LlamaConfig:
     intermediate_size: int = 1536
     rope_theta: float = 100_000.0
     norm_eps: float = 1e-5
+    qkv_bias: bool = False
+    """Whether queries, keys and values have biases, as in the Qwen2 class; all else of it is the same."""
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if value <= 0:
+            if name != "qkv_bias" and value <= 0:
                 raise ValueError(f"{name} must be positive, got {value}")
         if self.num_heads % self.num_kv_heads:
             raise ValueError(
@@ -67,6 +71,8 @@ class LlamaConfig:
             "mlp.gate_up_proj.weight": (2 * inner, hidden),
             "mlp.down_proj.weight": (hidden, inner),
         }
+        if self.qkv_bias:
+            layer["self_attn.qkv_proj.bias"] = (heads,)
         out: dict[str, tuple[int, ...]] = {"embed_tokens.weight": (self.vocab_size, hidden)}
         for index in range(self.num_layers):
             out |= {f"layers.{index}.{name}": shape for name, shape in layer.items()}
@@ -102,6 +108,7 @@ class LlamaLayer(nn.Module):
         heads = (config.num_heads + 2 * config.num_kv_heads) * config.head_dim
         self.input_norm = nn.Parameter(torch.ones(hidden))
         self.qkv = nn.Parameter(torch.empty(heads, hidden))
+        self.qkv_bias = nn.Parameter(torch.zeros(heads)) if config.qkv_bias else None
         self.out = nn.Parameter(torch.empty(hidden, config.num_heads * config.head_dim))
         self.mlp_norm = nn.Parameter(torch.ones(hidden))
         self.gate_up = nn.Parameter(torch.empty(2 * inner, hidden))
@@ -110,7 +117,7 @@ class LlamaLayer(nn.Module):
     def heads(self, x: Tensor, rotary: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Rotated queries [N, H, K] and keys [N, G, K], and values [N, G, K], of x [N, D]."""
         config = self.config
-        joined = F.linear(rms_norm(x, self.input_norm, config.norm_eps), self.qkv)
+        joined = F.linear(rms_norm(x, self.input_norm, config.norm_eps), self.qkv, self.qkv_bias)
         joined = joined.view(len(x), -1, config.head_dim)
         turned = rotate(joined[:, : config.num_heads + config.num_kv_heads], rotary)
         values = joined[:, config.num_heads + config.num_kv_heads :]
@@ -172,6 +179,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, *, ca
 _OWN = {
     "input_layernorm.weight": "input_norm",
     "self_attn.qkv_proj.weight": "qkv",
+    "self_attn.qkv_proj.bias": "qkv_bias",
     "self_attn.o_proj.weight": "out",
     "post_attention_layernorm.weight": "mlp_norm",
     "mlp.gate_up_proj.weight": "gate_up",
@@ -205,7 +213,7 @@ def fused(published: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights under `LlamaModel`'s names with the projections of one input joined."""
     out = {name: tensor for name, tensor in published.items() if "_proj" not in name}
     for name, tensor in published.items():
-        if name.endswith("q_proj.weight"):
+        if name.endswith(("q_proj.weight", "q_proj.bias")):
             others = (published[name.replace("q_proj", each)] for each in ("k_proj", "v_proj"))
             out[name.replace("q_proj", "qkv_proj")] = torch.cat((tensor, *others))
         elif name.endswith("gate_proj.weight"):
@@ -222,7 +230,7 @@ def published(weights: dict[str, Tensor], config: LlamaConfig) -> dict[str, Tens
     sizes = [config.num_heads * config.head_dim, *[config.num_kv_heads * config.head_dim] * 2]
     out: dict[str, Tensor] = {}
     for name, tensor in weights.items():
-        if name.endswith("qkv_proj.weight"):
+        if name.endswith(("qkv_proj.weight", "qkv_proj.bias")):
             parts = zip(("q_proj", "k_proj", "v_proj"), torch.split(tensor, sizes), strict=True)
             out |= {name.replace("qkv_proj", part): each for part, each in parts}
         elif name.endswith("gate_up_proj.weight"):

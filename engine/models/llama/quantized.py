@@ -17,6 +17,7 @@ from torch import Tensor
 BITS = (5, 6, 7, 8)
 PLANES = {5: (4, 1), 6: (4, 2), 7: (4, 2, 1), 8: (8,)}
 """Bits of each plane, the low ones first."""
+WHOLE_BYTE = 8
 STEP = 8
 """Columns come in multiples of it: the bytes of a plane of single bits."""
 SHRINK = (1.0, 0.96, 0.92, 0.88, 0.84, 0.8, 0.75, 0.7)
@@ -66,6 +67,11 @@ def quantize(weight: Tensor, bits: int, group: int) -> Quantized:
         raise ValueError("a weight is not a finite number")
     half = 1 << (bits - 1)
     groups = weight.float().reshape(rows, -1, group)
+    if bits == WHOLE_BYTE:
+        # As kernels take them: a scale above 0, as far to either side.
+        scales = (groups.abs().amax(-1, keepdim=True) / (half - 1)).to(torch.float16)
+        integers = _rounded(groups, scales.float(), half)
+        return Quantized((integers + half).to(torch.uint8).reshape(rows, columns), scales[..., 0], columns)
     # The end of the range that has one integer more is given to the side of the largest weight.
     peak = groups.gather(-1, groups.abs().argmax(-1, keepdim=True))
     best, least = torch.zeros_like(peak), torch.full_like(peak, torch.inf)

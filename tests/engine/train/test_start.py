@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import gguf
-import numpy as np
 import pytest
 import torch
 from tokenizers import pre_tokenizers
 from torch import Tensor
-from transformers import LlamaConfig as PublishedConfig
-from transformers import LlamaForCausalLM
+from transformers import PreTrainedModel
 
+from dgedit.engine.models.llama import gguf_file
 from dgedit.engine.models.llama.network import LlamaConfig, LlamaDenoiser, attention, own_names
 from dgedit.engine.tokenizer import SPECIAL_TOKENS, TextTokenizer
 from dgedit.engine.train import start
+from dgedit.engine.types import EngineError
+
+from ...support import gguf_files
 
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 MERGES = [("d", "e"), ("de", "f"), ("Ġ", "x"), ("r", "e"), ("re", "t"), ("o", "n")]
@@ -32,80 +34,20 @@ SIZES = LlamaConfig(
     intermediate_size=96,
     rope_theta=10_000.0,
 )
-Q = gguf.GGMLQuantizationType
-NAMES = {
-    "model.embed_tokens": "token_embd",
-    "model.norm": "output_norm",
-    "input_layernorm": "attn_norm",
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "post_attention_layernorm": "ffn_norm",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
-}
+STORED = [gguf_files.F32, gguf_files.F16, gguf_files.Q8_0, gguf_files.Q4_1, gguf_files.Q4_0]
 TEXT = 'def ret(x):\n    return {"é": x, 12: [3]}\n'
 
 
-def published() -> LlamaForCausalLM:
-    torch.manual_seed(0)
-    sizes = PublishedConfig(
-        vocab_size=SIZES.vocab_size,
-        hidden_size=SIZES.hidden_size,
-        intermediate_size=SIZES.intermediate_size,
-        num_hidden_layers=SIZES.num_layers,
-        num_attention_heads=SIZES.num_heads,
-        num_key_value_heads=SIZES.num_kv_heads,
-        rope_theta=SIZES.rope_theta,
-        rms_norm_eps=SIZES.norm_eps,
-        tie_word_embeddings=True,
-    )
-    model = LlamaForCausalLM(sizes).eval()
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, mean=float(parameter.ndim == 1), std=0.1)
+def write(path: Path, *, stored: gguf_files.Kind = gguf_files.Kind.F32, architecture: str = "") -> PreTrainedModel:
+    model = gguf_files.published(SIZES)
+    gguf_files.write(path, model, SIZES, TOKENS, MERGES, stored=stored, architecture=architecture)
     return model
 
 
-def interleaved(matrix: np.ndarray, heads: int) -> np.ndarray:
-    """Rows of queries or keys as the format has them: what rotary positions turn together lies side by side."""
-    return matrix.reshape(heads, 2, -1, matrix.shape[1]).swapaxes(1, 2).reshape(matrix.shape)
-
-
-def write(path: Path, model: LlamaForCausalLM, stored: gguf.GGMLQuantizationType, architecture: str = "llama") -> None:
-    """Write a model as GGUF, and give it the weights that the file holds: rounded ones, where it rounds."""
-    writer = gguf.GGUFWriter(path, architecture)
-    writer.add_embedding_length(SIZES.hidden_size)
-    writer.add_block_count(SIZES.num_layers)
-    writer.add_feed_forward_length(SIZES.intermediate_size)
-    writer.add_head_count(SIZES.num_heads)
-    writer.add_head_count_kv(SIZES.num_kv_heads)
-    writer.add_rope_freq_base(SIZES.rope_theta)
-    writer.add_layer_norm_rms_eps(SIZES.norm_eps)
-    writer.add_token_list(TOKENS)
-    writer.add_token_merges([" ".join(pair) for pair in MERGES])
-    for name, parameter in model.named_parameters():
-        stem = name.removesuffix(".weight")
-        parts = stem.split(".", 3)
-        layer, part = (parts[2], parts[3]) if parts[1] == "layers" else (None, stem)
-        file_name = f"{NAMES[part]}.weight" if layer is None else f"blk.{layer}.{NAMES[part]}.weight"
-        value, kind = parameter.detach().numpy(), stored if parameter.ndim == 2 else Q.F32
-        rounded = gguf.dequantize(gguf.quantize(value, kind), kind)
-        parameter.data.copy_(torch.tensor(rounded))
-        heads = {"self_attn.q_proj": SIZES.num_heads, "self_attn.k_proj": SIZES.num_kv_heads}.get(part)
-        told = interleaved(value, heads) if heads else value
-        writer.add_tensor(file_name, gguf.quantize(told, kind), raw_dtype=kind)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-
-
-def logits(config: LlamaConfig, weights: dict[str, Tensor], ids: list[int]) -> Tensor:
+def logits(config: LlamaConfig, weights: Mapping[str, Tensor], ids: list[int]) -> Tensor:
     """What the network of the trainer predicts behind each token."""
     network = LlamaDenoiser(config)
-    network.load_state_dict(own_names(weights))
+    network.load_state_dict(own_names(dict(weights)))
 
     def attend(_: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return attention(q[None], k[None], v[None], causal=True)[0]
@@ -115,31 +57,30 @@ def logits(config: LlamaConfig, weights: dict[str, Tensor], ids: list[int]) -> T
         return network.logits(network.run(x, torch.arange(len(ids)), attend))
 
 
-@pytest.mark.parametrize("stored", [Q.F32, Q.F16, Q.Q8_0, Q.Q4_1, Q.Q4_0], ids=lambda kind: kind.name)
-def test_a_file_is_read_as_the_network_that_was_written(tmp_path: Path, stored: gguf.GGMLQuantizationType) -> None:
-    model = published()
-    write(tmp_path / "tiny.gguf", model, stored)
-    found = start.read(tmp_path / "tiny.gguf")
+@pytest.mark.parametrize("stored", STORED, ids=lambda kind: kind.name)
+def test_a_file_is_read_as_the_network_that_was_written(tmp_path: Path, stored: gguf_files.Kind) -> None:
+    model = write(tmp_path / "tiny.gguf", stored=stored)
+    found = gguf_file.read(tmp_path / "tiny.gguf")
     # The file keeps the two numbers of the norm and the rotary positions in float32.
     rounded = replace(found.config, norm_eps=round(found.config.norm_eps, 9))
     assert rounded == SIZES
     assert found.tokens == tuple(TOKENS)
     assert found.merges == tuple(MERGES)
-    ids = start.backend(found.tokens, found.merges, ()).encode(TEXT).ids
+    ids = gguf_file.backend(found.tokens, found.merges, ()).encode(TEXT).ids
     with torch.no_grad():
         wanted = model(torch.tensor([ids])).logits[0]
     assert torch.allclose(logits(found.config, found.weights, ids), wanted, atol=1e-4)
 
 
 def test_another_architecture_is_refused(tmp_path: Path) -> None:
-    write(tmp_path / "other.gguf", published(), Q.F32, architecture="gpt2")
-    with pytest.raises(ValueError, match="architecture 'gpt2', expected 'llama'"):
-        start.read(tmp_path / "other.gguf")
+    write(tmp_path / "other.gguf", architecture="gpt2")
+    with pytest.raises(EngineError, match="architecture 'gpt2', expected 'llama' or 'qwen2'"):
+        gguf_file.read(tmp_path / "other.gguf")
 
 
 def test_a_cut_vocabulary_predicts_the_same_of_what_it_has(tmp_path: Path) -> None:
-    write(tmp_path / "tiny.gguf", published(), Q.F32)
-    whole = start.read(tmp_path / "tiny.gguf")
+    write(tmp_path / "tiny.gguf")
+    whole = gguf_file.read(tmp_path / "tiny.gguf")
     kept = start.used(whole, ["def ret(x): ret", "def f( x)"], at_least=2)
     assert {"def", "de", *BYTES} <= kept
     assert "on" not in kept
@@ -149,7 +90,7 @@ def test_a_cut_vocabulary_predicts_the_same_of_what_it_has(tmp_path: Path) -> No
     ids = tokenizer.encode(TEXT)
     assert tokenizer.decode(ids) == TEXT
     old = [whole.tokens.index(tokenizer._backend.id_to_token(each)) for each in ids]
-    assert start.backend(whole.tokens, whole.merges, ()).decode(old) == TEXT
+    assert gguf_file.backend(whole.tokens, whole.merges, ()).decode(old) == TEXT
     texts = range(len(SPECIAL_TOKENS), config.vocab_size)
     places = [whole.tokens.index(tokenizer._backend.id_to_token(each)) for each in texts]
     before, after = logits(whole.config, whole.weights, old), logits(config, weights, ids)
@@ -157,8 +98,8 @@ def test_a_cut_vocabulary_predicts_the_same_of_what_it_has(tmp_path: Path) -> No
 
 
 def test_roles_begin_as_the_special_tokens_of_the_start(tmp_path: Path) -> None:
-    write(tmp_path / "tiny.gguf", published(), Q.F32)
-    whole = start.read(tmp_path / "tiny.gguf")
+    write(tmp_path / "tiny.gguf")
+    whole = gguf_file.read(tmp_path / "tiny.gguf")
     _, weights = start.trim(whole, set(BYTES), tmp_path / "tokenizer.json")
     table, old = weights["embed_tokens.weight"], whole.weights["embed_tokens.weight"]
     for place, role in enumerate(SPECIAL_TOKENS):

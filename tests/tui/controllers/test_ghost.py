@@ -77,6 +77,47 @@ async def test_it_is_off_by_default(path: Path, made: Offers) -> None:
         assert not made.asked
 
 
+async def test_it_comes_as_soon_as_the_model_is_there(path: Path, made: Offers) -> None:
+    async with editor(path, config=GHOSTLY) as host:
+        await host.press("end")
+        await host.pilot.pause(0.1)
+        assert not made.asked
+        host.app.jobs.model = MODEL
+        host.app.post_message(host.app.Arrived())
+        await host.until(lambda: host.area.suggestion, "ghost text")
+
+
+UNWANTED = {
+    "spoils a whole statement": ("x = 1", ":"),
+    "goes on with a whole statement": ("x = 1", " + 2"),
+    "goes on with half a statement": ("x =", " 1"),
+    "adds a block to a head": ("if x", ":"),
+}
+
+
+@pytest.mark.parametrize("name", UNWANTED)
+async def test_what_would_spoil_the_line_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    line, answer = UNWANTED[name]
+    file = tmp_path / "x.py"
+    file.write_text(f"def broken(:\n{line}\n")
+    made = offers(monkeypatch, [answer])
+    async with editor(file, model=MODEL, config=GHOSTLY) as host:
+        await host.press("down", "end")
+        await host.until(lambda: made.asked and host.app.jobs.is_idle, "the answer")
+        assert host.area.suggestion == ("" if name.startswith("spoils") else answer)
+
+
+@pytest.mark.parametrize(("percent", "shown"), [(0, True), (62, True), (63, False)])
+async def test_it_is_as_likely_as_the_person_wants(path: Path, made: Offers, percent: int, shown: bool) -> None:
+    wanted = replace(GHOSTLY, infill=replace(GHOSTLY.infill, min_confidence=percent))
+    async with editor(path, model=MODEL, config=wanted) as host:
+        await host.press("end")
+        await host.until(lambda: made.asked and host.app.jobs.is_idle, "the answer")
+        assert bool(host.area.suggestion) is shown
+
+
 QUIET_PLACES = {
     "in the midst of a line": ["right"],
     "in an empty line": ["end", "enter", "enter"],

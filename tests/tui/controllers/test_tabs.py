@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dgedit.files import disk
-from dgedit.tui.dialogs import Ask, Choose, Compare
+from dgedit.tui.dialogs import Ask, Choose, Compare, PickFile
 
 from ...support.editor_host import Host, editor
 
@@ -31,7 +31,8 @@ def second(tmp_path: Path) -> Path:
 
 async def asked_for(host: Host, name: str) -> None:
     """Type a name into the dialog that is coming up."""
-    asked = await host.dialog(Ask)
+    await host.until(lambda: isinstance(host.app.screen, (Ask, PickFile)) and host.app.screen.focused, "a dialog")
+    asked = host.app.screen
     await host.press("ctrl+u", "end", "ctrl+u")
     await host.write(name)
     await host.press("enter")
