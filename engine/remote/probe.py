@@ -17,7 +17,7 @@ from ..types import EngineError
 from .address import clean
 from .events import is_count
 from .line import Line
-from .server import Runtime, Served, RemoteServer
+from .server import RemoteServer, Runtime, Served
 from .wire import Client, RefusedError
 
 CHAT = "/v1/chat/completions"
