@@ -5,8 +5,7 @@ Python alone is told; what a line means in its file is for the judges of whole t
 
 from __future__ import annotations
 
-import ast
-import warnings
+from ..engine.parsing import module_of
 
 LANGUAGE = "python"
 _AROUND = (("", ""), ("", "\n pass"), ("if 1: pass\n", "\n pass"), ("try: pass\n", "\n pass"))
@@ -17,19 +16,9 @@ def is_statement(line: str, language: str) -> bool | None:
     """Whether a line without its indentation parses, alone or with a block under it; none where that is not known."""
     if language != LANGUAGE:
         return None
-    return any(_parses(before + line.strip() + after) for before, after in _AROUND)
+    return any(module_of(before + line.strip() + after) is not None for before, after in _AROUND)
 
 
 def spoils(before: str, added: str, language: str) -> bool:
     """Whether a line is a statement without what is added to it, and is none with it."""
     return bool(is_statement(before, language)) and not is_statement(before + added, language)
-
-
-def _parses(source: str) -> bool:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True

@@ -16,7 +16,7 @@ from .address import clean
 from .events import Delta, FailedError, delta_of, deltas
 from .line import Line
 from .probe import CHAT, NOT_A_SERVER, Known
-from .server import Server
+from .server import RemoteServer
 from .wire import Client, RefusedError
 
 CONTEXT_TOKENS_MIN = 256
@@ -47,7 +47,7 @@ class Api:
     known: Known
 
     @property
-    def server(self) -> Server:
+    def server(self) -> RemoteServer:
         """What is known of the server."""
         return self.known.server
 

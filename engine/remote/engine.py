@@ -27,7 +27,7 @@ from .pinned import SCHEDULE_PASSES, PinnedInfill
 from .pins import NotPinnedError
 from .probe import find_server
 from .prompt import ChatQuestion, question
-from .rows import Rows
+from .rows import RemoteRows
 from .run import Offer, RemoteRun
 from .server import CANVAS_TOKENS, Runtime
 from .wire import Client, RefusedError
@@ -268,7 +268,7 @@ class RemoteEngine:
             return ask
 
         beside = _CHATS_BESIDE if self._api.server.serves_in_parallel and request.offered > 1 else 0
-        others = Rows([other(number) for number in range(1, beside + 1)], run.line)
+        others = RemoteRows([other(number) for number in range(1, beside + 1)], run.line)
         yield from chat.frames(self._body(asked, tokens_max, request.seed))
         offers = [Offer(fit(chat.code(tokens_max), request), 0.0, Origin.WRITTEN)]
         with suppress(EngineError):

@@ -23,7 +23,7 @@ from .chat import refuse_key
 from .events import FailedError
 from .line import Line
 from .prompt import question
-from .rows import Rows
+from .rows import RemoteRows
 from .run import Offer, RemoteRun
 from .wire import RefusedError
 
@@ -78,7 +78,9 @@ class PinnedInfill:
             canvases.append(pins.compose(head, free, tail, self._limit))
         context = run.context(around, len(prompt))
         offers = dict[int, Offer]()
-        for number, (text, score) in Rows([_Row(self, canvas, messages) for canvas in canvases], run.line).answers():
+        for number, (text, score) in RemoteRows(
+            [_Row(self, canvas, messages) for canvas in canvases], run.line
+        ).answers():
             if text.strip():
                 # Here and not in the row's thread: Python 3.11 parses in one thread at a time.
                 offers[number] = Offer(fit_exactly(text, request), score, Origin.DENOISED)
@@ -103,7 +105,7 @@ class PinnedInfill:
         }
         with closing(self._api.chat(line, body)) as stream:
             deltas = list(stream)
-        answer = pins.Answer(
+        answer = pins.CanvasAnswer(
             ids=tuple(token for delta in deltas for token in delta.token_ids),
             guesses=tuple(guess for delta in deltas for guess in delta.guesses),
         )
@@ -118,7 +120,7 @@ class PinnedInfill:
             refuse_key(key, self._request)
         return text
 
-    def _check(self, canvas: pins.Canvas, answer: pins.Answer) -> None:
+    def _check(self, canvas: pins.Canvas, answer: pins.CanvasAnswer) -> None:
         """Raise for an answer that is none of a canvas."""
         if not answer.ids:
             raise pins.NotPinnedError("the server gives no token ids", lasting=True)

@@ -76,7 +76,7 @@ class Near:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class CanvasAnswer:
     """What a server says of a canvas: a token for each place, and how likely it finds them where it tells that."""
 
     ids: tuple[int, ...]
@@ -115,19 +115,19 @@ class Canvas:
         }
         return given if steps is None else given | {"diffusion_max_steps": steps}
 
-    def share_held(self, answer: Answer) -> float:
+    def share_held(self, answer: CanvasAnswer) -> float:
         """The share of pinned places at which the server says what is pinned; those of padding do not count."""
         places = [place for place in self.pinned if place < self.checked]
         same = sum(place < len(answer.ids) and answer.ids[place] == self.ids[place] for place in places)
         return same / max(1, len(places))
 
-    def span_ids(self, answer: Answer) -> list[int]:
+    def span_ids(self, answer: CanvasAnswer) -> list[int]:
         """Ids of the free slots, up to the first that ends a text."""
         ids = list(answer.ids[self.start : self.start + self.slots])
         ends = [place for place, token in enumerate(ids) if token in (*_ENDS, self.end_id)]
         return ids[: ends[0]] if ends else ids
 
-    def score(self, answer: Answer) -> float:
+    def score(self, answer: CanvasAnswer) -> float:
         """The mean log-probability of the span's tokens and of the pins that follow it; 0 where nothing is told."""
         guesses, behind = answer.guesses, self.start + self.slots
         if len(guesses) < behind:

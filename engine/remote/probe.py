@@ -17,7 +17,7 @@ from ..types import EngineError
 from .address import clean
 from .events import is_count
 from .line import Line
-from .server import Runtime, Served, Server
+from .server import RemoteServer, Runtime, Served
 from .wire import Client, RefusedError
 
 CHAT = "/v1/chat/completions"
@@ -57,7 +57,7 @@ class _Listed:
 class Known:
     """What is known of a server, and what infills have added to it."""
 
-    server: Server
+    server: RemoteServer
     dropped: set[str] = field(default_factory=set)
     """Fields that it was found not to take."""
 
@@ -150,11 +150,11 @@ class _Question:
         return replace(self.client, retries=0, chunk_timeout_s=min(PATIENCE_S, self.client.chunk_timeout_s))
 
 
-def _examined(question: _Question, program: str, insists_on_pins: bool) -> Server:
+def _examined(question: _Question, program: str, insists_on_pins: bool) -> RemoteServer:
     """All that can be known of a server whose models are."""
     served = question.served
     runtime, version = _program(question, program)
-    server = Server(served=served, runtime=runtime, version=version, diffuses=served.sounds_diffusing)
+    server = RemoteServer(served=served, runtime=runtime, version=version, diffuses=served.sounds_diffusing)
     if runtime is Runtime.VLLM:
         server = replace(server, version=_word(question.get("/version").get("version")))
     if runtime is Runtime.VLLM or insists_on_pins:
@@ -188,7 +188,7 @@ def _program(question: _Question, header: str) -> tuple[Runtime, str]:
     return Runtime.OTHER, ""
 
 
-def _with_canvas(server: Server, refusal: str, *, certain: bool) -> Server:
+def _with_canvas(server: RemoteServer, refusal: str, *, certain: bool) -> RemoteServer:
     """What a vLLM's refusal of an empty canvas tells, or that it did not refuse it."""
     found = _CANVAS_REFUSED.search(refusal)
     if found is not None:
@@ -203,7 +203,7 @@ def _with_canvas(server: Server, refusal: str, *, certain: bool) -> Server:
     return server
 
 
-def _with_arguments(server: Server, question: _Question) -> Server:
+def _with_arguments(server: RemoteServer, question: _Question) -> RemoteServer:
     """What an SGLang says of how it was started."""
     told = question.get("/server_info") or question.get("/get_server_info")
     kinds = question.get("/model_info").get("architectures") if "dllm_algorithm" not in told else None

@@ -15,7 +15,7 @@ from .line import Line
 Answer = TypeVar("Answer")
 
 
-class Rows(Generic[Answer]):
+class RemoteRows(Generic[Answer]):
     """Requests under way."""
 
     def __init__(self, rows: Sequence[Callable[[Line], Answer]], line: Line) -> None:

@@ -1,6 +1,6 @@
 """What is known of a server: which program it is, which model it has, which fields it takes, what a seed means to it.
 
-    models + version + what it says of itself -> Server -> fields that are sent, canvas, pins
+    models + version + what it says of itself -> RemoteServer -> fields that are sent, canvas, pins
 
 What the released programs take is written down here; how it is found out stands in `probe`. Sends nothing.
 """
@@ -55,7 +55,7 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class RemoteServer:
     """One model of one server, as far as it is known before the first infill."""
 
     served: Served
@@ -111,7 +111,7 @@ class Server:
         """Whether several requests at once cost it little more than one."""
         return self.runtime in (Runtime.VLLM, Runtime.SGLANG)
 
-    def with_context(self, tokens: int) -> Server:
+    def with_context(self, tokens: int) -> RemoteServer:
         """The same, once a refusal has said how much it reads."""
         return replace(self, served=replace(self.served, context_tokens=tokens))
 

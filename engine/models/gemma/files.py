@@ -40,12 +40,21 @@ class Reader:
 
     def rows(self, stored: Stored, begin: int, end: int) -> Tensor:
         """Rows of a tensor: not a copy, so not to be kept."""
+        found: Tensor = self._opened(stored).get_slice(stored.name)[begin:end]
+        self._bytes_read += found.nbytes
+        return found
+
+    def whole(self, stored: Stored) -> Tensor:
+        """A small tensor, which may be one number without a dimension."""
+        found: Tensor = self._opened(stored).get_tensor(stored.name)
+        return found
+
+    def _opened(self, stored: Stored) -> Any:
+        """The map of its file."""
         if stored.file != self._file or self._bytes_read > MAPPED_BYTES:
             self._map = safe_open(stored.file, "pt")
             self._file, self._bytes_read = stored.file, 0
-        found: Tensor = self._map.get_slice(stored.name)[begin:end]
-        self._bytes_read += found.nbytes
-        return found
+        return self._map
 
 
 def fill(rows: Rows, shape: tuple[int, ...], dtype: torch.dtype, device: str) -> Tensor:

@@ -1,9 +1,10 @@
 """From a checkpoint's folder to weights by name, and back: whole, in FP8 or in NF4, one tensor after another.
 
-Three forms are read. The published class's: names under `model.decoder.`, or under `model.encoder.` where a file has a
+Four forms are read. The published class's: names under `model.decoder.`, or under `model.encoder.` where a file has a
 shared weight there alone; the vision tower is never read. The layout of FP8-dynamic checkpoints: float8_e4m3 matrices
-with a `weight_scale` a row, each expert on its own; they may be held as they are. It is written from descriptions of it
-and was not checked against a published file. And our own, which `save` writes.
+with a `weight_scale` a row, each expert on its own; they may be held as they are. NVFP4, see `nvfp4`; it is turned into
+what is asked for. Both are written from descriptions and from what the libraries write that make such files, and were
+not checked against a published one. And our own, which `save` writes.
 
 It must know nothing of the network's arithmetic.
 """
@@ -27,9 +28,11 @@ from ....kernels.formats import BLOCK, Fp8, Nf4, Weight
 from ...types import EngineError
 from ..settings_file import SettingsFile
 from ..stored import FLOATS, Stored, check, index, refuse_unknown
+from . import nvfp4
 from .config import REMEDY, GemmaConfig
 from .files import Fp8Rows, Reader, Rows, fill, fill_fp8, fill_nf4
 from .layout import ENCODER_SCALAR, Precision, Slot, WeightPart, layout
+from .nvfp4 import Nvfp4Matrix
 
 DECODER, ENCODER = "model.decoder.", "model.encoder.language_model."
 UNREAD = ("model.encoder.vision_tower.", "model.encoder.embed_vision.", "lm_head.")
@@ -105,7 +108,11 @@ def best_precision(folder: Path) -> Precision:
     if stored is not None:
         return stored
     found = index(_published_files(folder), REMEDY)
-    in_fp8 = any(stored.dtype == FP8 and not name.startswith(UNREAD) for name, stored in found.items())
+    in_fp8 = any(
+        # The scales of NVFP4 are of that type, too.
+        stored.dtype == FP8 and not name.startswith(UNREAD) and not name.endswith("_scale")
+        for name, stored in found.items()
+    )
     return Precision.FP8 if in_fp8 else Precision.BF16
 
 
@@ -242,13 +249,14 @@ def _listed(path: Path, names: Iterable[object]) -> list[Path]:
     return [path.parent / name for name in sorted(found)]
 
 
-def _sources(found: Mapping[str, Stored], slots: Mapping[str, Slot], folder: Path) -> dict[str, list[_Matrix]]:
+def _sources(found: Mapping[str, Stored], slots: Mapping[str, Slot], folder: Path) -> dict[str, list[_AnyMatrix]]:
     """What each weight is made of."""
     sources = {name: _matrices(found, name, slot, folder) for name, slot in slots.items()}
     used = {stored.name for matrices in sources.values() for matrix in matrices for stored in matrix.tensors}
     # What both sides share may stand in the file twice.
     twice = {name.replace(DECODER, ENCODER) for name in used} | {name.replace(ENCODER, DECODER) for name in used}
-    unknown = (name for name in found if name not in used | twice and not name.startswith(UNREAD))
+    known = used | twice
+    unknown = (name for name in found if not (name in known or name.startswith(UNREAD) or nvfp4.is_unread(name)))
     refuse_unknown(unknown, folder, REMEDY)
     return sources
 
@@ -259,6 +267,14 @@ class _Matrix:
 
     values: Stored
     scale: Stored | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape
+
+    @property
+    def is_fp8(self) -> bool:
+        return self.scale is not None
 
     @property
     def tensors(self) -> list[Stored]:
@@ -276,15 +292,18 @@ class _Matrix:
         return Fp8(reader.rows(self.values, begin, end), reader.rows(self.scale, begin, end)[..., 0].float())
 
 
-def _matrices(found: Mapping[str, Stored], name: str, slot: Slot, folder: Path) -> list[_Matrix]:
+_AnyMatrix = _Matrix | Nvfp4Matrix
+
+
+def _matrices(found: Mapping[str, Stored], name: str, slot: Slot, folder: Path) -> list[_AnyMatrix]:
     """The tensors that a weight is made of: itself, or gate, up or down of one expert after another."""
     whole = _names(name)
     experts = [_expert_names(full, slot) for full in whole if slot.part is WeightPart.EXPERTS]
     for full in whole:
-        if full in found:
+        if nvfp4.is_there(found, full):
             return [_matrix(found, full, slot.shape, folder)]
     for names in experts:
-        if names[0] in found:
+        if nvfp4.is_there(found, names[0]):
             rows = slot.shape[1] * slot.shape[0] // len(names)
             return [_matrix(found, part, (rows, slot.shape[2]), folder) for part in names]
     raise EngineError(f"{folder}: the tensor {whole[0]} is missing", REMEDY)
@@ -304,7 +323,10 @@ def _expert_names(full: str, slot: Slot) -> list[str]:
     return [f"{stem}.{expert}.{part}.weight" for expert in range(slot.shape[0]) for part in kinds]
 
 
-def _matrix(found: Mapping[str, Stored], name: str, shape: tuple[int, ...], folder: Path) -> _Matrix:
+def _matrix(found: Mapping[str, Stored], name: str, shape: tuple[int, ...], folder: Path) -> _AnyMatrix:
+    packed = nvfp4.find(found, name, shape, folder)
+    if packed is not None:
+        return packed
     check(found, {name: shape}, dtypes=FLOATS | {FP8}, where=folder, remedy=REMEDY)
     if found[name].dtype != FP8:
         return _Matrix(found[name], None)
@@ -313,38 +335,38 @@ def _matrix(found: Mapping[str, Stored], name: str, shape: tuple[int, ...], fold
     return _Matrix(found[name], found[scale])
 
 
-def _rows(matrices: list[_Matrix], slot: Slot, reader: Reader) -> Rows:
+def _rows(matrices: list[_AnyMatrix], slot: Slot, reader: Reader) -> Rows:
     """Rows of a weight; of a stack that is not stored as one, a row is a whole expert."""
     if _is_one(matrices, slot):
         return lambda begin, end: matrices[0].rows(reader, begin, end)
 
     def rows(begin: int, end: int) -> Tensor:
-        read = [part.rows(reader, 0, part.values.shape[0]) for part in _of_experts(matrices, slot, begin, end)]
+        read = [part.rows(reader, 0, part.shape[0]) for part in _of_experts(matrices, slot, begin, end)]
         return torch.cat(read).view(end - begin, *slot.shape[1:])
 
     return rows
 
 
-def _fp8_rows(matrices: list[_Matrix], slot: Slot, reader: Reader) -> Rows | Fp8Rows:
+def _fp8_rows(matrices: list[_AnyMatrix], slot: Slot, reader: Reader) -> Rows | Fp8Rows:
     """The same, in FP8 where any of the matrices is."""
-    if all(matrix.scale is None for matrix in matrices):
+    if not any(matrix.is_fp8 for matrix in matrices):
         return _rows(matrices, slot, reader)
     if _is_one(matrices, slot):
         return lambda begin, end: matrices[0].fp8(reader, begin, end)
 
     def rows(begin: int, end: int) -> Fp8:
-        read = [part.fp8(reader, 0, part.values.shape[0]) for part in _of_experts(matrices, slot, begin, end)]
+        read = [part.fp8(reader, 0, part.shape[0]) for part in _of_experts(matrices, slot, begin, end)]
         values, scale = torch.cat([part.values for part in read]), torch.cat([part.scale for part in read])
         return Fp8(values.view(end - begin, *slot.shape[1:]), scale.view(end - begin, slot.shape[1]))
 
     return rows
 
 
-def _is_one(matrices: list[_Matrix], slot: Slot) -> bool:
-    return len(matrices) == 1 and matrices[0].values.shape == slot.shape
+def _is_one(matrices: list[_AnyMatrix], slot: Slot) -> bool:
+    return len(matrices) == 1 and matrices[0].shape == slot.shape
 
 
-def _of_experts(matrices: list[_Matrix], slot: Slot, begin: int, end: int) -> list[_Matrix]:
+def _of_experts(matrices: list[_AnyMatrix], slot: Slot, begin: int, end: int) -> list[_AnyMatrix]:
     each = len(matrices) // slot.shape[0]
     return matrices[begin * each : end * each]
 

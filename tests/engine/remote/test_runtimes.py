@@ -191,7 +191,7 @@ def test_a_person_is_told_where_another_seed_gives_the_same_answer() -> None:
     with serving(says(block("1"))) as server:
         engine = engine_of(server)
         fill(engine)
-        assert engine.notes == ()
+        assert not engine.notes
         fill(engine, InfillRequest(prefix="x = ", suffix="\n", seed=2, rejected=("1",)))
     assert any("another seed changes nothing" in note for note in engine.notes)
 
