@@ -15,10 +15,9 @@ from dataclasses import dataclass, field, replace
 from .encoded import EncodedInfill
 from .frames import DRAFT_CONFIDENCE, NOISE_GLYPH, Piece, frame_spans, merged, row_text, slot_ids
 from .guard.judge import BAD_TIER
-from .packing import DRAFT_SLACK
 from .rank import Proposal, Scored, rank
 from .samplers.step import Step
-from .types import UNDECIDED, FrameSpan, SlotState
+from .types import FrameSpan, SlotState
 
 MARGIN = 0.5
 """Another row takes over only where its mean entropy is below so much of that of the row shown."""
@@ -64,15 +63,8 @@ class Spotlight:
         return merged([self._piece(place, token) for place, token in enumerate(self._lead.ids)], self._borrowed)
 
     def slots(self, step: Step) -> tuple[int, ...]:
-        """What a branch from here starts with: what is shown, noise elsewhere."""
-        form, packed = self.encoded.model.format, self.encoded.packed
-        ids = self._lead.ids if self._lead is not None else []
-        if not ids or len(ids) + DRAFT_SLACK + len(packed.pinned_ids) > form.canvas_tokens:
-            return slot_ids(step, self.row)
-        settled = (self._agreed.get(place, (SlotState.NOISE, 0.0))[0] for place in range(len(ids)))
-        kept = zip(ids, settled, strict=True)
-        decided = (SlotState.NEW, SlotState.FIXED)
-        return (*(token if state in decided else UNDECIDED for token, state in kept), *[UNDECIDED] * DRAFT_SLACK)
+        """What a branch from here starts with: what the row that is followed has accepted, noise elsewhere."""
+        return slot_ids(step, self.row)
 
     @property
     def _borrowed(self) -> str:

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 COLUMNS, ROWS = 100, 30
 TIMEOUT_S = 60.0
 PAUSE_S = 0.03
+"""Between two keys, about as between those of a fast typist."""
 GHOST_PAUSE_S = 0.45
 """Between two keys that each come while ghost text is computed, which begins 0.3 s after the one before."""
-"""Between two keys, about as between those of a fast typist."""
 TYPED = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
 HELD_S = 0.5
 INFILLS = 7
@@ -159,7 +159,7 @@ def _keys_beside_ghost(folder: Path, model_name: str) -> None:
         terminal.shown(_has_model)
         terminal.press(END)
         terminal.rest(HELD_S)
-        _report("keystroke, while ghost text is computed", _typing(terminal, GHOST_PAUSE_S), 30)
+        _report("keystroke, beside ghost text", _typing(terminal, GHOST_PAUSE_S), 30)
     settings.unlink()
 
 

@@ -82,7 +82,7 @@ class TestWhole:
         before = sorted(own_home.rglob("*"))
         code, found = examined(Path(sysconfig.get_path("purelib")))
         assert code == ExitCode.OK, found
-        assert re.fullmatch(r"nano [0-9a-f]+ on \S+, loaded in [\d.]+ s", found["model"][1])
+        assert re.fullmatch(r"nano [0-9a-f]+ on \S+, ready in [\d.]+ s", found["model"][1])
         assert re.search(r"\d+ ms, the first \d+ ms: \S", found["one infill"][1])
         assert found["nano"][0] == "ok"
         assert found["diffusiongemma"][0] == "note"

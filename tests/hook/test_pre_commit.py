@@ -57,7 +57,7 @@ def source_of(repo: Scratch, folder: Path) -> Path:
         ROOT / "dgedit", made / "dgedit", ignore=shutil.ignore_patterns("engine", "kernels", "themes", "tui")
     )
     (made / "dgedit" / "engine").mkdir()
-    for name in ("__init__.py", "catalog.py", "factory.py", "interface.py", "types.py"):
+    for name in ("__init__.py", "catalog.py", "factory.py", "interface.py", "parsing.py", "starting.py", "types.py"):
         # Of the engine these are plain values; nothing else of it may be needed.
         shutil.copy(ROOT / "engine" / name, made / "dgedit" / "engine")
     shutil.copy(MANIFEST, made)

@@ -38,6 +38,8 @@ def any_value(kind: Any, dice: random.Random) -> Any:
     if origin is UnionType:
         return any_value(dice.choice(inner), dice)
     if origin in (tuple, frozenset):
+        if origin is tuple and inner[-1] is not Ellipsis:
+            return tuple(any_value(each, dice) for each in inner)
         return origin(any_value(inner[0], dice) for _ in range(dice.randrange(4)))
     if isinstance(kind, type) and issubclass(kind, Enum):
         return dice.choice(list(kind))

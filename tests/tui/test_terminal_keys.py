@@ -93,8 +93,8 @@ def test_keys_that_are_typed_while_the_editor_starts_are_not_lost(path: Path) ->
 def test_the_editors_keys_are_not_the_terminals_signals(path: Path) -> None:
     with terminal(str(path)) as screen:
         screen.wait_for(READY)
-        # Interrupt copies, suspend undoes, end of file doubles the line.
-        screen.type(b"\x03\x1a\x04")
+        # Interrupt copies, suspend undoes, end of file selects the word; then the line is doubled.
+        screen.type(b"\x03\x1a\x04\x1bc")
         screen.wait_for("2  def total")
         assert screen.child.poll() is None
         copied = base64.b64encode(b"def total(values):\n").decode()
