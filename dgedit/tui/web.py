@@ -7,10 +7,13 @@ runs an editor of its own, as the command line would.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hmac
 import logging
 import secrets
 import shlex
+import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -81,6 +84,21 @@ class EditorServer(Server):
         app = await super()._make_app()
         app.middlewares.append(self.gate.check)
         return app
+
+    def serve(self, debug: bool = False) -> None:
+        """Serve until Ctrl+C; the port listens before the link is said, so the link opens as soon as it is seen.
+
+        Raises:
+            OSError: when the port is taken.
+        """
+        self.debug = debug
+        self.initialize_logging()
+        with socket.create_server((HOST, self.port)) as listening:
+            loop = asyncio.new_event_loop()
+            with contextlib.suppress(NotImplementedError):  # on Windows
+                for ending in (signal.SIGINT, signal.SIGTERM):
+                    loop.add_signal_handler(ending, self.request_exit)
+            web.run_app(self._make_app(), sock=listening, handle_signals=False, loop=loop, print=lambda *_words: None)
 
     async def on_startup(self, app: web.Application) -> None:
         """Say where it is."""

@@ -159,7 +159,7 @@ def test_a_stream_is_the_same_however_its_bytes_are_cut() -> None:
         pieces = [stream[start:end] for start, end in pairwise(edges)]
         found = list(deltas(pieces))
         assert "".join(delta.text for delta in found) == "é漢\r\n😀"
-        assert Delta(prompt_tokens=321) in found
+        assert [delta.prompt_tokens for delta in found if delta.prompt_tokens is not None] == [321]
 
 
 def test_fields_of_events_that_say_nothing_of_the_answer_are_left_out() -> None:

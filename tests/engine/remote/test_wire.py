@@ -296,7 +296,9 @@ def test_the_key_is_sent_as_a_bearer_and_shown_nowhere() -> None:
     with serving(says(block("1"))) as server:
         engine = connect(server.url, environ={"DGEDIT_API_KEY": f" {KEY}\n"})
         list(engine.infill(REQUEST))
-        assert [each.headers.get("Authorization") for each in server.sent] == [f"Bearer {KEY}"] * 2
+        sent = [each.headers.get("Authorization") for each in server.sent]
+        assert len(sent) >= 2
+        assert set(sent) == {f"Bearer {KEY}"}
         assert KEY not in json.dumps([each.body for each in server.sent])
     assert KEY not in repr(vars(engine)) + repr(engine._api) + repr(engine.info)
 
