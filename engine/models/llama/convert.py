@@ -6,6 +6,7 @@ that are not ASCII: such text is written in bytes, and the head that every token
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -41,8 +42,11 @@ ENDS = ("<|endoftext|>", "<|end_of_text|>", "</s>")
 _REMEDY = "give a file of a network that fills in the middle, a Qwen2.5-Coder for instance"
 
 
-def convert(path: Path, folder: Path) -> None:
+def convert(path: Path, folder: Path, card: Path | None = None) -> None:
     """Write the checkpoint of a file; the folder is there once it is whole.
+
+    Args:
+        card: a folder whose files are put beside the weights.
 
     Raises:
         EngineError: when the file cannot be read as such a network.
@@ -59,6 +63,8 @@ def convert(path: Path, folder: Path) -> None:
         tokenizer.write_text(vocabulary.tokenizer.to_str(), encoding="utf-8")
         weights = _Cut(pretrained.weights, vocabulary)
         save(weights, LlamaConfig(**sizes), tokenizer, made, FORM, bits=BITS, group=None, languages=())
+        for file in () if card is None else card.iterdir():
+            shutil.copyfile(file, made / file.name)
         made.rename(folder)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -202,12 +203,24 @@ def test_a_cached_model_is_found(
     assert load.load("diffusiongemma:nf4", device="cpu").info.name == "diffusiongemma 4-bit (NF4)"
 
 
-def test_auto_says_why_it_takes_nano(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+def test_auto_says_why_it_takes_nano(monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path) -> None:
     lines = list[str]()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setattr(load, "find", lambda name: folder if name == "diffusiongemma" else checkpoint_folder(name))
     monkeypatch.setattr(memory, "memories", lambda: [Memory(device="cpu", free_bytes=10**12)])
     assert load.load("auto", report=lines.append).info.name == "nano"
     assert lines == ["auto: nano, for no GPU was found, and the large model takes minutes an infill without one"]
+
+
+def test_auto_takes_a_fetched_model_that_has_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    shutil.copytree(checkpoint_folder("nano"), tmp_path / "dgedit" / "models" / "coder")
+    held = (checkpoint_folder("nano") / "model.safetensors").stat().st_size * load.HELD
+    for free_bytes, taken in ((int(held) + 1, "coder"), (int(held) - 1, "nano")):
+        lines = list[str]()
+        monkeypatch.setattr(memory, "memories", lambda free=free_bytes: [Memory(device="cpu", free_bytes=free)])
+        assert load.load("auto", report=lines.append).info.name == taken
+        assert lines[0].startswith(f"auto: {taken}, for ")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from tokenizers import pre_tokenizers
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from dgedit.engine.catalog import checkpoint_folder
+from dgedit.engine.confidence import RANKING_FILE
 from dgedit.engine.infill import fill, infill
 from dgedit.engine.load import load as load_any
 from dgedit.engine.models.llama import checkpoint, gguf_file
@@ -226,3 +229,16 @@ def test_a_file_that_lacks_a_layer_is_named(tmp_path: Path) -> None:
     gguf_files.write(tmp_path / "short.gguf", model, SIZES, TOKENS, MERGES)
     with pytest.raises(EngineError, match=r"blk\.1\.attn_norm\.weight is missing"):
         dict(gguf_file.read(tmp_path / "short.gguf").weights)
+
+
+def test_how_its_answers_are_ranked_comes_with_a_packaged_model(tmp_path: Path) -> None:
+    card = tmp_path / "card"
+    card.mkdir()
+    shutil.copy(checkpoint_folder("mini") / RANKING_FILE, card)
+    written(tmp_path / "tiny.gguf")
+    convert(tmp_path / "tiny.gguf", tmp_path / "plain")
+    convert(tmp_path / "tiny.gguf", tmp_path / "ranked", card)
+    plain, ranked = (load_any(str(tmp_path / name)) for name in ("plain", "ranked"))
+    assert plain.weights.confidence is None
+    assert ranked.weights.confidence is not None
+    assert ranked.weights == load_any("mini").weights
