@@ -24,10 +24,18 @@ def is_bundled(model: str) -> bool:
 
 def own_models_folder() -> Path:
     """Of what was fetched or added on request, by the XDG convention; it need not exist."""
-    given = os.environ.get("XDG_DATA_HOME", "")
+    return _xdg_folder("XDG_DATA_HOME", ".local/share") / "models"
+
+
+def cache_folder() -> Path:
+    """Of what can be made anew, by the XDG convention; it need not exist."""
+    return _xdg_folder("XDG_CACHE_HOME", ".cache")
+
+
+def _xdg_folder(variable: str, usual: str) -> Path:
+    given = os.environ.get(variable, "")
     # A relative path in the variable is to be ignored, says the convention.
-    data = Path(given) if os.path.isabs(given) else Path(os.path.expanduser("~")) / ".local" / "share"
-    return data / "dgedit" / "models"
+    return (Path(given) if os.path.isabs(given) else Path(os.path.expanduser("~")) / usual) / "dgedit"
 
 
 def own_models() -> list[str]:

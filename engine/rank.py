@@ -30,6 +30,8 @@ ORDINARY_NAMES = frozenset((*keyword.kwlist, *dir(builtins), "self", "cls"))
 NAMES_CHARS = 200_000
 """So much text on either side is looked through for names."""
 UNKNOWN_MAX = 3
+NAMED_MAX = 12
+"""So many names are looked at whole."""
 Scored = dict[tuple[str, tuple[int, ...]], Tensor]
 """What `closing_logs` found of proposals, by their texts and tokens."""
 PROSE = frozenset(("markdown", "text", "html", "rst", "tex", ""))
@@ -276,9 +278,20 @@ def from_memory(encoded: EncodedInfill, recalled: Recalled, place: int) -> Propo
 
 
 def from_names(encoded: EncodedInfill) -> list[Proposal]:
-    """Proposals of names that could stand in the span by themselves."""
-    names = enumerate(encoded.guard.names())
+    """Proposals of names that could stand in the span by themselves; of many those that begin likeliest."""
+    names = enumerate(_likeliest(encoded, encoded.guard.names()))
     return [_fitted(encoded, Proposal(text, [], {Origin.NAMED}, named_place=place)) for place, text in names]
+
+
+def _likeliest(encoded: EncodedInfill, names: list[str]) -> list[str]:
+    """At most `NAMED_MAX` of some names, in their order; what they begin with costs no more than a look."""
+    if len(names) <= NAMED_MAX:
+        return names
+    model, packed = encoded.model, encoded.packed
+    first = [[*packed.lead_ids, *model.tokenizer.encode(packed.borrowed + name)[:1]] for name in names]
+    logs = [float(row[-1]) for row in model.score(encoded.context, first)]
+    kept = sorted(range(len(names)), key=logs.__getitem__, reverse=True)[:NAMED_MAX]
+    return [names[place] for place in sorted(kept)]
 
 
 def _fitted(encoded: EncodedInfill, proposal: Proposal) -> Proposal:

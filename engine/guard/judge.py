@@ -12,6 +12,7 @@ from . import escaping, overlap, parse
 from .attributes import Attributes, attributes_of
 from .indentation import fitted
 from .lexing import without_comment
+from .members import Members
 from .names import proposed
 from .place import HolePlace, PlaceKind, place_of
 from .scope import Names, Scope, scope_of
@@ -145,8 +146,9 @@ class Guard:
         before = self._window.before if self.language == "python" and self._source is not None else self.prefix[-2_000:]
         wanted = scope.before.undefined if scope is not None else frozenset[str]()
         after = self.suffix if scope is None else self._window.after + self.suffix
+        members = self._members.proposed() if self._members is not None else []
         ordered = sorted(wanted, key=lambda name: (_first(name, after), name))
-        return proposed(self.prefix, self.suffix, self.place, tuple(ordered), before)
+        return list(dict.fromkeys((*proposed(self.prefix, self.suffix, self.place, tuple(ordered), before), *members)))
 
     def faults(self, text: str) -> int:
         """How much of the file is broken with a text in the hole; 0 where it parses or cannot be judged."""
@@ -264,7 +266,16 @@ class Guard:
         )
 
     def _unknown_attributes(self, text: str) -> frozenset[str]:
-        return self._attributes.unknown(self.place.head, text) if "." in self.place.head[-64:] + text else frozenset()
+        if "." not in self.place.head[-64:] + text:
+            return frozenset()
+        found = self._attributes.unknown(self.place.head, text)
+        return found or (self._members.unknown(text) if self._members is not None else frozenset())
+
+    @cached_property
+    def _members(self) -> Members | None:
+        if self._scope is None:
+            return None
+        return Members(window=self._window, place=self.place, words=self.words)
 
     @cached_property
     def _attributes(self) -> Attributes:
