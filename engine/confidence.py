@@ -34,24 +34,30 @@ class Confidence:
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
 
 
-def signs(known: Sequence[dict[str, float]], values: Sequence[float], place: int) -> dict[str, float]:
+def signs(
+    known: Sequence[dict[str, float]], values: Sequence[float], place: int, tiers: Sequence[int] = ()
+) -> dict[str, float]:
     """What the probability of one of several candidates is told from.
 
     Args:
         known: what `RankWeights` weighs, of each candidate.
         values: the numbers that they are ranked by.
         place: which of them it is about.
+        tiers: what the guard has against each, more is worse; of others than its own tier none is a rival.
     """
-    own, others = values[place], [value for number, value in enumerate(values) if number != place]
-    top = max(values)
-    share = math.exp(own - top) / sum(math.exp(value - top) for value in values)
+    tiers = tiers or (0,) * len(values)
+    own, tier = values[place], tiers[place]
+    alike = [number for number in range(len(values)) if tiers[number] == tier]
+    others, top = [values[number] for number in alike if number != place], max(values[number] for number in alike)
+    share = math.exp(own - top) / sum(math.exp(values[number] - top) for number in alike)
     margin = own - max(others) if others else 3.0
     picked = {name: known[place].get(name, 0.0) for name in _PICKED}
     return picked | {
         "share": share,
         "log_share": math.log(max(share, 1e-4)),
         "margin": max(-3.0, min(3.0, margin)),
-        "best": float(own == top),
+        "best": float(own == top and tier == min(tiers)),
+        "tier": float(tier),
         "likely": math.exp(max(-20.0, known[place].get("total", 0.0))),
     }
 
@@ -74,7 +80,7 @@ _PICKED = (
         "next_to",
     ),
 )
-SIGNS = (*_PICKED, "share", "log_share", "margin", "best", "likely")
+SIGNS = (*_PICKED, "share", "log_share", "margin", "best", "tier", "likely")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

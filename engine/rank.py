@@ -94,7 +94,8 @@ def rank(encoded: EncodedInfill, proposals: Sequence[Proposal], scored: Scored |
     known, verdicts = weighed(encoded, merged, scored)
     values = [model.weights.value(each) for each in known]
     told = model.weights.confidence
-    sure = [told.of(signs(known, values, place)) if told is not None else None for place in range(len(known))]
+    tiers = [verdict.tier for verdict in verdicts]
+    sure = [told.of(signs(known, values, place, tiers)) if told is not None else None for place in range(len(known))]
     if not (request.may_be_empty and encoded.guard.place.is_mid_line):
         # Who asks for text is not told that there is none.
         sure = [each if one.text.strip() or each is None else 0.0 for one, each in zip(merged, sure, strict=True)]

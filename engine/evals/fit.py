@@ -242,7 +242,7 @@ def judged(examples: Sequence[Example], weights: RankWeights) -> tuple[list[dict
     for example in examples:
         values = [weights.value(each) for each in example.known]
         for number, place in enumerate(order(example, weights)[:FIRST]):
-            found.append(signs(example.known, values, place))
+            found.append(signs(example.known, values, place, example.tiers))
             right.append(place == example.right)
             first.append(number == 0)
     return found, right, first
