@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..tui.infill.review import FIRST_NOISE
 from .model import first_paint_ms
 from .silent import MODES, cancelling_ms
 
@@ -205,7 +206,7 @@ def _huge_file(folder: Path, model_name: str) -> None:
 
 
 def _first_frames(folder: Path, model_name: str) -> None:
-    warm, cold = list[float](), list[float]()
+    noise, warm, cold = list[float](), list[float](), list[float]()
     path = folder / "first.py"
     path.write_text(SOURCE, encoding="utf-8")
     with editor(folder, "--model", model_name, str(path)) as terminal:
@@ -217,13 +218,15 @@ def _first_frames(folder: Path, model_name: str) -> None:
             terminal.press(NEXT_HOLE)
             terminal.rest(held_s)
             terminal.press(INFILL)
+            noise.append(terminal.shown(lambda text: FIRST_NOISE in text))
             times.append(terminal.shown(_has_pass))
             terminal.rest(PAUSE_S)
             terminal.press(ESCAPE)
             terminal.shown(lambda text: "cancelled" in text)
             terminal.rest(HELD_S)
-    _row(f"first frame, warm ({HELD_S} s on the span)", _middle(warm, 80))
-    _row("first frame, cold", _middle(cold))
+    _row("noise in the span after the key", _middle(noise, 80))
+    _row(f"first pass, warm ({HELD_S} s on the span)", _middle(warm))
+    _row("first pass, cold", _middle(cold))
 
 
 def _cancelling(folder: Path, model_name: str) -> None:
