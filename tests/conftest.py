@@ -44,10 +44,11 @@ def nano() -> LocalEngine:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_runtime() -> Iterator[None]:
-    """A warm process of the person who runs the tests is not asked."""
+    """A warm process of the person who runs the tests is not asked, nor is anything left in their cache."""
     # Short, for the name of a socket has little room.
     with tempfile.TemporaryDirectory(prefix="dg") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", folder)
+        patch.setenv("XDG_CACHE_HOME", f"{folder}/cache")
         yield
 
 

@@ -8,14 +8,19 @@ is not told: objects of the file's own classes, of what was not imported here, a
 from __future__ import annotations
 
 import ast
+import atexit
+import os
 import re
+import shutil
 import sysconfig
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..catalog import cache_folder
 from ..parsing import module_of
 from .parse import Window
 from .place import HolePlace, PlaceKind
@@ -236,13 +241,33 @@ def library() -> Any:
         import jedi
     except ImportError:
         return None
-    from ..catalog import cache_folder
-
-    # What it keeps are parsed files of the library, pickled: in a folder that nobody else writes to.
-    jedi.settings.cache_directory = str(cache_folder() / "library")
+    folder = _kept_in()
+    if folder is None:
+        return None
+    jedi.settings.cache_directory = str(folder)
     # What a parameter is in the calls that are here, or a list by what is put in it, need not be all that it is.
     jedi.settings.dynamic_params = jedi.settings.dynamic_array_additions = False
     return jedi
+
+
+def _kept_in() -> Path | None:
+    """Where jedi keeps what it parsed of the library, pickled: a folder that nobody else writes to.
+
+    Without one it raises errors instead of doing without (0.20.1); a temporary one is gone with the process.
+    """
+    folder = cache_folder() / "library"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    try:
+        made = tempfile.mkdtemp(prefix="dgedit-")
+    except OSError:
+        return None
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(made)
 
 
 @cache

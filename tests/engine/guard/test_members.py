@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -121,6 +123,24 @@ def test_a_file_of_the_project_is_neither_read_nor_run(tmp_path: Path, monkeypat
     assert unknown("import evil\n\nx = evil.|\n", "foo") == set()
     assert unknown("import json\n\nx = json.|\n", "own") == {"json.own"}
     assert "evil" not in sys.modules
+
+
+FOUND = "from dgedit.engine.guard import Guard; print(Guard('import json\\nx = json.du', '\\n', 'python').names())"
+
+
+@pytest.mark.parametrize("has_temporary", [True, False])
+def test_without_a_folder_to_keep_things_in_it_still_answers(tmp_path: Path, has_temporary: bool) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "temporary").mkdir()
+    nowhere = str(tmp_path / "file" / "x")
+    env = os.environ | {"XDG_CACHE_HOME": nowhere, "TMPDIR": str(tmp_path / "temporary")}
+    command = [sys.executable, "-c", FOUND]
+    if not has_temporary:
+        command[-1] = f"import tempfile; tempfile.mkdtemp = lambda **_: open({nowhere!r}); {FOUND}"
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert ("'mps'" in done.stdout) == has_temporary
+    assert not done.stderr
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_of_a_long_file_the_part_around_the_hole_and_its_imports_are_read() -> None:
