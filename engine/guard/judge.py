@@ -23,6 +23,7 @@ BAD_TIER = 2
 NEAR_LINES = 3
 """So many lines on either side of a hole stand next to it."""
 _WORD = re.compile(r"\w+")
+_IMPORT = re.compile(r"^(?:import|from) .*", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,11 +297,12 @@ class Guard:
 
     @cached_property
     def _lines(self) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-        """Stripped lines next to the hole, of its function, and of its class."""
+        """Stripped lines next to the hole, of its function, and of its class; an import stands next to all of the file."""
         head = self.prefix[: len(self.prefix) - len(self.place.head)]
         before = [line.strip() for line in head.split("\n") if line.strip()][-NEAR_LINES:]
         after = [line.strip() for line in self.suffix.split("\n")[1:] if line.strip()][:NEAR_LINES]
-        near = frozenset((*before[-1:], *after[:1]))
+        imports = _IMPORT.findall(self.prefix + "\n" + self.suffix) if self.language == "python" else []
+        near = frozenset((*before[-1:], *after[:1], *map(str.strip, imports)))
         node = self._source.node() if self._source is not None else None
         return near, _block_lines(node, "function"), _block_lines(node, "class")
 

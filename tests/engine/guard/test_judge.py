@@ -207,3 +207,17 @@ def test_nothing_is_proposed_inside_of_strings_and_comments() -> None:
     for text in ('a = 1\nx = "<>"\n', "a = 1\n# <>\n"):
         before, after = text.split("<>")
         assert Guard(before, after, "python").names() == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "again"),
+    [("import os", True), ("import os\nimport sys", True), ("import json", False), ("import os\nimport json", False)],
+)
+def test_what_the_file_imports_already_is_said_again(answer: str, again: bool) -> None:
+    guard = Guard("import os\nimport sys\n", "\n\nprint(json.dumps(os.environ), sys.argv)\n", "python")
+    assert guard.verdict(answer, 0).next_to is again
+
+
+def test_an_import_inside_of_a_function_stands_next_to_what_is_in_it_alone() -> None:
+    guard = Guard("def f():\n    import os\n\n\ndef g():\n    ", "\n    return os.name\n", "python")
+    assert not guard.verdict("import os", 0).next_to
