@@ -297,7 +297,7 @@ class Guard:
 
     @cached_property
     def _lines(self) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-        """Stripped lines next to the hole, of its function, and of its class; an import stands next to all of the file."""
+        """Stripped lines next to the hole, of its function, of its class; an import is next to all of the file."""
         head = self.prefix[: len(self.prefix) - len(self.place.head)]
         before = [line.strip() for line in head.split("\n") if line.strip()][-NEAR_LINES:]
         after = [line.strip() for line in self.suffix.split("\n")[1:] if line.strip()][:NEAR_LINES]
