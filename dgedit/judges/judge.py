@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..engine.grammars import JUDGING
-from . import brackets, data, grammar, macros, python, style, templates, tools, typescript
+from . import brackets, data, grammar, macros, programs, python, style, templates, tools, typescript
 from .verdict import Verdict, broken, unknown, valid
 
 CHARS_MAX = 400_000
@@ -100,5 +100,7 @@ def _why(language: str, said: Verdict | None) -> str:
     if said is not None:
         return said.message
     program = tools.name_of(language)
-    missing = f", and {program} is not there to ask" if program else ""
-    return f"its grammar does not understand it{missing}"
+    if not program:
+        return "its grammar does not understand it"
+    told = "does not tell" if programs.found(program) else "is not there to ask"
+    return f"its grammar does not understand it, and {program} {told}"

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from . import programs, templates
 from .verdict import Verdict, broken, unknown, valid
@@ -65,6 +66,7 @@ _HANDS_OVER = re.compile(r"^(?:'{3}|\"{3})?'?(?:exec|exit)\b", re.MULTILINE)
 _BASH = re.compile(r"line (\d+): (.*)")
 _GO = re.compile(r":(\d+):(\d+): (.*)")
 _RUST_CODE = re.compile(r"E0658")
+_RUST_OLD = re.compile(r"\b(?:has been|was|were) removed\b|\bno longer\b|\bobsolete\b")
 _RUST_HEAD = re.compile(r"\A(?:#!(?!\[).*)?(?:\s*^(?P<fence>-{3,})[^\n]*\n(?:.*\n)*?(?P=fence)[ \t]*$)?", re.MULTILINE)
 """The interpreter that a script names, and what it needs, between lines of dashes."""
 _JAVA = re.compile(r"^Text\.java:(\d+):(\d+): (compiler\.err\.[\w.]+)(.*)", re.MULTILINE)
@@ -98,7 +100,9 @@ def _javascript(text: str, _path: Path | None) -> Verdict | None:
     answer = programs.ask(command, text, memory_bytes=None)
     if answer is None or answer.code != 0:
         return None
-    said = json.loads(answer.out.splitlines()[-1])
+    said = _object_of((answer.out.splitlines() or [""])[-1])
+    if said is None:
+        return None
     by = f"node {said['version']}"
     if said["valid"]:
         return valid(by)
@@ -188,22 +192,28 @@ def _rust(text: str, _path: Path | None) -> Verdict | None:
     if worst is None or not worst.get("spans"):
         return unknown("rustc does not read it", by="rustc")
     place = next((span for span in worst["spans"] if span["is_primary"]), worst["spans"][0])
-    line = min(int(place["line_start"]) - 1, text.count("\n"))
-    return broken(str(worst["message"]), line, int(place["column_start"]) - 1, "rustc")
+    line, message = min(int(place["line_start"]) - 1, text.count("\n")), str(worst["message"])
+    if _RUST_OLD.search(message):
+        return unknown(f"rustc says: {message}; it may be of an older Rust", line, "rustc")
+    return broken(message, line, int(place["column_start"]) - 1, "rustc")
 
 
 def _blanked(found: re.Match[str]) -> str:
     return re.sub(r"[^\n]", " ", found.group())
 
 
-def _rust_errors(said: str) -> list[dict[str, list[dict[str, int]]]]:
-    found = []
-    for line in said.splitlines():
-        if line.startswith("{"):
-            each = json.loads(line)
-            if each.get("level") == "error" and not each["message"].startswith("aborting"):
-                found.append(each)
-    return found
+def _rust_errors(said: str) -> list[dict[str, Any]]:
+    told = filter(None, map(_object_of, said.splitlines()))
+    return [each for each in told if each.get("level") == "error" and not each["message"].startswith("aborting")]
+
+
+def _object_of(line: str) -> dict[str, Any] | None:
+    """An object that a program printed; none for other words, and for a line that is cut off."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _java(text: str, _path: Path | None) -> Verdict | None:
