@@ -12,8 +12,9 @@ from .arguments import CommandParser, add_engine
 EPILOG = """\
 what is mended: places where a text does not parse: a bracket, colon, quote or indentation that was lost, a line that
 was cut off. Small changes are tried around each fault, and where none helps, or a line looks cut, what the model
-writes there; the parser is the judge, the model says which is likeliest. Nothing outside of the changed lines is touched. A text that parses is
-left alone, and one that cannot be mended wholly (up to 8 faults) comes out as it went in.
+writes there; the parser is the judge, the model says which is likeliest. Nothing outside of the changed lines is
+touched. A text that parses is left alone, and one that cannot be mended wholly (up to 8 faults) comes out as it
+went in.
 
 languages: {languages}
   A text is called broken by those who know alone: Python by its own parser and by ruff's, which knows newer
