@@ -141,6 +141,8 @@ def mends(text: str, fault: Fault, language: str) -> Iterator[Mend]:
     """Every small change to the lines that may be to blame, likely lines first; most of them mend nothing."""
     starts, lines = line_starts(text), text.split("\n")
     names = _names_near(text, starts[fault.line])
+    for number in dict.fromkeys((*fault.suspects, *fault.far)):
+        yield from _quotes(starts[number], lines[number])
     for number in fault.suspects:
         start, line = starts[number], lines[number]
         if len(line) <= _LINE_CHARS_MAX:
@@ -153,8 +155,6 @@ def mends(text: str, fault: Fault, language: str) -> Iterator[Mend]:
     if language == "python" and (call := _OLD_CALL.match(lines[fault.line])):
         start = starts[fault.line]
         yield Mend(start + call.start("space"), start + call.end("rest"), f"({call['rest']})", Kind.WRAPPED)
-    for number in dict.fromkeys((*fault.suspects, *fault.far)):
-        yield from _quotes(starts[number], lines[number])
 
 
 def line_starts(text: str) -> list[int]:

@@ -51,3 +51,14 @@ def test_ends_stand_beside_small_changes_where_a_line_looks_cut(nano: Engine) ->
     fault = fault_in(dropped, "python")
     assert fault is not None
     assert {each.mend.kind for each in Mender(nano, RepairOptions()).candidates(dropped, fault)} == {Kind.INSERTED}
+
+
+def test_a_bracket_is_looked_for_above_a_long_list(nano: Engine) -> None:
+    names = "".join(f'    "name_{number}",\n' for number in range(60))
+    text = f"import os\n\n__all__ = \n{names}]\n\nprint(os)\n"
+    assert repair(text, nano, RepairOptions(denoise=False)).text == text.replace("= \n", "= [\n")
+
+
+def test_the_end_of_a_string_that_swallows_the_rest_is_looked_for_below(nano: Engine) -> None:
+    text = 'def f(a):\n    """Say a.\n\n    >>> f(1)\n    ""\n    return a\n\n\n' + "x = 1\n" * 40
+    assert repair(text, nano, RepairOptions(denoise=False)).text == text.replace('    ""\n', '    """\n')
