@@ -164,7 +164,7 @@ def _statement_start(lines: list[str], line: int) -> int:
 
 
 def _lost_quotes(lines: list[str], line: int, endless: bool) -> list[int]:
-    """Lines with two quotes that may have been three: what is then taken for a string begins far above, or does not end.
+    """Lines with two quotes that may have been three: what is then taken for a string begins far above, or never ends.
 
     Args:
         endless: whether the string that begins at the line never ends.
