@@ -53,7 +53,7 @@ _DIALECT = re.compile(
 """Signs of JSX, Flow, TypeScript, proposals and templates, which go by the name of JavaScript."""
 _SHELLS = frozenset({"bash", "sh", "dash", "ash", "busybox"})
 _OTHER_SHELL = re.compile(
-    r"\A#(?:compdef|autoload)\b|^#.*\b(?:ft|filetype|syntax)=(?:zsh|k?sh93|ksh|mksh|fish)\b|^#.*-\*-.*\b(?:zsh|ksh|fish)\b"
+    r"\A#(?:compdef|autoload)\b|^#.*\b(?:ft|filetype|syntax)=(?:zsh|m?ksh(?:93)?|fish)\b|^#.*-\*-.*\b(?:zsh|ksh|fish)\b"
     r"|^#.*\bsh-shell:\s*(?:zsh|ksh)|^\s*(?:builtin\s+)?(?:emulate|setopt|unsetopt|zmodload|zstyle|bindkey|compdef|autoload)\s"
     r"|^\s*set\s+-A\s|^\s*(?:print\s+-|typeset\s+-[CFT]\s|namespace\s+\w+\s*\{)",
     re.MULTILINE,
