@@ -14,10 +14,42 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from .protocol import CanvasFormat
+
 SPECIAL_TOKENS = ("<pad>", "<eos>", "<bos>", "<mask>", "<eom>", "<suf>", "<pre>", "<path>", "<ctx>", "<unk>")
 """In id order: pad 0, eos 1 and bos 2 are the defaults of the published class; the last three wait for a use."""
 
 PAD, EOS, BOS, MASK, EOM, SUF, PRE, PATH, CTX, UNK = range(len(SPECIAL_TOKENS))
+
+
+def own_format(
+    *,
+    context_tokens: int,
+    canvas_tokens: int,
+    near_suffix_tokens: int,
+    far_suffix_tokens: int,
+    mask_id: int | None = MASK,
+    middle_id: int | None = None,
+) -> CanvasFormat:
+    """A canvas of these sizes in the roles of the special tokens.
+
+    Raises:
+        ValueError: when the parts do not fit each other.
+    """
+    return CanvasFormat(
+        context_tokens=context_tokens,
+        canvas_tokens=canvas_tokens,
+        near_suffix_tokens=near_suffix_tokens,
+        far_suffix_tokens=far_suffix_tokens,
+        mask_id=mask_id,
+        first_text_id=len(SPECIAL_TOKENS),
+        eom_id=EOM,
+        pad_id=PAD,
+        suffix_id=SUF,
+        prefix_id=PRE,
+        start_id=BOS,
+        middle_id=middle_id,
+    )
 
 
 class TextTokenizer:

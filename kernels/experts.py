@@ -7,7 +7,7 @@
 
 Nothing is read back and no grid depends on the routing, so a CUDA graph may hold all of it: there are as many blocks as
 the worst routing needs, and those without places end at once. No sum is atomic: the same call gives the same bits.
-Whole weights, FP8 and NF4 differ in one step of a tile, see `nf4_triton`.
+Whole weights, FP8 and NF4 differ in one step of a tile, see `nf4`.
 
 Cost, see `cost`: bound by weights. DiffusionGemma 26B-A4B has 30 layers of 128 experts of 3 x 704 x 2816, 22.8 G.
 At 256 tokens of 8 experts an expert has about 16 places, one block of 32, so a pass reads every weight once:

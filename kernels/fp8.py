@@ -1,4 +1,4 @@
-"""FP8 weights become numbers in registers, for the tiles of `nf4_triton`; it knows nothing of products.
+"""FP8 weights become numbers in registers, for the tiles of `nf4`; it knows nothing of products.
 
 The bits of float8_e4m3 in the places of another float type, sign to sign and the rest across the end of the exponent,
 are the same number times a power of two, subnormal ones too: a shift, a mask and one exact multiplication decode it.
@@ -38,7 +38,7 @@ UP = tl.constexpr(2.0**120)
 
 @triton.jit
 def fp8_numbers(byte: tl.tensor, dtype: tl.constexpr, form: tl.constexpr) -> tl.tensor:
-    """Numbers of the bytes of float8_e4m3 that are not NaN; for `form` see `nf4_triton.form_of`."""
+    """Numbers of the bytes of float8_e4m3 that are not NaN; for `form` see `nf4.form_of`."""
     if form == "shifted in pairs":
         numbers = tl.inline_asm_elementwise(FP8_PTX, "=r,h", [byte], dtype=tl.bfloat16, is_pure=True, pack=2)
     else:

@@ -117,6 +117,20 @@ def test_no_tensor_leaves_the_engine(found: dict[str, Path]) -> None:
     assert bringing == set()
 
 
+def test_no_kind_of_model_is_told_above_the_engine(found: dict[str, Path]) -> None:
+    """Whoever asks for a family by its class would have to learn of the next one."""
+    above = [(a, b) for a, b in edges(found) if room_of(a) not in ENGINE_ROOMS]
+    assert [(a, b) for a, b in above if b.startswith("dgedit.engine.models")] == []
+    asked = set[str]()
+    for module, path in found.items():
+        if room_of(module) in ENGINE_ROOMS:
+            continue
+        calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+        kinds = [ast.unparse(call.args[1]) for call in calls if ast.unparse(call.func) == "isinstance"]
+        asked |= {module for kind in kinds if re.search(r"Engine\b|Denoiser\b|Infiller\b", kind)}
+    assert asked == set()
+
+
 def test_a_class_name_is_one_class(found: dict[str, Path]) -> None:
     homes: dict[str, list[str]] = {}
     for module, path in found.items():

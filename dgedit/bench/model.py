@@ -11,14 +11,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..engine.factory import open_local
 from ..fill.open import trouble_said
-
-if TYPE_CHECKING:
-    from ..engine.evals.spans import Span
-    from ..engine.protocol import Denoiser
 
 COMPARED = 10
 """Spans that are filled in turns with transformers, which is slow."""
@@ -38,8 +33,7 @@ def run(model_name: str, runs: int) -> int:
     _row("resident memory, model loaded", _resident())
 
     from ..engine.catalog import checkpoint_folder
-    from ..engine.evals import spans, speed
-    from ..engine.models.llama.infiller import LlamaInfiller
+    from ..engine.evals import beside, spans, speed
     from ..engine.threads import in_use
 
     chosen = spans.load(limit=runs)
@@ -57,54 +51,9 @@ def run(model_name: str, runs: int) -> int:
     _row("tokens a second, whole infill", f"{speed.tokens_per_second(model, chosen):.0f}")
     for name, value in speed.parts(model, chosen[0]):
         _row(name, value)
-    folder = checkpoint_folder(model_name)
-    if isinstance(model, LlamaInfiller):
-        _beside_left_to_right(model, folder, chosen[:COMPARED])
-    else:
-        _beside_generate(folder, model, chosen[:COMPARED])
+    for name, value in beside.rows(checkpoint_folder(model_name), model, chosen[:COMPARED]):
+        _row(name, value)
     return 0
-
-
-def _beside_left_to_right(model: Denoiser, folder: Path, chosen: list[Span]) -> None:
-    """The rows that stand beside transformers' `generate` on the same weights, and beside bare products."""
-    from ..engine.evals import generation
-    from ..engine.models.llama.checkpoint import read_published
-
-    sizes, weights = read_published(folder)
-    bare, bare_type = generation.bare_ms(generation.pass_shapes(weights))
-    taken = generation.pass_ms(model, chosen[0])
-    _row(f"a pass of {generation.SLOTS} slots", f"{taken:.1f} ms")
-    _row("the bare products of its shapes", f"{bare:.1f} ms in {bare_type}, {bare / taken:.0%} of the pass")
-    published = generation.published_llama(sizes, weights)
-    if published is None:
-        _row("transformers' generate", "not measured (transformers is not installed)")
-        return
-    found = generation.turns(model, published, chosen)
-    tokens = statistics.median(turn.tokens for turn in found)
-    _row("transformers' generate", f"{tokens:.0f} tokens (median), in {published.dtype}")
-    for name, pairs in (("read", [turn.read for turn in found]), ("unread", [turn.unread for turn in found])):
-        ours, theirs = (statistics.median(pair[side] for pair in pairs) for side in (0, 1))
-        _row(f"infill / generate, {name} context", f"{ours:.0f} / {theirs:.0f} ms (p50)")
-        _row(f"generate / infill, {name} context", f"{generation.ratio(pairs):.1f}x")
-
-
-def _beside_generate(folder: Path, model: Denoiser, chosen: list[Span]) -> None:
-    """The rows that stand beside transformers' `generate`."""
-    from ..engine.evals import speed
-
-    found = speed.beside_generate(folder, model, chosen)
-    if found is None:
-        _row("transformers' generate", "not measured (transformers is not installed)")
-        return
-    for name, taken in (
-        ("transformers' generate, p50", found.generate),
-        ("the same work by dgedit, p50", found.canvas),
-        ("a whole infill in turns with it, p50", found.infill),
-    ):
-        middle, passes = statistics.median(each.ms for each in taken), statistics.mean(each.passes for each in taken)
-        _row(name, f"{middle:.0f} ms, {passes:.1f} passes")
-    _row("generate / the same work", f"{speed.ratio(found.generate, found.canvas):.1f}x")
-    _row("generate / a whole infill", f"{speed.ratio(found.generate, found.infill):.1f}x")
 
 
 def _resident() -> str:

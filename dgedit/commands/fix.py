@@ -11,9 +11,10 @@ from .arguments import CommandParser, add_engine
 
 EPILOG = """\
 what is mended: places where a text does not parse: a bracket, colon, quote or indentation that was lost, a line that
-was cut off. Small changes are tried around each fault, and where none helps, what the model writes there; the parser
-is the judge, the model says which is likeliest. Nothing outside of the changed lines is touched. A text that parses is
-left alone, and one that cannot be mended wholly (up to 8 faults) comes out as it went in.
+was cut off. Small changes are tried around each fault, and where none helps, or a line looks cut, what the model
+writes there; the parser is the judge, the model says which is likeliest. Nothing outside of the changed lines is
+touched. A text that parses is left alone, and one that cannot be mended wholly (up to 8 faults) comes out as it
+went in.
 
 languages: {languages}
   A text is called broken by those who know alone: Python by its own parser and by ruff's, which knows newer
@@ -22,8 +23,8 @@ languages: {languages}
   tree-sitter does not understand is left alone with exit code 2; --trust-grammar takes its word. Python 2 and
   Python newer than the one that runs dgedit are named and left alone. The bundled model knows Python.
 
---conflicts resolves the blocks that a merge leaves (<<<<<<< ======= >>>>>>>): a side, both, or what the model writes,
-the likeliest with which the text parses. Read what it did. Without it a text with such blocks is left alone.
+--conflicts resolves the blocks that a merge leaves (<<<<<<< ======= >>>>>>>) with one side, the other, or the lines of
+both, the likeliest with which the text parses. Read what it did. Without it a text with such blocks is left alone.
 
 exit codes:
   0    everything parses, or does now

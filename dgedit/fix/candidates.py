@@ -6,6 +6,7 @@ not said here. This module must know neither models nor files.
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import re
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,9 @@ _NAME = re.compile(r"[^\W\d]\w+")
 _LAST_NAME = re.compile(r"[^\W\d]\w*$")
 _OLD_CALL = re.compile(r"\s*(?:print|exec)(?P<space>\s*)(?P<rest>\S.*?)\s*$")
 """A statement of Python 2 that is a call now."""
+_ORDINARY = frozenset((*keyword.kwlist, *keyword.softkwlist, *dir(builtins)))
+_DEFINING = re.compile(r"\s*(?:async\s+)?(?:def|class)\b|.*\b(?:as|for|lambda|global|nonlocal)\s[\w\s,]*$")
+"""What ends in a name that need stand nowhere else."""
 _SPACES = re.compile(r"\s+")
 _TWO_QUOTES = re.compile(r"""(?<!["'])(?:""|'')(?!["'])""")
 _OPENERS = ("(", "[", "{", '"', "'")
@@ -137,6 +141,8 @@ def mends(text: str, fault: Fault, language: str) -> Iterator[Mend]:
     """Every small change to the lines that may be to blame, likely lines first; most of them mend nothing."""
     starts, lines = line_starts(text), text.split("\n")
     names = _names_near(text, starts[fault.line])
+    for number in dict.fromkeys((*fault.suspects, *fault.far)):
+        yield from _quotes(starts[number], lines[number])
     for number in fault.suspects:
         start, line = starts[number], lines[number]
         if len(line) <= _LINE_CHARS_MAX:
@@ -149,8 +155,6 @@ def mends(text: str, fault: Fault, language: str) -> Iterator[Mend]:
     if language == "python" and (call := _OLD_CALL.match(lines[fault.line])):
         start = starts[fault.line]
         yield Mend(start + call.start("space"), start + call.end("rest"), f"({call['rest']})", Kind.WRAPPED)
-    for number in dict.fromkeys((*fault.suspects, *fault.far)):
-        yield from _quotes(starts[number], lines[number])
 
 
 def line_starts(text: str) -> list[int]:
@@ -166,8 +170,9 @@ def _signs(start: int, line: str) -> Iterator[Mend]:
     spaces = {edge for match in _SPACES.finditer(line) for edge in range(match.start(), match.end())}
     for edge in range(len(line) + 1):
         signs = SIGNS if edge in edges else _CLOSERS if edge in spaces else _OPENERS
+        end = len(line) if edge == len(line.rstrip()) else edge
         for sign in signs:
-            yield Mend(start + edge, start + edge, sign, Kind.INSERTED)
+            yield Mend(start + edge, start + end, sign, Kind.INSERTED)
     for match in _SIGN.finditer(line):
         begin, end = (start + edge for edge in match.span())
         yield Mend(begin, end, "", Kind.REMOVED)
@@ -183,18 +188,32 @@ def _quotes(start: int, line: str) -> Iterator[Mend]:
 
 def _endings(start: int, line: str, names: Sequence[str]) -> Iterator[Mend]:
     """Ends for a line that may have been cut off: what is open in it closed, its last name completed."""
-    closers, end = "".join(_open_in(line)), start + len(line.rstrip())
+    closers, begin, end = "".join(_open_in(line)), start + len(line.rstrip()), start + len(line)
     ends = [closers[:count] + sign for count in range(len(closers) + 1) for sign in ("", ":", ",")]
     for each in ends:
         if len(each) > 1:
-            yield Mend(end, end, each, Kind.CLOSED)
+            yield Mend(begin, end, each, Kind.CLOSED)
     begun = _LAST_NAME.search(line.rstrip())
     if begun is None:
         return
     fitting = [name for name in names if name.startswith(begun.group()) and name != begun.group()]
     for name in fitting[:NAMES_TRIED]:
         for each in ends:
-            yield Mend(end, end, name[len(begun.group()) :] + each, Kind.COMPLETED)
+            yield Mend(begin, end, name[len(begun.group()) :] + each, Kind.COMPLETED)
+
+
+def looks_cut(text: str, number: int) -> bool:
+    """Whether a line seems to lack more than a sign: it ends in blanks, in a string, or in a name of no other place."""
+    line = text.split("\n")[number]
+    bare = line.rstrip()
+    if not bare or line != bare:
+        return bool(bare)
+    if _open_in(bare)[:1] in (['"'], ["'"]):
+        return True
+    name = _LAST_NAME.search(bare)
+    if name is None or name[0] in _ORDINARY or _DEFINING.match(bare):
+        return False
+    return len(re.findall(rf"\b{name[0]}\b", text)) == 1
 
 
 def _spellings(start: int, line: str, text: str) -> Iterator[Mend]:

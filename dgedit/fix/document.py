@@ -50,15 +50,15 @@ class Document:
 
 
 def standing(document: Document) -> Verdict:
-    """How a document stands; a notebook as its first cell that is not valid."""
-    if is_notebook(document.path):
-        cells = cells_of(document.text)
-        for cell in cells or ():
-            verdict = judge(cell.code, "python")
-            if verdict.is_broken:
+    """How a document stands; a notebook as its first broken cell, else as its first that nobody can judge."""
+    cells = cells_of(document.text) if is_notebook(document.path) else None
+    if cells is not None:
+        told = [(cell, judge(cell.code, "python")) for cell in cells]
+        told.sort(key=lambda each: not each[1].is_broken)
+        for cell, verdict in told:
+            if verdict.is_broken or verdict.is_unknown:
                 return replace(verdict, line=cell.row_of(verdict.line), message=f"{cell.name}: {verdict.message}")
-        if cells is not None:
-            return judge(document.text, "json", document.path)
+        return judge(document.text, "json", document.path)
     return judge(
         document.text,
         document.language,

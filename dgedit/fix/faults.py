@@ -22,6 +22,8 @@ SUSPECTS_MAX = 14
 NEAR_LINES = 16
 _OPEN_LINES = 8
 """A bracket that is never closed may miss its end so many lines below."""
+BLOCK_LINES = 400
+"""So long a list may be whose beginning is looked for where only its end is found."""
 _STRINGS_MAX = 40
 
 _TWO_QUOTES = re.compile(r"""(?<!["'])(?:""|'')(?!["'])""")
@@ -79,6 +81,7 @@ def _python_fault(text: str) -> Fault | None:
     line = min(max((error.lineno or 1) - 1, 0), len(lines) - 1)
     column = min(max((error.offset or 1) - 1, 0), len(lines[line]))
     message = error.msg
+    start = line
     named = [int(number) - 1 for match in _ON_LINE.finditer(message) for number in match.groups() if number]
     suspects = [line, *_above(lines, line, 1), *(number for number in named if 0 <= number < len(lines))]
     if "was never closed" in message:
@@ -87,13 +90,13 @@ def _python_fault(text: str) -> Fault | None:
         suspects += range(line, max(named[0], line - _OPEN_LINES), -1)
     elif "unmatched" in message:
         start = _statement_start(lines, line)
-        suspects = [line, start, *suspects[1:], *range(line, start, -1)]
+        suspects = [line, start, *suspects[1:], *range(line, max(start, line - _OPEN_LINES), -1)]
     suspects += _error_lines(text, "python")
     if "indent" in message:
         suspects += _enclosing(lines, line)
     suspects += _above(lines, line, 3)[1:]
-    near = [number for number in suspects if abs(number - line) <= NEAR_LINES]
-    chosen, far = _distinct(near, lines), tuple(_lost_quotes(lines, line))
+    near = [number for number in suspects if abs(number - line) <= NEAR_LINES or number == start]
+    chosen, far = _distinct(near, lines), tuple(_lost_quotes(lines, line, "unterminated triple" in message))
     return Fault(line=line, column=column, message=message, suspects=chosen, far=far)
 
 
@@ -153,17 +156,23 @@ def _statement_start(lines: list[str], line: int) -> int:
     """The line above, or this one, that is less deep than a line that closes a bracket, as far as that may be."""
     closes = lines[line].lstrip()[:1] in tuple(")]}")
     margin = len(lines[line]) - len(lines[line].lstrip())
-    for number in range(line - 1, max(line - 1 - _OPEN_LINES, -1), -1):
+    for number in range(line - 1, max(line - 1 - BLOCK_LINES, -1), -1):
         depth = len(lines[number]) - len(lines[number].lstrip())
         if lines[number].strip() and (depth < margin or (closes and depth == margin)):
             return number
     return max(0, line - 1)
 
 
-def _lost_quotes(lines: list[str], line: int) -> list[int]:
-    """Lines above with two quotes that may have been three: what is then taken for a string begins far above."""
+def _lost_quotes(lines: list[str], line: int, endless: bool) -> list[int]:
+    """Lines with two quotes that may have been three: what is then taken for a string begins far above, or never ends.
+
+    Args:
+        endless: whether the string that begins at the line never ends.
+    """
     found = [number for number in range(line + 1) if _TWO_QUOTES.search(lines[number])]
-    return [*found[: _STRINGS_MAX // 4 : -1], *found[: _STRINGS_MAX // 4]][:_STRINGS_MAX]
+    below = range(line + 1, len(lines)) if endless else ()
+    ends = [number for number in below if _TWO_QUOTES.search(lines[number])][: _STRINGS_MAX // 4]
+    return [*ends, *found[: _STRINGS_MAX // 4 : -1], *found[: _STRINGS_MAX // 4]][:_STRINGS_MAX]
 
 
 def _distinct(suspects: list[int], lines: list[str]) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from ..engine.types import CHARS_PER_TOKEN, InfillRequest
 from ..errors import DgeditError
 from ..fill.loop import frames, prepare
-from .candidates import Kind, Mend, Part, line_starts, mends, part_around
+from .candidates import Kind, Mend, Part, line_starts, looks_cut, mends, part_around
 from .faults import Fault, fault_in, parses
 from .scoring import RankedMend, Weights, asked_for, differences, known_of
 
@@ -155,8 +155,9 @@ class Mender:
         found = self._that_parse(spot, tried)[:KEPT] if self._options.small else []
         if not self._options.denoise:
             return found or self._onward(spot, tried)
-        # What the model writes would often be likelier than the lost sign, and invents what nobody meant.
-        found = found or self._that_parse(spot, self._written(spot))
+        # What the model writes invents what nobody meant, unless it shows that more is missing than a sign.
+        cut = [number for number in lines_cut(fault) if not found or looks_cut(text, number)]
+        found += self._that_parse(spot, self._written(spot, cut)) if cut else []
         return found or self._onward(spot, tried) or self._renoised(spot)
 
     def answers(self, text: str, span: tuple[int, int], strength: float, kind: Kind) -> Iterator[RankedMend]:
@@ -180,13 +181,15 @@ class Mender:
         if time.monotonic() > self._until:
             raise LateError
 
-    def _written(self, spot: Spot) -> Iterator[RankedMend]:
+    def _written(self, spot: Spot, numbers: Iterable[int]) -> Iterator[RankedMend]:
         """Ends of lines as the model writes them."""
         starts, lines = line_starts(spot.text), spot.text.split("\n")
-        for number in lines_cut(spot.fault):
+        for number in numbers:
             end = starts[number] + len(lines[number].rstrip())
             if lines[number].strip():
-                yield from self.answers(spot.text, (end, end), 1.0, Kind.WRITTEN)
+                # Blanks at its end are no part of what was cut off.
+                span = (end, starts[number] + len(lines[number]))
+                yield from self.answers(spot.text, span, 1.0, Kind.WRITTEN)
 
     def _renoised(self, spot: Spot) -> list[RankedMend]:
         """Spans around the fault at rising strength, wider and wider, up to the first that helps."""
@@ -224,15 +227,14 @@ class Mender:
         return (further or other)[:KEPT]
 
     def _request(self, text: str, span: tuple[int, int], strength: float) -> InfillRequest:
-        code = text[slice(*span)]
+        code = text[slice(*span)] if text[slice(*span)].strip() else ""
         return InfillRequest(
             prefix=text[: span[0]],
             suffix=text[span[1] :],
             seed=self._options.seed,
             max_passes=self._options.passes or self._model.info.passes,
             expected_tokens=max(1, round(len(code) / CHARS_PER_TOKEN)) if code else None,
-            # The engine would judge some answers in the whole text; all are judged here, in the part that matters.
-            language="text",
+            language=self._options.language,
             rejected=(code,) if code else (),
             related=self._options.related,
             original=code if strength < 1 else "",

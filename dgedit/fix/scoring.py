@@ -66,6 +66,11 @@ class Weights:
     closed: float = -2.18
     completed: float = -1.77
     quoted: float = 0.14
+    written: float = 2.5
+    written_gain: float = -0.25
+    """What a nat counts less where the model finds its own words likelier."""
+    written_later: float = -1.0
+    """What `later_answer` counts more for the end of a line."""
     later_answer: float = -1.49
     """A logarithm of its place among the model's answers."""
 
@@ -81,6 +86,7 @@ _FLAGS = {
     Kind.CLOSED: "closed",
     Kind.COMPLETED: "completed",
     Kind.QUOTED: "quoted",
+    Kind.WRITTEN: "written",
 }
 
 
@@ -88,7 +94,13 @@ def known_of(text: str, fault: Fault, changes: Sequence[RankedMend], model: Engi
     """What `Weights` weighs, for each change; without a model nothing is gained by any."""
     names = frozenset(_NAME.findall(text)) | frozenset(keyword.kwlist)
     gained = gains(text, [change.mend for change in changes], model) if model is not None else [0.0] * len(changes)
-    return [{"gain": gain, **_plain(text, fault, change, names)} for gain, change in zip(gained, changes, strict=True)]
+    found = list[dict[str, float]]()
+    for gain, change in zip(gained, changes, strict=True):
+        known = {"gain": gain, **_plain(text, fault, change, names)}
+        if change.mend.kind is Kind.WRITTEN:
+            known |= {"written_gain": gain, "written_later": known["later_answer"]}
+        found.append(known)
+    return found
 
 
 def asked_for(fault: Fault, mend: Mend) -> bool:
@@ -147,7 +159,8 @@ def _plain(text: str, fault: Fault, change: RankedMend, names: frozenset[str]) -
     """What is known of a change without a model."""
     mend = change.mend
     line = text.count("\n", 0, mend.start)
-    old, new = text[mend.start : mend.end], mend.text
+    # Blanks at the end of a line are nothing that is missed.
+    old, new = text[mend.start : mend.end] if text[mend.start : mend.end].strip() else "", mend.text
     removed, added = differences(old, new) if mend.kind is not Kind.INDENTED else (0, 0)
     place = fault.suspects.index(line) if line in fault.suspects else len(fault.suspects)
     column = mend.start - line_starts(text)[line]

@@ -51,12 +51,21 @@ _SHOWS_TAGS = re.compile(r"</\w|/>|</>")
 _PREPROCESSED = frozenset({"c", "cpp"})
 
 
+_HALF_OPEN = re.compile(r"[ \t]*(?:(?:inline[ \t]+)?namespace\b[^;{}()]*|extern[ \t]*\"C[^\"\n]*\"[ \t]*)\{")
+_HALF_CLOSED = re.compile(rf"(?:\s|//[^\n]*|{_BLOCK}\*/|#(?:[^\n\\]|\\[\s\S])*|[}};])*+")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Break:
     """A bracket, string or comment that does not end, or an end without its beginning."""
 
     offset: int
     message: str
+
+    def may_be_half(self, text: str) -> bool:
+        """Whether the text may be one of two that are included around others: the one opens what the other closes."""
+        line = text.rfind("\n", 0, self.offset) + 1
+        return _HALF_OPEN.match(text, line, self.offset + 1) is not None or _HALF_CLOSED.fullmatch(text) is not None
 
 
 class DoubtError(Exception):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..engine import parsing
 from ..engine.parsing import Error, json_error
+from . import templates
 from .verdict import Verdict, broken, unknown, valid
 
 _COMMENTED = re.compile(
@@ -26,7 +27,6 @@ _COMMENTED_FOLDERS = frozenset({".vscode", ".zed", ".devcontainer"})
 _LOOSE = re.compile(
     r"(\"(?:[^\"\\\n]|\\.)*+\")|(//[^\n]*|/\*(?:[^*]|\*(?!/))*+\*/)|(,)(?=(?:\s|//[^\n]*|/\*(?:[^*]|\*(?!/))*+\*/)*+[\]}])"
 )
-_TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}|<%.*%>|\$\{\w+\}|@\w+@|#\{\w+\}")
 _LANGUAGES = frozenset({"json", "jsonc", "toml", "yaml"})
 
 
@@ -43,7 +43,7 @@ def judge(text: str, language: str, path: Path | None, grammar_reads: Callable[[
         found = _toml(text, grammar_reads)
     elif language in ("json", "jsonc"):
         found = _json(text, language, path)
-    if found is not None and found.is_broken and _is_template(text, found.line):
+    if found is not None and found.is_broken and templates.is_near(text, found.line, templates.IN_DATA):
         return unknown("a line of a template from which it is made", found.line, found.by)
     return found
 
@@ -70,7 +70,7 @@ def _json(text: str, language: str, path: Path | None) -> Verdict:
     loose_error = json_error(bare)
     if loose_error is None and commented:
         return valid(f"{by}, comments and trailing commas aside")
-    if loose_error is None and json_error(_with_commas(text, bare)) is None:
+    if loose_error is None and _holds_comments(text, bare):
         return unknown("JSON with comments, which its readers may take or not", error[0], by)
     if _is_lines(text):
         return valid(f"{by}, one value a line")
@@ -82,9 +82,9 @@ def _json(text: str, language: str, path: Path | None) -> Verdict:
     return unknown(message, line, by) if message.startswith("too deep") else broken(message, line, column, by)
 
 
-def _with_commas(text: str, bare: str) -> str:
-    """The text with its comments blanked and its trailing commas kept."""
-    return "".join(sign if sign == "," and other == " " else other for sign, other in zip(text, bare, strict=True))
+def _holds_comments(text: str, bare: str) -> bool:
+    """Whether more than commas was blanked: who writes comments may also write commas that nothing follows."""
+    return any(sign not in (other, ",") for sign, other in zip(text, bare, strict=True))
 
 
 def _is_commented(path: Path | None) -> bool:
@@ -146,9 +146,3 @@ def _is_mapping_of_yaml(text: str) -> bool:
         return isinstance(yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), yaml.MappingNode)
     except (ImportError, yaml.YAMLError, RecursionError, ValueError):
         return False
-
-
-def _is_template(text: str, line: int) -> bool:
-    """Whether the line at fault, or one near it, is made to be filled in by a program."""
-    lines = text.split("\n")
-    return any(_TEMPLATE.search(each) for each in lines[max(0, line - 2) : line + 2])

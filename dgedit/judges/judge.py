@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..engine.grammars import JUDGING
-from . import brackets, data, grammar, macros, python, style, tools, typescript
+from . import brackets, data, grammar, macros, programs, python, style, templates, tools, typescript
 from .verdict import Verdict, broken, unknown, valid
 
 CHARS_MAX = 400_000
@@ -73,7 +73,7 @@ def _of_others(
     if said is not None and not said.is_broken and not said.is_unknown:
         return said
     break_ = brackets.break_in(text, language)
-    if break_ is not None and not _was_so(committed(), language):
+    if break_ is not None and not _is_meant(text, break_, committed(), language):
         line = text.count("\n", 0, break_.offset)
         column = break_.offset - (text.rfind("\n", 0, break_.offset) + 1)
         return broken(break_.message, line, column, "its brackets")
@@ -88,9 +88,11 @@ def _of_others(
     return unknown(_why(language, said), line, _GRAMMAR)
 
 
-def _was_so(committed: str | None, language: str) -> bool:
-    """Whether what was committed seems to be broken in this way, too."""
-    return committed is not None and brackets.break_in(committed, language) is not None
+def _is_meant(text: str, break_: brackets.Break, committed: str | None, language: str) -> bool:
+    """Whether a break may be one on purpose: what was committed is broken so, too, or nothing is known of that."""
+    if committed is not None:
+        return brackets.break_in(committed, language) is not None
+    return break_.may_be_half(text) or templates.BLOCKS.search(text) is not None
 
 
 def _why(language: str, said: Verdict | None) -> str:
@@ -98,5 +100,7 @@ def _why(language: str, said: Verdict | None) -> str:
     if said is not None:
         return said.message
     program = tools.name_of(language)
-    missing = f", and {program} is not there to ask" if program else ""
-    return f"its grammar does not understand it{missing}"
+    if not program:
+        return "its grammar does not understand it"
+    told = "does not tell" if programs.found(program) else "is not there to ask"
+    return f"its grammar does not understand it, and {program} {told}"

@@ -52,6 +52,8 @@ _PYTHON_3 = frozenset(
 )
 """What the old grammar reads beside Python 2: a text that holds it is of Python 3."""
 _PYTHON_3_TEXT = re.compile(r"""->|:=|\bnonlocal\b|\b[rR]?[fF][rR]?["']|\basync\s+def\b""")
+_REMOVED = re.compile(r"removed in Python ([\d.]+)")
+"""What ruff says of syntax that an older Python 3 had."""
 _FORMATTED = re.compile(r"""[rR]?[fFtT][rR]?["']""")
 _TEMPLATE = re.compile(r"\{%-?\s*\w.*%\}|^[^\"']*\{\{[^{}\"']*\}\}|<%.*%>")
 """A line of something from which Python is made."""
@@ -89,6 +91,9 @@ def _of_others(text: str, own: Verdict) -> Verdict:
     errors = _ruff(text, NEWEST)
     if errors == []:
         return _newer(text, own)
+    removed = [_REMOVED.search(message) for _, message in errors or ()]
+    if removed and removed[0] and all(removed):
+        return unknown(f"this is Python of before {removed[0][1]}, which is not judged here", own.line, own.by)
     if _is_python_2(text):
         return unknown("this is Python 2 or early 3, which is not judged here", own.line, "fissix")
     if errors is None and sys.version_info < NEWEST and (sign := _sign_of_newer(text)) is not None:
@@ -99,9 +104,11 @@ def _of_others(text: str, own: Verdict) -> Verdict:
 
 
 def _newer(text: str, own: Verdict) -> Verdict:
-    """A text that only newer versions read, with what ruff says is new in it."""
-    line, why = own.line, ""
-    for row, message in _ruff(text, sys.version_info[:2]) or ():
+    """A text that only newer versions read, with what ruff says is new in it; or that ruff reads as of this one."""
+    line, why, errors = own.line, "", _ruff(text, sys.version_info[:2])
+    if errors == []:
+        return unknown(f"{OWN} says: {own.message}; ruff reads it", own.line, f"{OWN} and ruff")
+    for row, message in errors or ():
         if match := re.search(r"added in (Python [\d.]+)", message):
             line, why = row, f" ({match[1]})"
             break

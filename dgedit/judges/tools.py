@@ -12,8 +12,9 @@ import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from . import programs
+from . import programs, templates
 from .verdict import Verdict, broken, unknown, valid
 
 Tool = Callable[[str, Path | None], Verdict | None]
@@ -44,11 +45,20 @@ _DIALECT = re.compile(
     r"<\w[\w.]*(?:\s+[\w-]+=|\s*/?>)|<>|</\w|@flow\b|^\s*@\w[\w.]*(?:\(.*\))?\s*$|@\w+\s+(?:export\s+)?class\b"
     r"|\b(?:await\s+)?using\s+\w+\s*=|\bimport\s+(?:type|defer|source|typeof)\b|\bexport\s+type\b"
     r"|\b(?:interface|declare|enum|namespace)\s+\w|\)\s*:\s*\w[\w.<>|\[\] ]*\s*(?:\{|=>)|\(\s*\w+\??\s*:\s*\w"
-    r"|\b(?:as|satisfies)\s+\w|^\s*type\s+\w+|\|>|%[A-Z]\w+\(|#\{|#\[|\bmodule\s+\w+\s*\{|\{\{|\{%|<%|\.\.\.\s*$",
+    r"|\b(?:as|satisfies)\s+\w|^\s*type\s+\w+|\|>|%[A-Z]\w+\(|#\{|#\[|\bmodule\s+\w+\s*\{|\{\{|\{%|<%|\.\.\.\s*$"
+    r"|\baccessor\s+[\w#\[]|@\w[\w.]*(?:\([^)\n]*\))?\s+[#\w*\[]|\busing\s+\w+\s+of\b|\bimport\.(?!meta)\w"
+    r"|[=(,?:]\s*do\s*\{|=>\s*throw\b|[(,]\s*\?\s*[,)]|::\w|=\s*module\s*\{",
     re.MULTILINE,
 )
 """Signs of JSX, Flow, TypeScript, proposals and templates, which go by the name of JavaScript."""
 _SHELLS = frozenset({"bash", "sh", "dash", "ash", "busybox"})
+_OTHER_SHELL = re.compile(
+    r"\A#(?:compdef|autoload)\b|^#.*\b(?:ft|filetype|syntax)=(?:zsh|m?ksh(?:93)?|fish)\b|^#.*-\*-.*\b(?:zsh|ksh|fish)\b"
+    r"|^#.*\bsh-shell:\s*(?:zsh|ksh)|^\s*(?:builtin\s+)?(?:emulate|setopt|unsetopt|zmodload|zstyle|bindkey|compdef|autoload)\s"
+    r"|^\s*set\s+-A\s|^\s*(?:print\s+-|typeset\s+-[CFT]\s|namespace\s+\w+\s*\{)",
+    re.MULTILINE,
+)
+"""What shows a script of a shell that bash is not: how editors and zsh name it, and commands that only those have."""
 _SHELL_NAMES = re.compile(
     r"(?:.*\.(?:sh|bash|ebuild|eclass)|\.bash\w+|\.profile|pkgbuild|apkbuild|[^.]*)$", re.IGNORECASE
 )
@@ -56,6 +66,9 @@ _HANDS_OVER = re.compile(r"^(?:'{3}|\"{3})?'?(?:exec|exit)\b", re.MULTILINE)
 _BASH = re.compile(r"line (\d+): (.*)")
 _GO = re.compile(r":(\d+):(\d+): (.*)")
 _RUST_CODE = re.compile(r"E0658")
+_RUST_OLD = re.compile(r"\b(?:has been|was|were) removed\b|\bno longer\b|\bobsolete\b")
+_RUST_HEAD = re.compile(r"\A(?:#!(?!\[).*)?(?:\s*^(?P<fence>-{3,})[^\n]*\n(?:.*\n)*?(?P=fence)[ \t]*$)?", re.MULTILINE)
+"""The interpreter that a script names, and what it needs, between lines of dashes."""
 _JAVA = re.compile(r"^Text\.java:(\d+):(\d+): (compiler\.err\.[\w.]+)(.*)", re.MULTILINE)
 _JAVA_NEWEST = 25
 _JAVA_SAYS = {"premature.eof": "the end comes too early", "unclosed.str.lit": "a string is never closed"}
@@ -87,7 +100,9 @@ def _javascript(text: str, _path: Path | None) -> Verdict | None:
     answer = programs.ask(command, text, memory_bytes=None)
     if answer is None or answer.code != 0:
         return None
-    said = json.loads(answer.out.splitlines()[-1])
+    said = _object_of((answer.out.splitlines() or [""])[-1])
+    if said is None:
+        return None
     by = f"node {said['version']}"
     if said["valid"]:
         return valid(by)
@@ -118,6 +133,10 @@ def _shell(text: str, path: Path | None) -> Verdict | None:
     line = int(said[1]) - 1 if said else 0
     if _HANDS_OVER.search("\n".join(text.split("\n")[: line + 1])):
         return unknown("what a script holds behind exec or exit is not read by a shell", line, "bash -n")
+    if _OTHER_SHELL.search(text):
+        return unknown("it seems to be of another shell, which bash does not read", line, "bash -n")
+    if templates.is_near(text, line, templates.IN_CODE):
+        return unknown("a line of a template from which it is made", line, "bash -n")
     return broken(said[2] if said else "bash -n refuses it", line, 0, "bash -n")
 
 
@@ -158,7 +177,7 @@ def _rust(text: str, _path: Path | None) -> Verdict | None:
     if program is None:
         return None
     # What is configured out must parse, and no more: nothing is resolved, expanded or read.
-    source = "#[cfg(any())]mod m{" + re.sub(r"\A#!(?!\[).*", "", text.removeprefix("\ufeff")) + "\n}\n"
+    source = "#[cfg(any())]mod m{" + _RUST_HEAD.sub(_blanked, text.removeprefix("\ufeff")) + "\n}\n"
     command = [program, "--crate-type", "lib", "--emit=metadata", "-o", "out", "--error-format=json", "-Awarnings"]
     worst = None
     for edition in ("2024", "2021", "2018", "2015"):
@@ -173,18 +192,28 @@ def _rust(text: str, _path: Path | None) -> Verdict | None:
     if worst is None or not worst.get("spans"):
         return unknown("rustc does not read it", by="rustc")
     place = next((span for span in worst["spans"] if span["is_primary"]), worst["spans"][0])
-    line = min(int(place["line_start"]) - 1, text.count("\n"))
-    return broken(str(worst["message"]), line, int(place["column_start"]) - 1, "rustc")
+    line, message = min(int(place["line_start"]) - 1, text.count("\n")), str(worst["message"])
+    if _RUST_OLD.search(message):
+        return unknown(f"rustc says: {message}; it may be of an older Rust", line, "rustc")
+    return broken(message, line, int(place["column_start"]) - 1, "rustc")
 
 
-def _rust_errors(said: str) -> list[dict[str, list[dict[str, int]]]]:
-    found = []
-    for line in said.splitlines():
-        if line.startswith("{"):
-            each = json.loads(line)
-            if each.get("level") == "error" and not each["message"].startswith("aborting"):
-                found.append(each)
-    return found
+def _blanked(found: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", found.group())
+
+
+def _rust_errors(said: str) -> list[dict[str, Any]]:
+    told = filter(None, map(_object_of, said.splitlines()))
+    return [each for each in told if each.get("level") == "error" and not each["message"].startswith("aborting")]
+
+
+def _object_of(line: str) -> dict[str, Any] | None:
+    """An object that a program printed; none for other words, and for a line that is cut off."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _java(text: str, _path: Path | None) -> Verdict | None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...kernels.formats import Weight
-from ..models.gemma.config import FULL, GemmaConfig
+from ..models.gemma.config import FULL, LEAST_VISION, NO_PICTURES, GemmaConfig
 from ..models.gemma.layout import ENCODER_SCALAR
 
 STEPS = 8
@@ -24,20 +24,10 @@ def published(config: GemmaConfig, weights: dict[str, Weight]) -> Any:
         from transformers import Gemma4VisionConfig as VisionConfig
     except ImportError:
         return None
-    vision = VisionConfig(
-        hidden_size=8,
-        intermediate_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=1,
-        num_key_value_heads=1,
-        head_dim=8,
-        patch_size=4,
-        position_embedding_size=4,
-    )
     text = DiffusionGemmaTextConfig(**_text(config))
-    no_pictures = dict.fromkeys(("boi_token_id", "eoi_token_id", "image_token_id"), -1)
+    vision = VisionConfig(**LEAST_VISION)
     whole = DiffusionGemmaConfig(
-        text_config=text, vision_config=vision, canvas_length=config.canvas_length, **no_pictures
+        text_config=text, vision_config=vision, canvas_length=config.canvas_length, **NO_PICTURES
     )
     table = weights["embed_tokens.weight"]
     assert isinstance(table, Tensor), "the embedding stays whole"

@@ -15,10 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..models.gemma.config import LEAST_VISION, NO_PICTURES
 from ..models.nano.checkpoint import PREFIX
 from ..models.nano.network import NanoConfig, NanoDenoiser
 from ..protocol import CanvasFormat
-from ..tokenizer import BOS, EOM, EOS, MASK, PAD, PRE, SPECIAL_TOKENS, SUF
+from ..tokenizer import BOS, EOS, MASK, PAD, own_format
 from .data import FAR_SUFFIX_TOKENS, NEAR_SUFFIX_TOKENS
 
 WINDOW = 4096
@@ -30,18 +31,12 @@ LANGUAGES = ["python"]
 
 def canvas_format(context_tokens: int, *, mask_share: float) -> CanvasFormat:
     """The format that `data.Sampler` trains."""
-    return CanvasFormat(
+    return own_format(
         context_tokens=context_tokens,
         canvas_tokens=96,
         near_suffix_tokens=NEAR_SUFFIX_TOKENS,
         far_suffix_tokens=FAR_SUFFIX_TOKENS,
         mask_id=MASK if mask_share > 0 else None,
-        first_text_id=len(SPECIAL_TOKENS),
-        eom_id=EOM,
-        pad_id=PAD,
-        suffix_id=SUF,
-        prefix_id=PRE,
-        start_id=BOS,
     )
 
 
@@ -72,24 +67,11 @@ def published_config(config: NanoConfig, form: CanvasFormat) -> Any:
         top_k_experts=1,
         moe_intermediate_size=config.expert_size,
     )
-    vision = Gemma4VisionConfig(
-        hidden_size=8,
-        intermediate_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=1,
-        num_key_value_heads=1,
-        head_dim=8,
-        patch_size=4,
-        position_embedding_size=4,
-    )
-    unused = -1  # no token of the vocabulary stands for an image
     return DiffusionGemmaConfig(
         text_config=text,
-        vision_config=vision,
+        vision_config=Gemma4VisionConfig(**LEAST_VISION),
         canvas_length=form.canvas_tokens,
-        boi_token_id=unused,
-        eoi_token_id=unused,
-        image_token_id=unused,
+        **NO_PICTURES,
     )
 
 

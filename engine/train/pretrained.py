@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from ..models.llama import checkpoint, gguf_file
 from ..models.llama.network import LlamaConfig, file_names
 from ..protocol import CanvasFormat
-from ..tokenizer import BOS, EOM, MASK, PAD, PRE, SPECIAL_TOKENS, SUF, TextTokenizer
+from ..tokenizer import TextTokenizer, own_format
 from . import corpus, data, options, start, vocabulary
 from .card import tuned_card
 from .tuning import LONG, Tuning, TuningRecipe, weights_for_export
@@ -66,18 +66,11 @@ def main() -> int:
 
 def canvas_format() -> CanvasFormat:
     """The format that `branches` trains; contexts may be longer than those of its batches."""
-    return CanvasFormat(
+    return own_format(
         context_tokens=1664,
         canvas_tokens=LONG.canvas,
         near_suffix_tokens=LONG.near_suffix,
         far_suffix_tokens=627,
-        mask_id=MASK,
-        first_text_id=len(SPECIAL_TOKENS),
-        eom_id=EOM,
-        pad_id=PAD,
-        suffix_id=SUF,
-        prefix_id=PRE,
-        start_id=BOS,
     )
 
 

@@ -106,6 +106,18 @@ def test_a_cell_that_stays_broken_leaves_the_notebook(nano: Engine) -> None:
     assert done.ending is RepairEnding.LEFT
 
 
+@pytest.mark.parametrize(("code", "why"), [("lazy import a\n", "newer than Python"), ("print 'a'\n", "Python 2")])
+def test_a_cell_that_cannot_be_judged_is_named_and_left(code: str, why: str) -> None:
+    text = json.dumps({"cells": [{"cell_type": "code", "source": ["x = 1\n"]}, {"cell_type": "code", "source": code}]})
+    told = document(text, "json", "a.ipynb")
+    verdict = standing(told)
+    assert verdict.is_unknown
+    assert "cell 2: " in verdict.message
+    assert why in verdict.message
+    with pytest.raises(DgeditError, match="cannot be judged: cell 2"):
+        mended(told, no_model, RepairOptions(), conflicts=False)
+
+
 def test_what_is_no_notebook_of_python_is_judged_as_json() -> None:
     for text in ('{"cells": 1}', "[]", '{"cells": [], "metadata": {"kernelspec": {"language": "R"}}}'):
         assert not standing(document(text, "json", "a.ipynb")).is_broken

@@ -9,7 +9,7 @@ from dgedit.engine.models.llama.fused import Arithmetic, FusedLlama
 from dgedit.engine.models.llama.infiller import LlamaInfiller
 from dgedit.engine.models.llama.network import LlamaConfig, LlamaDenoiser, file_names
 from dgedit.engine.protocol import CanvasFormat
-from dgedit.engine.tokenizer import BOS, EOM, MASK, PAD, PRE, SPECIAL_TOKENS, SUF
+from dgedit.engine.tokenizer import own_format
 from dgedit.engine.types import ModelInfo
 
 from .toy import byte_tokenizer
@@ -17,18 +17,11 @@ from .toy import byte_tokenizer
 SIZES = LlamaConfig(
     vocab_size=266, hidden_size=64, num_layers=3, num_heads=4, num_kv_heads=2, head_dim=16, intermediate_size=96
 )
-FORM = CanvasFormat(
+FORM = own_format(
     context_tokens=400,
     canvas_tokens=40,
     near_suffix_tokens=6,
     far_suffix_tokens=25,
-    mask_id=MASK,
-    first_text_id=len(SPECIAL_TOKENS),
-    eom_id=EOM,
-    pad_id=PAD,
-    suffix_id=SUF,
-    prefix_id=PRE,
-    start_id=BOS,
 )
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from dgedit.engine.packing import pack
 from dgedit.engine.protocol import CanvasFormat, PackedInfill
 from dgedit.engine.settings import RankWeights, Settings
-from dgedit.engine.tokenizer import BOS, EOM, MASK, PAD, PRE, SPECIAL_TOKENS, SUF, TextTokenizer
+from dgedit.engine.tokenizer import EOM, PAD, SPECIAL_TOKENS, TextTokenizer, own_format
 from dgedit.engine.types import InfillRequest, ModelInfo
 from dgedit.kernels import ops
 from dgedit.kernels.formats import Choice, Chosen
@@ -32,18 +32,11 @@ def byte_tokenizer() -> TextTokenizer:
     return TextTokenizer(backend)
 
 
-FORMAT = CanvasFormat(
+FORMAT = own_format(
     context_tokens=40,
     canvas_tokens=24,
     near_suffix_tokens=6,
     far_suffix_tokens=8,
-    mask_id=MASK,
-    first_text_id=FIRST,
-    eom_id=EOM,
-    pad_id=PAD,
-    suffix_id=SUF,
-    prefix_id=PRE,
-    start_id=BOS,
 )
 
 

@@ -22,6 +22,14 @@ from ..settings_file import (
 )
 
 SLIDING, FULL = "sliding_attention", "full_attention"
+LEAST_VISION = {
+    **dict.fromkeys(("hidden_size", "intermediate_size", "head_dim"), 8),
+    **dict.fromkeys(("num_hidden_layers", "num_attention_heads", "num_key_value_heads"), 1),
+    **dict.fromkeys(("patch_size", "position_embedding_size"), 4),
+}
+"""The tower that the published class insists on, as small as it can be."""
+NO_PICTURES = dict.fromkeys(("boi_token_id", "eoi_token_id", "image_token_id"), -1)
+"""No token of the vocabulary stands for an image."""
 
 REMEDY = "use a folder with a DiffusionGemma checkpoint as transformers writes it, or leave --model out"
 

@@ -17,13 +17,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ...packing import CHARS_PER_TOKEN_MAX, choose_rows
+from ...packing import choose_rows
 from ...protocol import CanvasFormat, PackedInfill, Tokenizer
 from ...samplers.entropy_bound import EntropyBound
 from ...settings import RankWeights, Settings
-from ...types import ContextUse, InfillRequest
+from ...types import InfillRequest
 from .infiller import ROOM, LlamaContext, LlamaInfiller
-from .layout import FIRST_POSITION, borrow, next_piece, prefix_limit, suffix_limit, tail
+from .layout import FIRST_POSITION, next_piece, text_around
 
 CHUNK = 128
 """Context tokens that are read together: of so large a network, fewer leave the kernels waiting for its weights."""
@@ -69,30 +69,20 @@ def pack(request: InfillRequest, tokenizer: Tokenizer, form: CanvasFormat) -> Pa
         EngineError: when a text to mend is longer than the canvas.
     """
     assert form.middle_id is not None, "only formats with one are laid out so"
-    prefix, borrowed = borrow(request.prefix)
-    body, prefix_cut = tail(prefix, prefix_limit(form) - 2, tokenizer)
-    limit = suffix_limit(form) - 1
-    kept = request.suffix[: limit * CHARS_PER_TOKEN_MAX]
-    whole = tokenizer.encode(kept)
-    suffix = whole[:limit]
-    context_ids = [form.prefix_id, *body, form.suffix_id, *suffix, form.middle_id]
-    slots, starts, passes = choose_rows(request, borrowed, tokenizer, form)
+    read = text_around(request, tokenizer, form)
+    context_ids = [form.prefix_id, *read.prefix, form.suffix_id, *read.suffix, form.middle_id]
+    slots, starts, passes = choose_rows(request, read.borrowed, tokenizer, form)
     return PackedInfill(
         context_ids=context_ids,
-        suffix_ids=suffix[: form.near_suffix_tokens],
+        suffix_ids=read.suffix[: form.near_suffix_tokens],
         # What stands behind the slots is seen by none of them.
         pinned_ids=[form.eom_id] if request.exact_tokens is not None else [],
         slots=slots,
         exact=request.exact_tokens is not None,
         starts=starts,
         passes=passes,
-        borrowed=borrowed,
-        context=ContextUse(
-            tokens=len(context_ids),
-            limit=form.context_tokens,
-            prefix_cut=prefix_cut,
-            suffix_cut=len(kept) < len(request.suffix) or len(suffix) < len(whole),
-        ),
+        borrowed=read.borrowed,
+        context=read.use(context_ids, form),
         closing_ids=(form.eom_id,),
         runs_into=next_piece(request.suffix),
     )

@@ -13,26 +13,18 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ...protocol import CanvasFormat
-from ...tokenizer import BOS, CTX, EOM, MASK, PAD, PRE, SPECIAL_TOKENS, SUF
+from ...tokenizer import CTX, MASK, PAD, PRE, SPECIAL_TOKENS, SUF, own_format
 from ...types import EngineError
 from .checkpoint import save
 from .gguf_file import CutVocabulary, Pretrained, cut, read, with_parts
 from .network import LlamaConfig
 
 BITS = 8
-FORM = CanvasFormat(
+FORM = own_format(
     context_tokens=1024,
     canvas_tokens=96,
     near_suffix_tokens=32,
     far_suffix_tokens=191,
-    mask_id=MASK,
-    first_text_id=len(SPECIAL_TOKENS),
-    eom_id=EOM,
-    pad_id=PAD,
-    suffix_id=SUF,
-    prefix_id=PRE,
-    start_id=BOS,
     middle_id=CTX,
 )
 SPELLINGS = ("<|fim_{}|>", "<fim_{}>", "<fim-{}>")

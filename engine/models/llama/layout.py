@@ -11,6 +11,8 @@ is read would be lost with every key otherwise. It must know nothing of tensors.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ...packing import CHARS_PER_TOKEN_MAX, choose_rows
 from ...protocol import CanvasFormat, PackedInfill, Tokenizer
@@ -37,23 +39,55 @@ def suffix_limit(form: CanvasFormat) -> int:
     return form.near_suffix_tokens + form.far_suffix_tokens + 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlamaText:
+    """What is read before and behind a span, as tokens without a role."""
+
+    prefix: list[int]
+    suffix: list[int]
+    borrowed: str
+    """The end of the prefix, which the span takes with it."""
+    prefix_cut: bool
+    suffix_cut: bool
+
+    def use(self, context_ids: Sequence[int], form: CanvasFormat) -> ContextUse:
+        """How much of the file is read."""
+        return ContextUse(
+            tokens=len(context_ids),
+            limit=form.context_tokens,
+            prefix_cut=self.prefix_cut,
+            suffix_cut=self.suffix_cut,
+        )
+
+
+def text_around(request: InfillRequest, tokenizer: Tokenizer, form: CanvasFormat) -> LlamaText:
+    """The text on both sides of a span, as much of it as the format has room for."""
+    text, borrowed = borrow(request.prefix)
+    prefix, prefix_cut = tail(text, prefix_limit(form) - 2, tokenizer)
+    limit = suffix_limit(form) - 1
+    kept = request.suffix[: limit * CHARS_PER_TOKEN_MAX]
+    whole = tokenizer.encode(kept)
+    return LlamaText(
+        prefix=prefix,
+        suffix=whole[:limit],
+        borrowed=borrowed,
+        prefix_cut=prefix_cut,
+        suffix_cut=len(kept) < len(request.suffix) or limit < len(whole),
+    )
+
+
 def pack(request: InfillRequest, tokenizer: Tokenizer, form: CanvasFormat) -> PackedInfill:
     """Lay a request out; never fails on odd text.
 
     Raises:
         EngineError: when a text to mend is longer than the canvas.
     """
-    prefix, borrowed = borrow(request.prefix)
-    body, prefix_cut = tail(prefix, prefix_limit(form) - 2, tokenizer)
-    limit = suffix_limit(form) - 1
-    kept = request.suffix[: limit * CHARS_PER_TOKEN_MAX]
-    whole = tokenizer.encode(kept)
-    suffix = whole[:limit]
-    header = [form.prefix_id] if prefix_cut else [form.prefix_id, form.start_id]
-    context_ids = [form.suffix_id, *suffix, *header, *body]
-    slots, starts, passes = choose_rows(request, borrowed, tokenizer, form)
+    read = text_around(request, tokenizer, form)
+    header = [form.prefix_id] if read.prefix_cut else [form.prefix_id, form.start_id]
+    context_ids = [form.suffix_id, *read.suffix, *header, *read.prefix]
+    slots, starts, passes = choose_rows(request, read.borrowed, tokenizer, form)
     exact = request.exact_tokens is not None
-    near = suffix[: max(0, min(form.near_suffix_tokens, form.canvas_tokens - max(slots) - exact))]
+    near = read.suffix[: max(0, min(form.near_suffix_tokens, form.canvas_tokens - max(slots) - exact))]
     return PackedInfill(
         context_ids=context_ids,
         suffix_ids=near,
@@ -62,13 +96,8 @@ def pack(request: InfillRequest, tokenizer: Tokenizer, form: CanvasFormat) -> Pa
         exact=exact,
         starts=starts,
         passes=passes,
-        borrowed=borrowed,
-        context=ContextUse(
-            tokens=len(context_ids),
-            limit=form.context_tokens,
-            prefix_cut=prefix_cut,
-            suffix_cut=len(kept) < len(request.suffix) or len(suffix) < len(whole),
-        ),
+        borrowed=read.borrowed,
+        context=read.use(context_ids, form),
         closing_ids=(form.eom_id,),
         runs_into=next_piece(request.suffix),
     )

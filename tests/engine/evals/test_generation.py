@@ -9,8 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dgedit.bench import model as bench
-from dgedit.engine.evals import generation
+from dgedit.engine.evals import beside, generation
 from dgedit.engine.evals.generation import LeftToRightTurn, Published
 from dgedit.engine.evals.spans import Span
 from dgedit.engine.models.llama import checkpoint
@@ -114,11 +113,10 @@ def test_the_published_class_reads_what_the_family_stores(folder: Path) -> None:
     assert products == sum(weight.numel() for weight in stored.values() if weight.ndim == 2)
 
 
-def test_the_benchmark_prints_both_sides(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_benchmark_tells_both_sides(folder: Path) -> None:
     model = checkpoint.load(folder, "tiny")
     span = Span(package="p", text="value = f(x)\nother = g(x)\n", start=8, end=12)
-    bench._beside_left_to_right(model, folder, [span])
-    said = capsys.readouterr().out
+    said = "\n".join(f"{name} {value}" for name, value in beside.rows(folder, model, [span]))
     assert re.search(r"a pass of 32 slots +\d+\.\d ms", said)
     assert re.search(r"the bare products of its shapes +\d+\.\d ms in torch\.\w+, \d+% of the pass", said)
     for context in ("read", "unread"):
