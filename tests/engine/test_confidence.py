@@ -32,7 +32,7 @@ def test_a_candidate_is_told_from_its_lead_over_the_others() -> None:
 
 
 def test_what_the_guard_turns_down_is_no_rival() -> None:
-    known, values, tiers = [{}, {}, {}], [1.0, 9.0, 0.0], [0, 2, 0]
+    known, values, tiers = [dict[str, float]() for _ in range(3)], [1.0, 9.0, 0.0], [0, 2, 0]
     first, turned_down, other = (signs(known, values, place, tiers) for place in range(3))
     alone = [signs(known[:2], [1.0, 0.0], place) for place in (0, 1)]
     assert (first, other) == tuple(each | {"tier": 0.0} for each in alone)
