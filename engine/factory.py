@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .catalog import DEFAULT_MODEL
 from .interface import Engine
-from .starting import keep_memory, quickly
+from .starting import keep_memory, quickly, stay_offline
 
 if TYPE_CHECKING:
     from .local import LocalEngine
@@ -43,6 +43,7 @@ def open_local(model: str | None = None, report: Callable[[str], None] | None = 
     # How long a waiting thread spins before it sleeps. OpenMP's default starves other programs on a small machine, no
     # spinning at all doubles the time of an infill; this much costs nothing measurable on an idle one.
     os.environ.setdefault("GOMP_SPINCOUNT", "30000")
+    stay_offline()
     keep_memory()
     with quickly():
         from .local import load_local

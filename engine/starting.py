@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -17,6 +18,14 @@ KEPT_BYTES = 64 << 20
 """So much that is free stays with the process."""
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 """Names that glibc's malloc.h has for these numbers."""
+
+
+def stay_offline() -> None:
+    """Have the libraries of models ask no hub from here on: what a person has of it is on the machine.
+
+    With the package kernels installed bitsandbytes (0.50.2) asks one while it is imported.
+    """
+    os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 
 @contextmanager

@@ -96,8 +96,6 @@ def _options(sources: Sequence[BatchSource], effort: Effort, say: Say) -> RunOpt
 
 
 def _run(task: BatchTask[Any], options: RunOptions) -> Mapping[str, bytes]:
-    # Whatever a model's loader would ask a server, it does not from here on.
-    os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     with caught() as interrupts:
         run = Run(options, task, interrupts)
         run.all()

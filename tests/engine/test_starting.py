@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 
@@ -54,3 +55,26 @@ def test_memory_that_was_freed_is_used_again() -> None:
     done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, timeout=60, check=True)
     before, after = map(int, done.stdout.split())
     assert after * 10 < before
+
+
+WATCHED = """
+import socket, sys
+asked = []
+def refuse(*where, **_how):
+    asked.append(where)
+    raise OSError("no way out")
+socket.getaddrinfo = socket.create_connection = socket.socket.connect = socket.socket.connect_ex = refuse
+"""
+USES = {
+    "bitsandbytes": "from dgedit.engine.models.gemma.files import _bitsandbytes as use; use()",
+    "an engine": "from dgedit.engine import open_engine as use; use('nano'); import bitsandbytes",
+    "a model that is not here": "from dgedit.commands.doctor import infill as use; list(use('owner/nothing'))",
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_no_library_of_models_asks_a_hub(use: str) -> None:
+    assert find_spec("kernels"), "without it none of them asks"
+    code = f"{WATCHED}\n{USES[use]}\nassert not asked, asked"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

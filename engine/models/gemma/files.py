@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ....kernels import reference
 from ....kernels.formats import BLOCK, Fp8, Nf4
+from ...starting import stay_offline
 from ..stored import Stored
 
 SLICE_WEIGHTS = 1 << 20
@@ -128,6 +129,7 @@ def quantize_by_bitsandbytes(weight: Tensor) -> Nf4:
 
 @cache
 def _bitsandbytes() -> Any:
+    stay_offline()
     try:
         import bitsandbytes.functional
     except ImportError:
