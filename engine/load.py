@@ -7,6 +7,7 @@ NAME                     what `dgedit models add FILE.gguf NAME` made of a file
 diffusiongemma[:FORM]    the published 26B, from Hugging Face's cache; FORM is bf16, fp8 or nf4, else the best that fits
 OWNER/NAME[:FORM]        another checkpoint of the class from that cache
 FOLDER[:FORM]            a folder of either kind
+FILE.gguf                a network that fills in the middle; converted into the cache the first time
 auto                     the 26B where it is at hand and an accelerator holds it, else coder where it was fetched and
                          there is memory for it, else mini
 """
@@ -20,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .catalog import DEFAULT_MODEL, bundled_models, checkpoint_folder, own_models
-from .packaged import PACKAGED
+from .packaged import GGUF, PACKAGED, from_file
 from .protocol import Denoiser
 from .types import EngineError
 
@@ -51,7 +52,7 @@ def load(model: str = DEFAULT_MODEL, *, device: str | None = None, report: Repor
     if model == AUTO:
         return _auto(device, report)
     name, _, form = model.rpartition(":") if model.endswith(FORMS) else (model, "", "")
-    folder = find(name)
+    folder = find(name, report)
     if not (folder / "config.json").exists():
         raise EngineError(
             f"{folder} holds no checkpoint: config.json is missing", "give the folder of one, or leave --model out"
@@ -82,8 +83,8 @@ def _model_type(path: Path) -> object:
     return None
 
 
-def find(model: str) -> Path:
-    """The folder of a model's files on this machine.
+def find(model: str, report: Report | None = None) -> Path:
+    """The folder of a model's files on this machine; a GGUF file is converted first, once.
 
     Raises:
         EngineError: when it is not here; the hint is the command that fetches it.
@@ -91,6 +92,8 @@ def find(model: str) -> Path:
     folder = checkpoint_folder(model)
     if folder.is_dir():
         return folder
+    if folder.suffix.lower() == GGUF:
+        return from_file(folder, report or (lambda _line: None))
     repository = HUB_NAMES.get(model, model)
     if HUB_ID.fullmatch(repository):
         return _cached(repository)

