@@ -32,6 +32,7 @@ from tests.support.toy import ToyDenoiser
 KEEP_EVERY_S = 0.01
 PASS_S = 0.004
 ANSWER = "total += 1"
+PATIENCE_S = 60.0
 
 
 class SlowToy(ToyDenoiser):
@@ -58,8 +59,27 @@ class Driver:
         self.app._driver.send_message(events.Key(key, key if len(key) == 1 else None))
 
     async def until(self, holds: Callable[[], object]) -> None:
+        """Wait; an editor that does not come to it ends, and says where it stands."""
+        ends = time.monotonic() + PATIENCE_S
         while not holds():
+            if time.monotonic() > ends:
+                raise TimeoutError(self.state())
             await asyncio.sleep(0.001)
+
+    def state(self) -> str:
+        """What an editor that waits in vain looks like."""
+        app, review, area = self.app, self.app.infills.review, self.app.area
+        told = {
+            "screen": app.screen,
+            "focused": app.focused,
+            "selection": area.selection,
+            "last line": area.document.lines[-1],
+            "review": None if review is None else (review.pieces(), review.finished, len(review.seen)),
+            "versions": (area.version, app.files.tab.kept_version, app.files.tab.dirty),
+            "idle": app.jobs.is_idle,
+            "locked": area.locked,
+        }
+        return ", ".join(f"{name} {value!r}" for name, value in told.items())
 
     @property
     def count(self) -> int:
