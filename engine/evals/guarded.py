@@ -75,6 +75,7 @@ class Told:
     took_s: float
     guard_s: float
     text: str = ""
+    passes: int = 0
 
 
 class Unguarded(Guard):
@@ -193,7 +194,7 @@ def ask(model: Denoiser, asked: Asked, way: type[Guard]) -> Told:
     assert last.result is not None, "the last frame carries the result"
     candidates = _as_before(request, last.result) if way is Unguarded else list(last.result.candidates)
     guard_s = guard.seconds if isinstance(guard, Timed) else 0.0
-    return told(asked, candidates, took, guard_s)
+    return replace(told(asked, candidates, took, guard_s), passes=last.result.passes)
 
 
 def _as_before(request: InfillRequest, result: InfillResult) -> list[Candidate]:
@@ -268,7 +269,7 @@ def _says_neighbour(text: str, request: InfillRequest) -> bool:
 
 HEADER = (
     f"{'':30}{'holes':>6}{'left':>7}{'parses':>9}{'unknown':>9}{'repeats':>9}{'exact':>8}{'among':>8}{'first of':>10}"
-    f"{'p50 ms':>9}{'guard':>8}"
+    f"{'passes':>8}{'p50 ms':>9}{'guard':>8}"
 )
 
 
@@ -283,7 +284,7 @@ def line(name: str, rows: Sequence[Told]) -> str:
 
     return (
         f"{name:30}{count:6}{share('left'):>7}{share('parses'):>9}{share('unknown'):>9}{share('repeats'):>9}{share('exact'):>8}"
-        f"{share('among'):>8}{first:>10.1%}{1e3 * statistics.median(row.took_s for row in rows):9.0f}{guard:8.1%}"
+        f"{share('among'):>8}{first:>10.1%}{statistics.mean(row.passes for row in rows):8.1f}{1e3 * statistics.median(row.took_s for row in rows):9.0f}{guard:8.1%}"
     )
 
 
