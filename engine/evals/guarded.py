@@ -282,9 +282,10 @@ def line(name: str, rows: Sequence[Told]) -> str:
     def share(name: str) -> str:
         return f"{sum(bool(getattr(row, name)) for row in rows) / count:.1%}"
 
+    passes, took_ms = (statistics.mean(row.passes for row in rows), 1e3 * statistics.median(row.took_s for row in rows))
     return (
         f"{name:30}{count:6}{share('left'):>7}{share('parses'):>9}{share('unknown'):>9}{share('repeats'):>9}{share('exact'):>8}"
-        f"{share('among'):>8}{first:>10.1%}{statistics.mean(row.passes for row in rows):8.1f}{1e3 * statistics.median(row.took_s for row in rows):9.0f}{guard:8.1%}"
+        f"{share('among'):>8}{first:>10.1%}{passes:8.1f}{took_ms:9.0f}{guard:8.1%}"
     )
 
 
