@@ -45,6 +45,7 @@ def test_the_wheel_holds_dgedit_alone_and_all_of_it(tmp_path: Path) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"dgedit"}
     for needed in (
         "dgedit/engine/denoise.py",
+        "dgedit/engine/checkpoints/coder/ranking.json",
         "dgedit/engine/checkpoints/nano/model.safetensors",
         "dgedit/engine/checkpoints/nano/tokenizer.json",
         "dgedit/engine/evals/heldout-lines.jsonl.gz",
