@@ -166,7 +166,8 @@ def test_a_long_span_takes_several_canvases(model: GemmaInfiller) -> None:
     # What an earlier canvas wrote stands in every later frame, and begins the answer.
     later = [frame for frame in frames if frame.spans[0].state is SlotState.FIXED and len(frame.spans[0].text) > CANVAS]
     assert later
-    assert all(result.text.startswith(frame.spans[0].text) for frame in later)
+    # A canvas may end within a letter of several bytes, and an answer has no blank behind one that stands there.
+    assert all(result.text.startswith(frame.spans[0].text.rstrip("\ufffd").lstrip()) for frame in later)
     assert prepare(asked, model).known == ()
 
 
@@ -206,7 +207,9 @@ def test_a_cached_model_is_found(
 def test_auto_says_why_it_takes_nano(monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path) -> None:
     lines = list[str]()
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setattr(load, "find", lambda name: folder if name == "diffusiongemma" else checkpoint_folder(name))
+    monkeypatch.setattr(
+        load, "find", lambda name, _report=None: folder if name == "diffusiongemma" else checkpoint_folder(name)
+    )
     monkeypatch.setattr(memory, "memories", lambda: [Memory(device="cpu", free_bytes=10**12)])
     assert load.load("auto", report=lines.append).info.name == "nano"
     assert lines == ["auto: nano, for no GPU was found, and the large model takes minutes an infill without one"]
