@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.catalog import DEFAULT_MODEL
+from ..engine.parsing import error_in
 from ..errors import DgeditError, ExitCode
 from ..files.committed import committed_text
 from ..files.siblings import related_texts
@@ -107,7 +108,7 @@ class FixTask:
             DgeditError: when its language cannot be judged, or it is too long.
         """
         decoded = decode_any(source.raw, source.label)
-        language = self._language(source.path, decoded.text)
+        language = self._language(source, decoded.text)
         if language not in judged_languages():
             known = ", ".join(judged_languages())
             raise DgeditError(f"{source.label}: whether {language} parses cannot be told", f"name one of {known}")
@@ -155,11 +156,22 @@ class FixTask:
         """There are no records of mending."""
         raise AssertionError("asked for where there are records alone")
 
-    def _language(self, path: Path | None, text: str) -> str:
+    def _language(self, source: BatchSource, text: str) -> str:
+        """What a text is written in; one that nothing names is Python if it is whole, for valid code is never touched.
+
+        Raises:
+            DgeditError: when nobody can tell: what is broken Python may be a valid text of any other language.
+        """
         if self._options.language:
             return languages.canonical(self._options.language)
-        found = languages.detect(path, text)
-        return "python" if path is None and found == "text" else found
+        found = languages.detect(source.path, text)
+        if source.path is not None or found != "text":
+            return found
+        if error_in(plain(text)) is not None:
+            raise DgeditError(
+                f"{source.label} says no language, and no Python that reads it", "add --language or --stdin-filename"
+            )
+        return "python"
 
     def _document(self, work: BrokenText) -> Document:
         return Document(

@@ -346,3 +346,40 @@ def test_the_place_of_a_fault_is_the_parsers() -> None:
         fault = fault_in(text, "python")
         assert fault is not None
         assert (fault.line, fault.column, fault.message) == (line, column, message)
+
+
+UNNAMED = [
+    "a { color: red }\n.b > a:hover { margin: 0 }\n",
+    "SELECT name, count(*) FROM t WHERE a = 'x' GROUP BY name;\n",
+    "# Title\n\nSome *text* (with a bracket.\n\n- a\n- b\n",
+    "local x = 1\nif x then print(x) end\n",
+    "def f(x)\n  x\nend\n",
+    "if true; then\n  echo a\nfi\n",
+    BROKEN,
+]
+
+
+@pytest.mark.parametrize("text", UNNAMED)
+@pytest.mark.parametrize("more", [[], ["--check"], ["--conflicts"]])
+def test_what_says_no_language_is_left_unless_it_is_whole_python(text: str, more: list[str]) -> None:
+    command = [sys.executable, "-m", "dgedit", "fix", "-", *more]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == ExitCode.ERROR
+    assert done.stdout == ("" if more == ["--check"] else text)
+    assert "standard input says no language" in done.stderr
+    assert "--language" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "mended"),
+    [
+        (MENDED, [], MENDED),
+        ("#!/usr/bin/env python3\nclass A\n    pass\n", [], "#!/usr/bin/env python3\nclass A:\n    pass\n"),
+        (BROKEN, ["--language", "python"], MENDED),
+        (BROKEN, ["--stdin-filename", "x.py"], MENDED),
+    ],
+)
+def test_what_says_its_language_is_mended(text: str, more: list[str], mended: str) -> None:
+    command = [sys.executable, "-m", "dgedit", "fix", "-", "--model", "nano", *more]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, mended), done.stderr
